@@ -1,0 +1,125 @@
+"""What passes between threads: reasons to wake, outcomes of actions, journal entries, and the published snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from zpmd.model.memory import Memory
+from zpmd.model.observed import Dossier, InFlight, Observed
+from zpmd.model.plan import Action, Plan
+from zpmd.model.service import Desired, Problem
+
+
+class Reason(StrEnum):
+    """Why the loop was woken. It never carries data to act on."""
+
+    BOOT = "boot"
+    RESYNC = "resync"
+    ENGINE = "engine"
+    FILES = "files"
+    RELOAD = "reload"
+    TIMER = "timer"
+    OUTCOME = "outcome"
+    OPERATOR = "operator"
+    STREAM_LOST = "stream-lost"
+
+
+class Result(StrEnum):
+    """What became of an action. UNKNOWN: the answer was lost, only the next observation can tell."""
+
+    OK = "ok"
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one action. `detail` is the engine's reason where it failed; `dossier` the evidence, if any was kept.
+
+    `container_id` and `started_at` are those of the replica that was run, started or hooked, where the engine told.
+    """
+
+    action: Action
+    result: Result
+    at: float
+    detail: str = ""
+    container_id: str = ""
+    started_at: float | None = None
+    dossier: Dossier | None = None
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.result is Result.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal: a decision with its cause and, once it is known, its outcome.
+
+    `kind` is "action" for actions and "note" for what was merely noticed or asked (an operator's verb, a reload, the
+    engine lost and found). `actor` is who asked: "zpmd", or a user as the socket's peer credentials name him.
+    """
+
+    id: int
+    at: float
+    kind: str
+    verb: str
+    subject: str
+    service: str = ""
+    code: str = ""
+    text: str = ""
+    attempt: int = 0
+    actor: str = "zpmd"
+    result: Result | None = None
+    detail: str = ""
+    seconds: float | None = None
+    container_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """How a source stands: degraded since an instant with problems, or good."""
+
+    name: str
+    ok: bool
+    at: float
+    problems: tuple[Problem, ...] = ()
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that one pass knew and decided, immutable, for readers in other threads."""
+
+    number: int
+    at: float
+    version: str
+    owner: str
+    started_at: float
+    desired: Desired
+    observed: Observed
+    memory: Memory
+    plan: Plan
+    sources: tuple[SourceState, ...] = ()
+    in_flight: tuple[InFlight, ...] = ()
+    reasons: frozenset[Reason] = frozenset()
+    seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Time of the parts of this pass: load, observe, plan, dispatch."""
+    watchers: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """Whether each watcher (engine events, files) is alive."""
+
+    @property
+    def converged(self) -> bool:
+        """Nothing to do, nothing under way, nothing waiting, and all of it known."""
+        return (
+            self.observed.world is not None
+            and not self.plan.actions
+            and not self.plan.waiting
+            and not self.in_flight
+            and all(s.ok for s in self.sources)
+        )

@@ -1,0 +1,152 @@
+"""What is: replicas and the rest of an engine's world at one instant, in a form that can say "unknown"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zpmd.model.service import Group
+
+
+class Phase(StrEnum):
+    """A container's state, as the engine names it (`GET /containers/json` State)."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+
+
+class Health(StrEnum):
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """The place of one replica: service and number from 1. Its text, `service/number`, is a subject of actions."""
+
+    service: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One container of ours. `spec`, `attempt`, `generation`, `revision`, `after` are read back from its labels.
+
+    `spec` is "" when the label cannot be read: such a replica counts as drifted. `after` are the services it depended
+    on when it was made, so that what has left the files is still stopped in reverse order.
+    """
+
+    id: str
+    name: str
+    service: str
+    group: Group
+    slot: int
+    spec: str
+    phase: Phase
+    health: Health = Health.NONE
+    tenant: str = ""
+    attempt: int = 0
+    generation: int = 0
+    revision: str = ""
+    after: tuple[str, ...] = ()
+    image: str = ""
+    image_id: str = ""
+    created_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+    exit_code: int | None = None
+    oom_killed: bool = False
+    error: str = ""
+    """The engine's word on a start that failed."""
+
+    @property
+    def place(self) -> Slot:
+        return Slot(self.service, self.slot)
+
+    @property
+    def running(self) -> bool:
+        return self.phase is Phase.RUNNING
+
+    @property
+    def live(self) -> bool:
+        """It runs or may run: it must be stopped before it can be removed."""
+        return self.phase in (Phase.RUNNING, Phase.PAUSED, Phase.RESTARTING)
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in (Phase.EXITED, Phase.DEAD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A container that is not ours: seen so that a name or port it holds can be reported, never acted on."""
+
+    id: str
+    name: str
+    ports: tuple[str, ...] = ()
+    """Published ports, `host_ip:port/protocol`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """An action that a worker is applying: its subject is left alone until the outcome is in."""
+
+    subject: str
+    verb: str
+    since: float
+    progress: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One engine's answer to one observation. All of it is true at about the same instant, or none is given.
+
+    `images` are references from the question (ports.Engine.observe) that are present; `volumes` and `networks` the names
+    of all on the engine; of `own_networks` and `own_volumes` those that carry our owner label.
+    """
+
+    replicas: tuple[Replica, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    images: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    networks: frozenset[str] = frozenset()
+    own_volumes: frozenset[str] = frozenset()
+    own_networks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What the planner is told: the world, or None where the engine is unknown; and what is under way."""
+
+    world: World | None
+    error: str = ""
+    unknown_since: float | None = None
+    in_flight: tuple[InFlight, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """The evidence kept of a replica before it is restarted, replaced or removed after a failure."""
+
+    service: str
+    slot: int
+    container_id: str
+    at: float
+    exit_code: int | None = None
+    oom_killed: bool = False
+    health_output: tuple[str, ...] = ()
+    log_tail: tuple[str, ...] = ()
+    error: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+    image: str = ""

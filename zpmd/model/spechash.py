@@ -1,0 +1,64 @@
+"""The canonical hash of a spec: two containers with the same hash mean the same.
+
+It is written into a label when a container is made, and compared on every pass. Rules that keep a new zpmd from
+recreating what means the same (docker/compose#11335 is what happens without them):
+
+1. The text that is hashed is ours alone: sorted keys, defaults left out, no library's serialisation.
+2. A new field has a default and is left out while it has it, so its arrival changes no hash.
+3. When a meaning does change, SCHEMA is raised, and `spec_hash(..., schema=old)` keeps computing the old form. A label
+   is always compared in its own schema.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from enum import Enum
+
+from zpmd.model.container import Container
+
+SCHEMA = 1
+
+
+def spec_hash(container: Container, schema: int = SCHEMA) -> str:
+    """`<schema>:<24 hex digits>` of SHA-256 over the canonical text.
+
+    Raises ValueError for a schema that this zpmd does not know.
+    """
+    if schema != SCHEMA:
+        raise ValueError(f"cannot compute a spec hash of schema {schema}: this zpmd knows {SCHEMA}")
+    text = json.dumps(canonical(container), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"{schema}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def same_meaning(container: Container, label: str) -> bool:
+    """Whether a container that carries `label` was made from a spec with this meaning.
+
+    A label of a schema that we do not know was written by a newer zpmd: it counts as the same, because recreating what
+    cannot be judged would be acting without evidence.
+    """
+    schema_text, _, digest = label.partition(":")
+    if not schema_text.isdecimal() or not digest:
+        return False
+    schema = int(schema_text)
+    if schema > SCHEMA:
+        return True
+    return spec_hash(container, schema) == label
+
+
+def canonical(value: object) -> object:
+    """The value as plain JSON data, without anything that has its default."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: canonical(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if getattr(value, field.name) != field.default
+        }
+    if isinstance(value, tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,148 @@
+"""What the shell must provide to the loop: five Protocols. Concrete ones are chosen in assembly alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Protocol
+
+from zpmd.model.events import Entry, Outcome, Reason, Result, SourceState
+from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
+from zpmd.model.observed import Dossier, Slot, World
+from zpmd.model.plan import Action
+from zpmd.model.service import Desired
+
+Wake = Callable[[Reason], None]
+"""Call it from any thread, at any time, as often as you like: it never blocks and never raises."""
+
+
+class Clock(Protocol):
+    """Where the shell gets the time. `now` is wall time, `monotonic` for measuring."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+
+class Engine(Protocol):
+    """One container engine. Every method may be called from several threads at once.
+
+    A container belongs to us exactly if its owner label is this installation's id; no method changes any other object.
+    """
+
+    replicates: bool
+    """True where the engine keeps replicas itself (Swarm)."""
+
+    def observe(self, images: Collection[str]) -> World:
+        """The whole world, in one list call; of `images` those that are present.
+
+        Raises EngineUnknown when it cannot be told completely: never a partial answer.
+        """
+
+    def apply(self, action: Action, progress: Callable[[str], None]) -> Outcome:
+        """Carry out one engine action and say what became of it; never raises.
+
+        TRANSIENT: refused now, trying again may help (engine busy, gone away before the request). PERMANENT: the same
+        request will be refused again (no such image, invalid option, name or port taken). UNKNOWN: sent, and the
+        answer was lost. Idempotent where the engine allows it: removing what is gone, starting what runs and stopping
+        what has ended are OK; creating over a name of ours with the same slot, spec and generation adopts it.
+        A creation that finds a volume or network gone makes it and tries again.
+        """
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        """Block until `stop`; wake for every engine event, and with STREAM_LOST after each gap in the stream.
+
+        Never raises: it reconnects, with backoff, for ever.
+        """
+
+    def stream_alive(self) -> bool:
+        """Whether `watch` is connected and has heard from the engine within its read timeout."""
+
+    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[bytes]:
+        """Lines of a container's stdout and stderr. Raises EngineUnknown, or NotFound where it does not exist."""
+
+    def about(self) -> Mapping[str, str]:
+        """What `zpmctl doctor` shows: version, api, storage driver, root, ... Raises EngineUnknown."""
+
+
+class Source(Protocol):
+    """One place that says what should be."""
+
+    name: str
+
+    def load(self) -> Desired:
+        """All of it, whole, as it is now. Raises ConfigError with every problem; then nothing of it counts."""
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        """Block until `stop`; wake with FILES when what `load` would return may have changed. Never raises."""
+
+    def watching(self) -> bool:
+        """Whether `watch` would notice a change at once (it is alive, and not reduced to polling)."""
+
+
+class Store(Protocol):
+    """What is remembered. Every method is durable when it returns, and may be called from any thread.
+
+    Raises StoreError.
+    """
+
+    def owner(self) -> str:
+        """The installation id: made once, kept for ever."""
+
+    def memory(self) -> Memory:
+        """Everything but `gates` and `retries`, which live with the loop. Holds that have expired are still in it."""
+
+    # the loop's
+    def attempt(self, slot: Slot, attempt: Attempt | None) -> None:
+        """Replace what is remembered of a slot; None forgets it."""
+
+    def judge(self, revision: Revision) -> None: ...
+
+    def hooked(self, container_id: str, started_at: float) -> None:
+        """The post_start of this run of this container has succeeded. Forgets earlier runs of the same container."""
+
+    def pulled(self, image: str, at: float) -> None: ...
+
+    def forget(self, services: Collection[str], containers: Collection[str]) -> None:
+        """Forget attempts, revisions, approvals and intent of services other than these, hooks of other containers."""
+
+    # the journal
+    def begin(self, entry: Entry) -> int:
+        """Append; returns its id (the one in `entry` is ignored). Bounded: the oldest go first."""
+
+    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None: ...
+
+    def journal(
+        self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
+    ) -> tuple[Entry, ...]:
+        """The newest `limit` entries, oldest first."""
+
+    def keep_dossier(self, dossier: Dossier) -> None:
+        """Bounded to the last 10 of a service."""
+
+    def dossiers(self, service: str) -> tuple[Dossier, ...]:
+        """Newest first."""
+
+    # last known good
+    def last_good(self, source: str) -> Desired | None: ...
+
+    def keep_good(self, source: str, desired: Desired) -> None: ...
+
+    # operators'
+    def set_stopped(self, service: str, stopped: bool) -> None: ...
+
+    def set_scale(self, service: str, replicas: int | None) -> None: ...
+
+    def raise_generation(self, service: str) -> int: ...
+
+    def hold(self, hold: Hold) -> None: ...
+
+    def release(self, service: str) -> bool: ...
+
+    def approve(self, services: Collection[str]) -> None: ...
+
+    def set_down(self, down: Down) -> None: ...
+
+    def close(self) -> None: ...
+
+
