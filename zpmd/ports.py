@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
-from zpmd.model.events import Entry, Outcome, Reason, Result, SourceState
+from zpmd.model.events import Entry, Outcome, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
 from zpmd.model.observed import Dossier, Slot, World
 from zpmd.model.plan import Action
@@ -146,3 +146,46 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Control(Protocol):
+    """What operators can ask of the running daemon. The interfaces call it from their own threads.
+
+    Every verb is durable when it returns, is written to the journal with its actor, and wakes the loop; it does not
+    wait for the effect. Raises NotFound for an unknown service, Refused where the request cannot be honoured.
+    """
+
+    def snapshot(self) -> Snapshot:
+        """The last published one. Raises Refused while the first pass has not ended."""
+
+    def wait(self, after: int, timeout_seconds: float) -> Snapshot | None:
+        """The first snapshot with a number above `after`, or None at the timeout."""
+
+    def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]: ...
+
+    def dossiers(self, service: str) -> tuple[Dossier, ...]: ...
+
+    def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
+        """Pairs of (replica name, line)."""
+
+    def start(self, service: str, actor: str) -> None:
+        """Undo `stop` (service "*": undo `down` and every stop), and skip a backoff that is running."""
+
+    def stop(self, service: str, actor: str) -> None: ...
+
+    def restart(self, service: str, actor: str) -> None:
+        """Replace every replica, by the service's own update_config; skips backoff, and tries a failed spec anew."""
+
+    def scale(self, service: str, replicas: int | None, actor: str) -> None:
+        """None: back to what the file says. Refused for a container_name with more than one replica."""
+
+    def hold(self, hold: Hold) -> None: ...
+
+    def release(self, service: str, actor: str) -> None: ...
+
+    def approve(self, actor: str) -> tuple[str, ...]:
+        """Approve the removals that are held now; returns the services. Refused when none is."""
+
+    def down(self, volumes: bool, actor: str) -> None: ...
+
+    def reload(self, actor: str) -> None: ...
+
+    def about_engine(self) -> Mapping[str, str]: ...

@@ -65,7 +65,7 @@ class FileMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortBinding:
-    """One entry of `ports`. `published` is "", a port or a range "8000-8010", as a string: "" lets the engine choose."""
+    """One entry of `ports`. `published` is a string: "" (the engine chooses), a port, or a range "8000-8010"."""
 
     target: int
     published: str = ""

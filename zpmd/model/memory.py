@@ -101,6 +101,15 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Failures in a row of an action on a subject that is no slot."""
+
+    count: int
+    at: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """All that a pass remembers. `hooked` holds (container id, started_at) of replicas whose post_start has run;
     `retries` maps a subject that is no slot (volume:x, network:x, image:x, hook) to its failures in a row and the last
@@ -113,12 +122,3 @@ class Memory:
     retries: Mapping[str, Retry] = field(default_factory=lambda: MappingProxyType({}))
     pulls: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     gates: Mapping[Group, float] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """Failures in a row of an action on a subject that is no slot."""
-
-    count: int
-    at: float
-    error: str = ""

@@ -111,8 +111,8 @@ class InFlight:
 class World:
     """One engine's answer to one observation. All of it is true at about the same instant, or none is given.
 
-    `images` are references from the question (ports.Engine.observe) that are present; `volumes` and `networks` the names
-    of all on the engine; of `own_networks` and `own_volumes` those that carry our owner label.
+    `images` are references from the question (ports.Engine.observe) that are present; `volumes` and `networks` the
+    names of all on the engine; `own_networks` and `own_volumes` those of them that carry our owner label.
     """
 
     replicas: tuple[Replica, ...] = ()

@@ -55,9 +55,9 @@ class RestartCondition(StrEnum):
 class RestartPolicy:
     """When a replica that ended is started again, and how fast.
 
-    The curve is Kubernetes': the first restart at once, then `delay` doubling up to `max_delay`, set back after a run of
-    `window` (pod-lifecycle: 10 s to 300 s, 10 min). zpmd begins at 1 s because a container start costs 0.3 s. `delay` and
-    `window` are those of `deploy.restart_policy` where it is given; `max_attempts` 0 is unlimited.
+    The curve is Kubernetes': the first restart at once, then `delay` doubling up to `max_delay`, set back after a run
+    of `window` (pod-lifecycle: 10 s to 300 s, 10 min). zpmd begins at 1 s because a container start costs 0.3 s.
+    `delay` and `window` are those of `deploy.restart_policy` where it is given; `max_attempts` 0 is unlimited.
     """
 
     condition: RestartCondition = RestartCondition.ANY
@@ -82,9 +82,9 @@ class FailureAction(StrEnum):
 class UpdateConfig:
     """`deploy.update_config` and `rollback_config`, as Swarm means them (swarmkit api/defaults/service.go).
 
-    parallelism 1 (0 = all at once), monitor 5 s, order stop-first are Swarm's defaults; failure_action `rollback` instead
-    of its `pause` is zpmd's: nobody watches an appliance at night. `max_failure_ratio`: failures divided by replicas to
-    update; the action fires when strictly above.
+    parallelism 1 (0 = all at once), monitor 5 s, order stop-first are Swarm's defaults; failure_action `rollback`
+    instead of its `pause` is zpmd's: nobody watches an appliance at night. `max_failure_ratio`: failures divided by
+    replicas to update; the action fires when strictly above.
     """
 
     parallelism: int = 1
