@@ -1,7 +1,8 @@
 """Model values as JSON text and back, for what the store keeps whole: definitions, revisions, dossiers.
 
-What has its default is left out, by the rule of container.py: a default means "as if not written". So a text of an older
-zpmd lacks the newer fields and reads as if they were not written, and a field that this zpmd no longer knows is ignored.
+What has its default is left out, by the rule of container.py: a default means "as if not written". So a text of an
+older zpmd lacks the newer fields and reads as if they were not written, and a field that this zpmd no longer knows is
+ignored.
 """
 
 from __future__ import annotations

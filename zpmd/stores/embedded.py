@@ -28,7 +28,8 @@ TRIM_EVERY = 64
 """Journal lines between two trims: the bound is kept to within so many."""
 
 APPEND = """
-    INSERT INTO journal (at, kind, verb, subject, service, code, text, attempt, actor, result, detail, seconds, container_id)
+    INSERT INTO journal
+        (at, kind, verb, subject, service, code, text, attempt, actor, result, detail, seconds, container_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
