@@ -1,0 +1,61 @@
+"""Fixtures that all tests share: a real Docker Engine of the test run's own, and artifacts of what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.engine import LabEngine
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def lab_engine() -> Iterator[LabEngine]:
+    """One engine for the whole run, with the sample images. Ask for `engine_host` to have it clean."""
+    engine = LabEngine()
+    try:
+        engine.start()
+        engine.load_images()
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture
+def engine_host(lab_engine: LabEngine, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[LabEngine]:
+    """The engine, running and empty but for the sample images. Whatever the test does to it is mended afterwards."""
+    lab_engine.cleanup()
+    yield lab_engine
+    if request.node.stash.get(FAILED, False):
+        lab_engine.keep_artifacts(artifacts)
+    lab_engine.cleanup()
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    """A folder for what explains a failure; a failed test names it."""
+    return tmp_path / "artifacts"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note that a test failed, before its fixtures are torn down, and say where its artifacts are."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+        folder = getattr(item, "funcargs", {}).get("artifacts")
+        if folder is not None:
+            report.sections.append(("artifacts", str(folder)))
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run."""
+    for item in items:
+        if "lab_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engine)
