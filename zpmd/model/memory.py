@@ -52,8 +52,9 @@ class Intent:
 
 
 class Tried(StrEnum):
-    """Which action an attempt was."""
+    """Which action an attempt was. STOP: it was stopped on purpose, so what follows is a start and not a restart."""
 
+    STOP = "stop"
     RUN = "run"
     START = "start"
     RESTART = "restart"

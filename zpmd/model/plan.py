@@ -53,7 +53,6 @@ class Code(StrEnum):
     ROLLOUT_PAUSED = "rollout-paused"
     ROLLED_BACK = "rolled-back"
     MASS_REMOVAL = "mass-removal"
-    NAME_TAKEN = "name-taken"
     IMAGE_MISSING = "image-missing"
     EXTERNAL_MISSING = "external-missing"
     PREREQUISITE = "prerequisite"
@@ -63,7 +62,6 @@ class Code(StrEnum):
     ENGINE_UNKNOWN = "engine-unknown"
     SOURCE_UNKNOWN = "source-unknown"
     DEGRADED_GATE = "degraded-gate"
-    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +293,11 @@ VERBS: Mapping[type, str] = MappingProxyType(
 def verb(action: Action) -> str:
     """The action's verb as people read it: "run", "start", "create volume", ..."""
     return VERBS[type(action)]
+
+
+def retry_key(action: Action) -> str:
+    """Under which name the failures of an action are counted that are not the fault of a replica."""
+    return f"hook:{action.subject}" if isinstance(action, RunHook) else action.subject
 
 
 def service_of(action: Action) -> str:

@@ -12,6 +12,7 @@ recreating what means the same (docker/compose#11335 is what happens without the
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from enum import Enum
@@ -21,6 +22,7 @@ from zpmd.model.container import Container
 SCHEMA = 1
 
 
+@functools.lru_cache(maxsize=8192)
 def spec_hash(container: Container, schema: int = SCHEMA) -> str:
     """`<schema>:<24 hex digits>` of SHA-256 over the canonical text.
 

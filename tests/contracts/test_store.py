@@ -1,0 +1,274 @@
+"""What every store keeps, and how. One suite for all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from zpmd.model.container import Container, Healthcheck, Mount, MountKind
+from zpmd.model.events import Entry, Result
+from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Tried, Verdict
+from zpmd.model.observed import Dossier, Slot
+from zpmd.model.service import Dependency, Desired, Group, NetworkSpec, ServiceData, VolumeSpec
+from zpmd.ports import Store
+from zpmd.stores.embedded import EmbeddedStore
+
+Open = Callable[[], Store]
+
+REDIS = ServiceData(
+    name="redis",
+    group=Group.SYSTEM,
+    container=Container(
+        image="redis:7",
+        command=("redis-server", "--save", ""),
+        environment=(("HTTP_PROXY", None), ("MODE", "ünïcode")),
+        healthcheck=Healthcheck(test=("CMD", "redis-cli", "ping"), interval_seconds=0.5),
+        mounts=(Mount(kind=MountKind.VOLUME, source="zpmd_redis", target="/data"),),
+    ),
+    replicas=2,
+    depends_on=(Dependency(service="mongo_metadb"),),
+)
+DESIRED = Desired(
+    services=(REDIS,),
+    volumes=(VolumeSpec(name="zpmd_redis", driver_opts=(("o", "addr=10.0.0.1"), ("type", "nfs"))),),
+    networks=(NetworkSpec(name="zpmd_default", enable_ipv6=False),),
+)
+
+
+class FixedClock:
+    def now(self) -> float:
+        return 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@pytest.fixture(params=["embedded"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same store again and again, as restarts of the daemon do."""
+    opened: list[Store] = []
+
+    def open_again() -> Store:
+        while opened:
+            opened.pop().close()
+        opened.append(EmbeddedStore(tmp_path / "zpmd.db", journal_entries=1000, clock=FixedClock()))
+        return opened[-1]
+
+    yield open_again
+    while opened:
+        opened.pop().close()
+
+
+@pytest.fixture
+def store(reopen: Open) -> Store:
+    return reopen()
+
+
+def note(text: str, service: str = "redis", at: float = 1.0) -> Entry:
+    return Entry(id=0, at=at, kind="note", verb="note", subject=service, service=service, text=text)
+
+
+def test_the_owner_is_made_once_and_kept(reopen: Open) -> None:
+    owner = reopen().owner()
+    assert len(owner) == 12
+    assert reopen().owner() == owner
+
+
+def test_a_new_store_remembers_nothing(store: Store) -> None:
+    assert store.memory() == Memory()
+    assert store.journal() == ()
+    assert store.last_good("files") is None
+    assert store.dossiers("redis") == ()
+
+
+def test_operator_intent_is_there_at_once_and_after_a_restart(reopen: Open) -> None:
+    store = reopen()
+    hold = Hold(service="*", owner="uid:0(root)", reason="disk swap", since=5.0, until=90.5)
+    store.set_stopped("redis", True)
+    store.set_stopped("kafka", True)
+    store.set_stopped("kafka", False)
+    store.set_scale("zona_user", 0)
+    store.set_scale("zona_siem", 4)
+    store.set_scale("zona_siem", None)
+    assert [store.raise_generation("redis"), store.raise_generation("redis")] == [1, 2]
+    store.hold(Hold(service="*", owner="somebody", reason="old", since=1.0))
+    store.hold(hold)
+    store.approve(["gone", "lost"])
+    store.set_down(Down.VOLUMES)
+    for memory in (store.memory(), reopen().memory()):
+        assert memory.intent.stopped == {"redis"}
+        assert dict(memory.intent.scaled) == {"zona_user": 0}
+        assert dict(memory.intent.generations) == {"redis": 2}
+        assert memory.intent.holds == (hold,)
+        assert memory.intent.approved == {"gone", "lost"}
+        assert memory.intent.down is Down.VOLUMES
+
+
+def test_a_release_tells_whether_there_was_a_hold(store: Store) -> None:
+    store.hold(Hold(service="redis", owner="me", reason="", since=1.0))
+    assert store.release("redis")
+    assert not store.release("redis")
+    assert store.memory().intent.holds == ()
+
+
+def test_attempts_verdicts_hooks_and_pulls_are_kept(reopen: Open) -> None:
+    store = reopen()
+    attempt = Attempt(tried=Tried.START, count=3, at=7.25, spec="1:abc", generation=1, failed=True, error="no space")
+    revision = Revision(
+        service="redis", stable=REDIS, judged="1:abc", verdict=Verdict.FAILED, generation=2, at=9.0, reason="unhealthy"
+    )
+    store.attempt(Slot("redis", 1), attempt)
+    store.attempt(Slot("redis", 2), attempt)
+    store.attempt(Slot("redis", 2), None)
+    store.judge(revision)
+    store.hooked("c1", 1.0)
+    store.hooked("c1", 2.0)
+    store.pulled("redis:7", 8.0)
+    for memory in (store.memory(), reopen().memory()):
+        assert dict(memory.attempts) == {Slot("redis", 1): attempt}
+        assert dict(memory.revisions) == {"redis": revision}
+        assert memory.hooked == {("c1", 2.0)}
+        assert dict(memory.pulls) == {"redis:7": 8.0}
+
+
+def test_a_memory_once_given_does_not_change(store: Store) -> None:
+    before = store.memory()
+    assert store.memory() is before, "an unchanged memory costs nothing"
+    store.set_scale("redis", 3)
+    store.hooked("c1", 1.0)
+    assert before == Memory()
+    assert store.memory() != before
+
+
+def test_what_has_left_is_forgotten_and_the_rest_stays(reopen: Open) -> None:
+    store = reopen()
+    attempt = Attempt(tried=Tried.RUN, count=0, at=1.0, spec="1:a", generation=0)
+    for name in ("stays", "leaves"):
+        store.set_stopped(name, True)
+        store.set_scale(name, 2)
+        store.raise_generation(name)
+        store.attempt(Slot(name, 1), attempt)
+        store.judge(Revision(service=name))
+        store.hold(Hold(service=name, owner="me", reason="", since=1.0))
+        store.hooked(f"container of {name}", 1.0)
+    store.hold(Hold(service="*", owner="me", reason="", since=1.0))
+    store.approve(["leaves"])
+    store.forget({"stays"}, {"container of stays"})
+    for memory in (store.memory(), reopen().memory()):
+        assert memory.intent.stopped == {"stays"}
+        assert set(memory.intent.scaled) == set(memory.intent.generations) == {"stays"}
+        assert [h.service for h in memory.intent.holds] == ["*", "stays"]
+        assert memory.intent.approved == frozenset()
+        assert set(memory.attempts) == {Slot("stays", 1)}
+        assert set(memory.revisions) == {"stays"}
+        assert memory.hooked == {("container of stays", 1.0)}
+
+
+def test_a_journal_entry_comes_back_as_it_was_and_gets_its_outcome(reopen: Open) -> None:
+    store = reopen()
+    entry = Entry(
+        id=99,
+        at=3.5,
+        kind="action",
+        verb="start",
+        subject="redis/1",
+        service="redis",
+        code="died",
+        text="exited with 137",
+        attempt=2,
+    )
+    number = store.begin(entry)
+    (begun,) = store.journal()
+    assert begun.id == number
+    assert begun.result is None
+    store.finish(number, Result.TRANSIENT, "engine is busy", 0.25, "c1")
+    (ended,) = reopen().journal()
+    assert ended == Entry(
+        id=number,
+        at=3.5,
+        kind="action",
+        verb="start",
+        subject="redis/1",
+        service="redis",
+        code="died",
+        text="exited with 137",
+        attempt=2,
+        result=Result.TRANSIENT,
+        detail="engine is busy",
+        seconds=0.25,
+        container_id="c1",
+    )
+
+
+def test_the_journal_is_asked_by_service_id_time_and_number(store: Store) -> None:
+    ids = [store.begin(note(f"n{n}", service=("redis", "kafka")[n % 2], at=float(n))) for n in range(10)]
+
+    def texts(**question: object) -> list[str]:
+        return [e.text for e in store.journal(**question)]  # type: ignore[arg-type]
+
+    assert texts(limit=3) == ["n7", "n8", "n9"]
+    assert texts(service="kafka", limit=2) == ["n7", "n9"]
+    assert texts(since_id=ids[7]) == ["n8", "n9"]
+    assert texts(since=8.0, service="redis") == ["n8"]
+    assert texts(service="nobody") == []
+
+
+def test_the_journal_is_bounded_and_ids_go_on_rising(store: Store) -> None:
+    last = 0
+    for number in range(1200):
+        last = store.begin(note(str(number)))
+    kept = store.journal(limit=5000)
+    assert 1000 <= len(kept) < 1064
+    assert kept[-1].id == last
+    assert kept[-1].text == "1199"
+
+
+def test_the_last_ten_dossiers_of_a_service_are_kept_newest_first(reopen: Open) -> None:
+    store = reopen()
+    for number in range(12):
+        store.keep_dossier(
+            Dossier(service="redis", slot=1, container_id=f"c{number}", at=float(number), log_tail=("a", "\x1bb"))
+        )
+    store.keep_dossier(Dossier(service="kafka", slot=1, container_id="k", at=1.0, exit_code=137, oom_killed=True))
+    kept = reopen().dossiers("redis")
+    assert [d.container_id for d in kept] == [f"c{n}" for n in range(11, 1, -1)]
+    assert kept[0].log_tail == ("a", "\x1bb")
+
+
+def test_the_last_known_good_comes_back_equal(reopen: Open) -> None:
+    store = reopen()
+    store.keep_good("files", Desired())
+    store.keep_good("files", DESIRED)
+    assert reopen().last_good("files") == DESIRED
+    assert reopen().last_good("rows") is None
+
+
+def test_many_threads_lose_nothing(store: Store) -> None:
+    failures: list[BaseException] = []
+    start = threading.Barrier(8)
+
+    def work(worker: int) -> None:
+        try:
+            start.wait()
+            for number in range(50):
+                entry = store.begin(note("x", service=f"s{worker}"))
+                store.raise_generation("shared")
+                store.hooked(f"{worker}-{number}", 1.0)
+                store.finish(entry, Result.OK, "", 0.1, "c")
+                store.memory()
+                store.journal(service=f"s{worker}", limit=5)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.memory().intent.generations["shared"] == 400
+    assert len(store.memory().hooked) == 400
+    assert all(e.result is Result.OK for e in store.journal(limit=1000))

@@ -1,0 +1,207 @@
+"""What operators can ask of the running daemon: each verb is checked, journalled, stored and then wakes the loop.
+
+Rules:
+1. A verb changes what is stored, never a container: the next pass compares and acts. So a verb is done when it is
+   durable, it may be repeated, and it survives the daemon.
+2. The journal line comes first, so that nothing happens that nobody asked for; where the verb then fails, the line gets
+   the failure as its outcome.
+3. A request that could have no effect is refused with what would give it one, instead of being accepted in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+
+from zpmd.daemon.board import Board
+from zpmd.daemon.tailing import tail_logs
+from zpmd.errors import NotFound, Refused
+from zpmd.model.events import Entry, Reason, Result, Snapshot
+from zpmd.model.memory import Down, Hold
+from zpmd.model.observed import Dossier
+from zpmd.model.plan import Code
+from zpmd.ports import Clock, Engine, Store, Wake
+
+EVERYTHING = "*"
+
+
+class DaemonControl:
+    """ports.Control on the daemon's own parts. `reload` makes the sources be read again."""
+
+    def __init__(
+        self, board: Board, store: Store, engine: Engine, clock: Clock, wake: Wake, reload: Callable[[], None]
+    ) -> None:
+        self._board = board
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._wake = wake
+        self._reload = reload
+
+    # reading
+
+    def snapshot(self) -> Snapshot:
+        snapshot = self._board.latest()
+        if snapshot is None:
+            raise Refused("zpmd has not ended its first pass yet: try again in a moment")
+        return snapshot
+
+    def wait(self, after: int, timeout_seconds: float) -> Snapshot | None:
+        return self._board.wait(after, timeout_seconds)
+
+    def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]:
+        return self._store.journal(service, since_id, since, limit)
+
+    def dossiers(self, service: str) -> tuple[Dossier, ...]:
+        return self._store.dossiers(service)
+
+    def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
+        self._known(service)
+        return tail_logs(self._board, self._engine, self._clock, service, slot, tail, follow)
+
+    def about_engine(self) -> Mapping[str, str]:
+        return self._engine.about()
+
+    # verbs
+
+    def start(self, service: str, actor: str) -> None:
+        intent = self._store.memory().intent
+        if service == EVERYTHING:
+            with self._asked("up", "*", "", actor, "everything is to run again"):
+                self._forget_attempts(None)
+                for name in sorted(intent.stopped):
+                    self._store.set_stopped(name, False)
+                self._store.set_down(Down.NO)
+            return
+        self._declared(service)
+        self._not_down(service)
+        with self._asked("start", service, "", actor, "it is to run, at once"):
+            self._forget_attempts(service)
+            self._store.set_stopped(service, False)
+
+    def stop(self, service: str, actor: str) -> None:
+        if service == EVERYTHING:
+            raise Refused("cannot stop everything one by one: `zpmctl down` does it, in reverse order")
+        self._known(service)
+        with self._asked("stop", service, Code.STOP_ASKED, actor, "it is to be stopped, and to stay so"):
+            self._store.set_stopped(service, True)
+
+    def restart(self, service: str, actor: str) -> None:
+        self._declared(service)
+        self._not_down(service)
+        if service in self._store.memory().intent.stopped:
+            raise Refused(f"cannot restart {service}: it is stopped; `zpmctl start {service}` starts it")
+        with self._asked("restart", service, Code.RESTART_ASKED, actor, "every replica is to be replaced"):
+            self._forget_attempts(service)
+            self._store.raise_generation(service)
+
+    def scale(self, service: str, replicas: int | None, actor: str) -> None:
+        self._declared(service)
+        if replicas is not None and replicas < 0:
+            raise Refused(f"cannot scale {service} to {replicas}: it takes 0 or more")
+        definition = self.snapshot().desired.service(service)
+        named = definition.container.container_name if definition is not None else ""
+        if replicas is not None and replicas > 1 and named:
+            raise Refused(
+                f"cannot scale {service} to {replicas}: its container_name {named} allows one replica;"
+                f" remove container_name from {definition.origin if definition else 'its file'}"
+            )
+        text = "as many replicas as its file says" if replicas is None else f"{replicas} replicas"
+        with self._asked("scale", service, "", actor, text):
+            self._store.set_scale(service, replicas)
+
+    def hold(self, hold: Hold) -> None:
+        if hold.service != EVERYTHING:
+            self._known(hold.service)
+        if hold.until is not None and hold.until <= self._clock.now():
+            raise Refused(f"cannot hold {hold.service}: the hold would have ended already")
+        with self._asked("hold", hold.service, Code.HELD, hold.owner, hold.reason or "it is to be left alone"):
+            self._store.hold(hold)
+
+    def release(self, service: str, actor: str) -> None:
+        held = {hold.service for hold in self._store.memory().intent.holds}
+        if service not in held:
+            if service != EVERYTHING:
+                self._known(service)
+            raise Refused(f"cannot release {service}: it is not held" + _held_instead(held))
+        with self._asked("release", service, "", actor, "the hold is ended"):
+            self._store.release(service)
+
+    def approve(self, actor: str) -> tuple[str, ...]:
+        waiting = self.snapshot().plan.waiting
+        services = tuple(sorted({w.service or w.subject for w in waiting if w.cause.code is Code.MASS_REMOVAL}))
+        if not services:
+            raise Refused("cannot approve: no removal is held back")
+        with self._asked("approve", "*", Code.MASS_REMOVAL, actor, f"to be removed: {', '.join(services)}"):
+            self._store.approve(services)
+        return services
+
+    def down(self, volumes: bool, actor: str) -> None:
+        text = "everything is to be removed, " + ("volumes as well" if volumes else "volumes stay")
+        with self._asked("down", "*", Code.DOWN_ASKED, actor, text):
+            self._store.set_down(Down.VOLUMES if volumes else Down.CONTAINERS)
+
+    def reload(self, actor: str) -> None:
+        with self._asked("reload", "*", "", actor, "the files are to be read again", Reason.RELOAD):
+            self._reload()
+
+    # what the verbs have in common
+
+    @contextlib.contextmanager
+    def _asked(
+        self, verb: str, subject: str, code: str, actor: str, text: str, reason: Reason = Reason.OPERATOR
+    ) -> Iterator[None]:
+        service = "" if subject == EVERYTHING else subject
+        entry = self._store.begin(
+            Entry(
+                id=0,
+                at=self._clock.now(),
+                kind="note",
+                verb=verb,
+                subject=subject,
+                service=service,
+                code=code,
+                text=text,
+                actor=actor,
+            )
+        )
+        try:
+            yield
+        except Exception as error:
+            self._store.finish(entry, Result.PERMANENT, str(error), 0.0, "")
+            raise
+        self._wake(reason)
+
+    def _forget_attempts(self, service: str | None) -> None:
+        for slot in sorted(self._store.memory().attempts):
+            if service is None or slot.service == service:
+                self._store.attempt(slot, None)
+
+    def _declared(self, service: str) -> None:
+        """It is in the files. Raises NotFound."""
+        names = {s.name for s in self.snapshot().desired.services}
+        if service not in names:
+            raise NotFound(_unknown(service, names))
+
+    def _known(self, service: str) -> None:
+        """It is in the files, or still has containers. Raises NotFound."""
+        snapshot = self.snapshot()
+        names = {s.name for s in snapshot.desired.services}
+        if snapshot.observed.world is not None:
+            names.update(r.service for r in snapshot.observed.world.replicas)
+        if service not in names:
+            raise NotFound(_unknown(service, names))
+
+    def _not_down(self, service: str) -> None:
+        if self._store.memory().intent.down is not Down.NO:
+            raise Refused(f"cannot start {service}: everything is down by `zpmctl down`; `zpmctl up` ends that")
+
+
+def _unknown(service: str, names: set[str]) -> str:
+    near = difflib.get_close_matches(service, sorted(names), n=1, cutoff=0.5)
+    return f"no service {service}" + (f": did you mean {near[0]}?" if near else "")
+
+
+def _held_instead(held: set[str]) -> str:
+    return f"; held are: {', '.join(sorted(held))}" if held else ""

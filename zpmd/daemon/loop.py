@@ -1,0 +1,217 @@
+"""The one loop. It owns all state; everything that happens anywhere merely wakes it.
+
+A pass: take what came in, load what should be, observe what is, plan, check, dispatch, publish. The same pass is boot,
+steady state, reload, recovery and disaster; start-up is pass number one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from loguru import logger
+
+from zpmd.daemon.board import Board
+from zpmd.daemon.chronicle import Chronicle
+from zpmd.daemon.desire import Desire
+from zpmd.daemon.executor import Executor
+from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.watchers import Watchers
+from zpmd.errors import EngineUnknown, StoreError
+from zpmd.model.events import Outcome, Reason, Snapshot
+from zpmd.model.memory import Memory
+from zpmd.model.observed import Observed
+from zpmd.model.plan import JudgeSpec, Plan
+from zpmd.model.policy import Limits
+from zpmd.model.service import Desired, Group
+from zpmd.planning import checks
+from zpmd.planning.planner import plan
+from zpmd.ports import Clock, Engine, Store
+
+RESYNC_JITTER = 0.2
+ENGINE_RETRY_SECONDS = (0.5, 10.0)
+PASS_RETRY_SECONDS = 5.0
+RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.RELOAD, Reason.RESYNC})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the loop is made of; assembly hands it in."""
+
+    engine: Engine
+    store: Store
+    clock: Clock
+    desire: Desire
+    mailbox: Mailbox
+    executor: Executor
+    chronicle: Chronicle
+    watchers: Watchers
+    board: Board
+    limits: Limits
+    resync_seconds: float
+    version: str
+    owner: str
+    passed: Callable[[Snapshot], None]
+    """Told of every finished pass: readiness and watchdog of systemd."""
+
+
+class Loop:
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self._number = 0
+        self._gates: Mapping[Group, float] = {}
+        self._started_at = parts.clock.now()
+        self._next_resync = 0.0
+        self._unknown_since: float | None = None
+        self._engine_failures = 0
+        self._complaints: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
+        loop, and it is not reported as finished, so that systemd's watchdog sees a loop that only fails."""
+        self._p.mailbox.wake(Reason.BOOT)
+        sleep_seconds = 0.0
+        while not self._p.mailbox.closed:
+            reasons, outcomes = self._p.mailbox.take(sleep_seconds)
+            if self._p.mailbox.closed:
+                self._absorb(outcomes)
+                return
+            try:
+                snapshot = self.step(reasons, outcomes)
+                sleep_seconds = self._sleep_seconds(snapshot)
+            except StoreError as error:
+                logger.error("this pass could not be carried out: {}", error)
+                sleep_seconds = PASS_RETRY_SECONDS
+            except Exception:
+                logger.opt(exception=True).error("this pass failed; the next one begins anew")
+                sleep_seconds = PASS_RETRY_SECONDS
+
+    def step(self, reasons: frozenset[Reason], outcomes: Sequence[Outcome] = ()) -> Snapshot:
+        """One pass. Raises StoreError when what has to be durable could not be made so: then nothing is dispatched."""
+        clock, began = self._p.clock, self._p.clock.monotonic()
+        self._absorb(outcomes)
+        self._p.watchers.ensure()
+        now = clock.now()
+        if began >= self._next_resync:
+            reasons |= {Reason.RESYNC}
+            self._next_resync = began + self._p.resync_seconds * random.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
+        if reasons & RELOADING:
+            self._load(now, reasons)
+        loaded = clock.monotonic()
+        desired = self._p.desire.desired
+        observed = self._observe(desired, now)
+        seen = clock.monotonic()
+        memory = replace(self._p.chronicle.memory(), gates=self._gates)
+        decision = plan(desired, observed, memory, now, self._p.limits)
+        planned = clock.monotonic()
+        self._gates = decision.gates
+        if self._sane(decision, desired, observed, now):
+            self._dispatch(decision, now)
+        if Reason.RESYNC in reasons:
+            self._forget(desired, observed)
+        snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
+        seconds = {
+            "load": loaded - began,
+            "observe": seen - loaded,
+            "plan": planned - seen,
+            "dispatch": clock.monotonic() - planned,
+        }
+        snapshot = replace(snapshot, seconds=MappingProxyType(seconds))
+        self._p.board.publish(snapshot)
+        self._p.passed(snapshot)
+        return snapshot
+
+    # --- the parts of a pass ------------------------------------------------------------------------------------------
+
+    def _absorb(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self._p.executor.land(outcome)
+            self._p.chronicle.ended(outcome)
+
+    def _load(self, now: float, reasons: frozenset[Reason]) -> None:
+        news = self._p.desire.refresh(now)
+        for line in news:
+            self._p.chronicle.note("reload", "sources", line, now)
+        if Reason.RELOAD in reasons and not news:
+            self._p.chronicle.note("reload", "sources", "nothing has changed", now)
+
+    def _observe(self, desired: Desired, now: float) -> Observed:
+        images = {s.container.image for s in desired.services}
+        memory = self._p.store.memory()
+        images |= {r.stable.container.image for r in memory.revisions.values() if r.stable}
+        flights = self._p.executor.in_flight()
+        try:
+            world = self._p.engine.observe(images)
+        except EngineUnknown as error:
+            self._engine_failures += 1
+            if self._unknown_since is None:
+                self._unknown_since = now
+                self._p.chronicle.note("lost", "engine", f"{error}; containers go on, nothing is changed", now)
+            return Observed(world=None, error=str(error), unknown_since=self._unknown_since, in_flight=flights)
+        if self._unknown_since is not None:
+            away = now - self._unknown_since
+            self._p.chronicle.note("found", "engine", f"it answers again after {away:.0f} s", now)
+        self._unknown_since, self._engine_failures = None, 0
+        return Observed(world=world, in_flight=flights)
+
+    def _sane(self, decision: Plan, desired: Desired, observed: Observed, now: float) -> bool:
+        complaints = checks.problems(decision, desired, observed, self._p.limits)
+        if complaints and complaints != self._complaints:
+            text = f"the plan is not carried out, this is a bug of zpmd: it {'; it '.join(complaints)}"
+            self._p.chronicle.note("refuse", "plan", text, now)
+        self._complaints = complaints
+        return not complaints
+
+    def _dispatch(self, decision: Plan, now: float) -> None:
+        for action in decision.actions:
+            self._p.chronicle.decided(action, now)
+            if isinstance(action, JudgeSpec):
+                self._p.chronicle.judged(action, now)
+                self._p.mailbox.wake(Reason.OUTCOME)
+            else:
+                self._p.executor.submit(action)
+
+    def _forget(self, desired: Desired, observed: Observed) -> None:
+        """What is neither declared nor there any more need not be remembered."""
+        if observed.world is None or not desired.complete:
+            return
+        services = {s.name for s in desired.services} | {r.service for r in observed.world.replicas}
+        self._p.store.forget(services, {r.id for r in observed.world.replicas})
+
+    def _snapshot(
+        self,
+        reasons: frozenset[Reason],
+        desired: Desired,
+        observed: Observed,
+        memory: Memory,
+        decision: Plan,
+        now: float,
+    ) -> Snapshot:
+        self._number += 1
+        return Snapshot(
+            number=self._number,
+            at=now,
+            version=self._p.version,
+            owner=self._p.owner,
+            started_at=self._started_at,
+            desired=desired,
+            observed=observed,
+            memory=memory,
+            plan=decision,
+            sources=self._p.desire.states,
+            in_flight=self._p.executor.in_flight(),
+            reasons=reasons,
+            watchers=self._p.watchers.alive(),
+        )
+
+    def _sleep_seconds(self, snapshot: Snapshot) -> float:
+        """Until the next resync, the plan's own instant, or another try at an engine that is away."""
+        seconds = self._next_resync - self._p.clock.monotonic()
+        if snapshot.plan.wake_at is not None:
+            seconds = min(seconds, snapshot.plan.wake_at - self._p.clock.now())
+        if snapshot.observed.world is None:
+            first, longest = ENGINE_RETRY_SECONDS
+            seconds = min(seconds, longest, first * 2.0 ** min(self._engine_failures - 1, 16))
+        return max(0.0, seconds)

@@ -1,0 +1,49 @@
+"""The one door to the loop: a coalesced set of reasons to wake, and the outcomes of actions.
+
+Ten thousand events while the loop is busy are one more pass. Posting never blocks, and is allowed from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from zpmd.model.events import Outcome, Reason
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._reasons: set[Reason] = set()
+        self._outcomes: list[Outcome] = []
+        self._closed = False
+
+    def wake(self, reason: Reason) -> None:
+        """Have another pass. It fits `ports.Wake`."""
+        with self._changed:
+            self._reasons.add(reason)
+            self._changed.notify_all()
+
+    def deliver(self, outcome: Outcome) -> None:
+        with self._changed:
+            self._outcomes.append(outcome)
+            self._reasons.add(Reason.OUTCOME)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The loop is to end after the pass it is in."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def take(self, timeout_seconds: float) -> tuple[frozenset[Reason], tuple[Outcome, ...]]:
+        """All that has come in, at once; waits up to the timeout for the first. Empty at a timeout or after close."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._reasons or self._closed, timeout=max(0.0, timeout_seconds))
+            reasons, outcomes = frozenset(self._reasons), tuple(self._outcomes)
+            self._reasons.clear()
+            self._outcomes.clear()
+            return reasons, outcomes

@@ -1,0 +1,37 @@
+"""What would change a wait: for each reason, whether it passes by itself and what an operator can do. A table."""
+
+from __future__ import annotations
+
+from zpmd.model.plan import Code
+
+ADVICE: dict[Code, tuple[bool, str]] = {
+    Code.BACKOFF: (True, "zpmd starts it by itself; `zpmctl start {service}` does it now"),
+    Code.CRASH_LOOP: (True, "zpmd goes on trying; see its last words below; `zpmctl start {service}` skips the wait"),
+    Code.GAVE_UP: (False, "its restart policy allows no more; `zpmctl start {service}` tries again"),
+    Code.DEPENDENCY: (True, "it goes on by itself as soon as that is so"),
+    Code.GROUP: (True, "it goes on by itself as soon as that is so"),
+    Code.HELD: (False, "`zpmctl release {service}` ends the hold"),
+    Code.STOPPED: (False, "`zpmctl start {service}` starts it"),
+    Code.STOP_ORDER: (True, "it goes on by itself as soon as that is so"),
+    Code.ROLLING: (True, "the rollout goes on by itself"),
+    Code.ROLLOUT_PAUSED: (False, "correct its definition; `zpmctl restart {service}` tries the same one again"),
+    Code.ROLLED_BACK: (False, "correct its definition; `zpmctl restart {service}` tries the same one again"),
+    Code.MASS_REMOVAL: (False, "`zpmctl approve` if the removal is meant; if not, put the service files back"),
+    Code.NAME_TAKEN: (False, "rename or remove the other container: zpmd never touches what is not its own"),
+    Code.IMAGE_MISSING: (False, "make the image available: pull, build or load it"),
+    Code.EXTERNAL_MISSING: (False, "create it, or take `external: true` out of the file"),
+    Code.PREREQUISITE: (True, "it goes on by itself as soon as that is there"),
+    Code.RETRY: (True, "zpmd tries again by itself"),
+    Code.STARTING: (True, "it has been started and is given its time to become ready"),
+    Code.IN_FLIGHT: (True, "it is under way"),
+    Code.ENGINE_UNKNOWN: (False, "zpmd changes nothing until the engine answers: `zpmctl doctor`"),
+    Code.SOURCE_UNKNOWN: (False, "correct the files: `zpmctl status` names them"),
+    Code.DEGRADED_GATE: (True, "the others went on without it"),
+    Code.UNSUPPORTED: (False, "change its definition: this engine cannot do it"),
+}
+
+
+def advice(code: str, service: str) -> tuple[bool, str]:
+    """(whether it passes by itself, what can be done)."""
+    by_itself, text = ADVICE.get(Code(code), (True, "it goes on by itself"))
+    return by_itself, text.format(service=service)

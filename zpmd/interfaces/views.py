@@ -1,0 +1,254 @@
+"""The shapes of what people see: the keys of every `--json` and of `/v1/...`. Values, without behaviour.
+
+They are documented in docs/zpmctl.md, may be added to, and are not renamed. Instants are Unix seconds, null where there
+is none; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingView:
+    """Something held back: `code` is stable, `text` is for people, `until` when it will be looked at again."""
+
+    subject: str
+    service: str
+    code: str
+    text: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlightView:
+    """An action under way; `subject` is a replica (`service/slot`) or `volume:`, `network:`, `image:` with a name."""
+
+    subject: str
+    verb: str
+    since: float
+    progress: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaView:
+    """One container of ours."""
+
+    slot: int
+    name: str
+    id: str
+    phase: str
+    health: str
+    image: str
+    attempt: int
+    generation: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    exit_code: int | None
+    oom_killed: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    service: str
+    owner: str
+    reason: str
+    since: float
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """One service. `outdated` counts replicas made before the last restart that an operator asked for."""
+
+    name: str
+    group: str
+    state: str
+    ready: int
+    desired: int
+    restarts: int
+    since: float | None
+    image: str
+    tenant: str
+    reason: str
+    declared: bool
+    stopped: bool
+    scaled: int | None
+    generation: int
+    outdated: int
+    hold: HoldView | None
+    replicas: tuple[ReplicaView, ...]
+    waiting: tuple[WaitingView, ...]
+    in_flight: tuple[InFlightView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    name: str
+    ready: int
+    desired: int
+    services: tuple[ServiceView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegradedView:
+    """One reason why zpmd does not see or hear everything: `what` is engine, source or watcher."""
+
+    what: str
+    name: str
+    since: float | None
+    text: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """Everything about everything, at one instant. `at` is when the pass was made, `now` when it was asked for."""
+
+    number: int
+    at: float
+    now: float
+    version: str
+    owner: str
+    started_at: float
+    state: str
+    since: float | None
+    down: str
+    degraded: tuple[DegradedView, ...]
+    troubled: tuple[str, ...]
+    groups: tuple[GroupView, ...]
+    waiting: tuple[WaitingView, ...]
+    in_flight: tuple[InFlightView, ...]
+    held_removals: tuple[str, ...]
+    conflicts: tuple[WaitingView, ...]
+    holds: tuple[HoldView, ...]
+    containers: int
+
+    def services(self) -> tuple[ServiceView, ...]:
+        return tuple(service for group in self.groups for service in group.services)
+
+    def service(self, name: str) -> ServiceView | None:
+        return next((s for s in self.services() if s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionView:
+    subject: str
+    verb: str
+    service: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """What zpmd does next, what it is doing, and what it would do but for a reason."""
+
+    number: int
+    at: float
+    now: float
+    would_change: bool
+    actions: tuple[ActionView, ...]
+    waiting: tuple[WaitingView, ...]
+    in_flight: tuple[InFlightView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryView:
+    """One line of the journal. `result` is null while it is not known: under way, or lost with a daemon that died."""
+
+    id: int
+    at: float
+    kind: str
+    verb: str
+    subject: str
+    service: str
+    code: str
+    text: str
+    attempt: int
+    actor: str
+    result: str | None
+    detail: str
+    seconds: float | None
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DossierView:
+    """The evidence kept of a replica that failed; `meaning` puts its exit into words."""
+
+    slot: int
+    container_id: str
+    at: float
+    exit_code: int | None
+    oom_killed: bool
+    meaning: str
+    error: str
+    image: str
+    started_at: float | None
+    finished_at: float | None
+    health_output: tuple[str, ...]
+    log_tail: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonView:
+    """Why something waits, and what would change it. `by_itself`: nobody needs to do anything."""
+
+    subject: str
+    code: str
+    text: str
+    until: float | None
+    by_itself: bool
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStory:
+    """One slot: how it stands in words, what happened to it (oldest first), and its evidence (newest first)."""
+
+    subject: str
+    name: str
+    standing: str
+    happenings: tuple[EntryView, ...]
+    dossiers: tuple[DossierView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyView:
+    """The causal story of one service: the answer in one line, whether it is being handled, then the evidence."""
+
+    service: str
+    now: float
+    answer: str
+    handling: str
+    handled: bool
+    state: str
+    ready: int
+    desired: int
+    reasons: tuple[ReasonView, ...]
+    replicas: tuple[ReplicaStory, ...]
+    rollout: str
+    rollouts: tuple[EntryView, ...]
+    operators: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckView:
+    """One line of `zpmctl doctor`: `level` is ok, warn or fail; `advice` says what to do, "" where it is ok."""
+
+    name: str
+    level: str
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneView:
+    """The answer to a verb: it is durable. A snapshot with `at` above this `at` knows of it."""
+
+    detail: str
+    at: float
+    services: tuple[str, ...] = ()

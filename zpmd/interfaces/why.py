@@ -1,0 +1,201 @@
+"""The causal story of one service, from the snapshot, the journal and the dossiers. Pure.
+
+Written for whoever is called at three in the morning: what is down, why, is it being handled, and by whom. The answer
+is one line; the evidence comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from zpmd.interfaces.advice import advice
+from zpmd.interfaces.status import TROUBLE, status
+from zpmd.interfaces.views import DossierView, EntryView, ReasonView, ReplicaStory, ReplicaView, ServiceView, WhyView
+from zpmd.interfaces.words import clock, exit_meaning, plural, span
+from zpmd.model.events import Entry, Snapshot
+from zpmd.model.memory import Revision, Verdict
+from zpmd.model.observed import Dossier
+from zpmd.model.plan import Code, State
+
+FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
+ROLLOUTS = frozenset({Code.DRIFT, Code.ROLLBACK, Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED})
+
+
+def why(
+    service: str,
+    snapshot: Snapshot,
+    entries: Sequence[Entry],
+    dossiers: Sequence[Dossier],
+    now: float,
+    zone: tzinfo | None = None,
+) -> WhyView:
+    """`entries` oldest first, `dossiers` newest first, both of this service."""
+    view = status(snapshot, now).service(service)
+    reasons = tuple(_reason(w.subject, w.code, w.text, w.until, service) for w in view.waiting) if view else ()
+    handled, handling = _handling(view, reasons, now, zone)
+    happenings = tuple(entry_view(e) for e in entries)
+    return WhyView(
+        service=service,
+        now=now,
+        answer=_answer(service, view, snapshot, entries, now, zone),
+        handling=handling,
+        handled=handled,
+        state=view.state if view else "unknown",
+        ready=view.ready if view else 0,
+        desired=view.desired if view else 0,
+        reasons=reasons,
+        replicas=_replicas(service, view, happenings, dossiers, now),
+        rollout=_rollout(snapshot.memory.revisions.get(service), now, zone),
+        rollouts=tuple(e for e in happenings if e.kind == "action" and e.code in ROLLOUTS),
+        operators=tuple(e for e in happenings if e.kind == "note"),
+    )
+
+
+def entry_view(entry: Entry) -> EntryView:
+    return EntryView(
+        id=entry.id,
+        at=entry.at,
+        kind=entry.kind,
+        verb=entry.verb,
+        subject=entry.subject,
+        service=entry.service,
+        code=entry.code,
+        text=entry.text,
+        attempt=entry.attempt,
+        actor=entry.actor,
+        result=entry.result.value if entry.result else None,
+        detail=entry.detail,
+        seconds=entry.seconds,
+        container_id=entry.container_id,
+    )
+
+
+def _answer(
+    service: str,
+    view: ServiceView | None,
+    snapshot: Snapshot,
+    entries: Sequence[Entry],
+    now: float,
+    zone: tzinfo | None,
+) -> str:
+    if view is None:
+        if snapshot.desired.service(service) is not None:
+            return f"{service} is declared, and nothing is known of it: {snapshot.observed.error or 'engine unknown'}"
+        last = f"; last heard of at {clock(entries[-1].at, now, zone)}" if entries else ""
+        return f"{service} is not declared and has no container{last}"
+    count = f"{view.ready} of {plural(view.desired, 'replica')} ready"
+    state = State(view.state)
+    if state is State.RUNNING:
+        since = f" since {clock(view.since, now, zone)} ({span(now - view.since)})" if view.since is not None else ""
+        return f"{service} runs{since}: {count}{_last_failure(entries, now, zone)}"
+    reason = view.reason or next((w.text for w in view.waiting), "")
+    return f"{service} is {_spoken(state)}: {count}" + (f"; {reason}" if reason else "")
+
+
+def _spoken(state: State) -> str:
+    return {State.CRASH_LOOP: "in a crash loop", State.BACKOFF: "in backoff", State.ROLLED_BACK: "rolled back"}.get(
+        state, state.value
+    )
+
+
+def _last_failure(entries: Sequence[Entry], now: float, zone: tzinfo | None) -> str:
+    for entry in reversed(entries):
+        if entry.kind == "action" and entry.code in FAILURES:
+            return f"; last {entry.verb} at {clock(entry.at, now, zone)}: {entry.text}"
+    return ""
+
+
+def _handling(
+    view: ServiceView | None, reasons: Sequence[ReasonView], now: float, zone: tzinfo | None
+) -> tuple[bool, str]:
+    """(whether nobody needs to do anything, one line about it)."""
+    if view is None:
+        return False, "zpmd does nothing about it"
+    for action in view.in_flight:
+        progress = f" ({action.progress})" if action.progress else ""
+        return True, f"being handled: {action.verb} {action.subject} for {span(now - action.since)}{progress}"
+    for reason in reasons:
+        if not reason.by_itself:
+            return False, f"needs you: {reason.advice}"
+    for reason in sorted(reasons, key=lambda r: r.until or now):
+        when = f" in {span(reason.until - now)} ({clock(reason.until, now, zone)})" if reason.until else ""
+        return True, f"being handled{when}: {reason.advice}"
+    if State(view.state) in TROUBLE:
+        return False, f"needs a look: `zpmctl logs {view.name}`"
+    return True, "nothing to do"
+
+
+def _reason(subject: str, code: str, text: str, until: float | None, service: str) -> ReasonView:
+    by_itself, what = advice(code, service)
+    return ReasonView(subject=subject, code=code, text=text, until=until, by_itself=by_itself, advice=what)
+
+
+def _replicas(
+    service: str,
+    view: ServiceView | None,
+    happenings: Sequence[EntryView],
+    dossiers: Sequence[Dossier],
+    now: float,
+) -> tuple[ReplicaStory, ...]:
+    """A story for each slot that has a container, or has had one within what the journal remembers."""
+    present = {r.slot: r for r in view.replicas} if view else {}
+    slots = {*present, *(d.slot for d in dossiers), *(n for e in happenings if (n := _slot(e.subject)) is not None)}
+    return tuple(
+        ReplicaStory(
+            subject=f"{service}/{slot}",
+            name=present[slot].name if slot in present else "",
+            standing=_standing(present.get(slot), now),
+            happenings=tuple(e for e in happenings if _slot(e.subject) == slot and e.kind == "action"),
+            dossiers=tuple(_dossier(d) for d in dossiers if d.slot == slot),
+        )
+        for slot in sorted(slots)
+    )
+
+
+def _slot(subject: str) -> int | None:
+    _, slash, number = subject.rpartition("/")
+    return int(number) if slash and number.isdecimal() and ":" not in subject else None
+
+
+def _standing(replica: ReplicaView | None, now: float) -> str:
+    if replica is None:
+        return "no container"
+    if replica.phase == "running":
+        since = f" for {span(now - replica.started_at)}" if replica.started_at is not None else ""
+        return f"running{since}" + (f", {replica.health}" if replica.health != "none" else "")
+    if replica.phase in ("exited", "dead"):
+        ago = f" {span(now - replica.finished_at)} ago" if replica.finished_at is not None else ""
+        meaning = replica.error or exit_meaning(replica.exit_code, replica.oom_killed)
+        return f"{replica.phase}{ago}; {meaning}"
+    return replica.phase + (f"; {replica.error}" if replica.error else "")
+
+
+def _dossier(dossier: Dossier) -> DossierView:
+    return DossierView(
+        slot=dossier.slot,
+        container_id=dossier.container_id,
+        at=dossier.at,
+        exit_code=dossier.exit_code,
+        oom_killed=dossier.oom_killed,
+        meaning=dossier.error or exit_meaning(dossier.exit_code, dossier.oom_killed),
+        error=dossier.error,
+        image=dossier.image,
+        started_at=dossier.started_at,
+        finished_at=dossier.finished_at,
+        health_output=dossier.health_output,
+        log_tail=dossier.log_tail,
+    )
+
+
+def _rollout(revision: Revision | None, now: float, zone: tzinfo | None) -> str:
+    """The verdict on the newest definition, in a sentence; "" while there is none worth telling."""
+    if revision is None or revision.verdict in (None, Verdict.STABLE):
+        return ""
+    because = f" because {revision.reason}" if revision.reason else ""
+    at = clock(revision.at, now, zone)
+    if revision.verdict is Verdict.PAUSED:
+        return f"its rollout was paused at {at}{because}"
+    if revision.stable is None:
+        return f"its definition failed at {at}{because}; there is no earlier one to go back to"
+    return f"rolled back to the previous definition at {at}{because}"

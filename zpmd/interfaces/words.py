@@ -1,0 +1,70 @@
+"""How times, durations, exit codes and foreign text are put into words. Pure; the time zone is an argument."""
+
+from __future__ import annotations
+
+import re
+import signal
+from datetime import datetime, tzinfo
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+EXITS = {
+    0: "it ended by itself",
+    125: "the engine could not run it",
+    126: "its command cannot be executed",
+    127: "its command was not found",
+}
+
+
+def span(seconds: float) -> str:
+    """A duration in one unit, as people say it: "12 s", "3 min", "2 h", "5 d"."""
+    seconds = max(seconds, 0.0)
+    if seconds < 1:
+        return "0 s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    if seconds < 2 * DAY:
+        return f"{seconds / HOUR:.0f} h"
+    return f"{seconds / DAY:.0f} d"
+
+
+def clock(at: float, now: float, zone: tzinfo | None) -> str:
+    """An instant: the time alone when it lies within the last 12 hours or the next, else with its date."""
+    moment = datetime.fromtimestamp(at, zone)
+    return moment.strftime("%H:%M:%S" if abs(now - at) < DAY / 2 else "%Y-%m-%d %H:%M:%S")
+
+
+def exit_meaning(code: int | None, oom_killed: bool) -> str:
+    """ "exit code 137: killed by SIGKILL", with what is known beyond the number."""
+    if code is None:
+        return "it ran out of memory" if oom_killed else "no exit code is known"
+    meaning = EXITS.get(code, "")
+    if 128 < code < 128 + 65:
+        try:
+            name = signal.Signals(code - 128).name
+        except ValueError:
+            name = f"signal {code - 128}"
+        meaning = f"ended by {name}, as on a request to stop" if name == "SIGTERM" else f"killed by {name}"
+    if oom_killed:
+        meaning = "killed by the kernel: out of memory"
+    return f"exit code {code}" + (f": {meaning}" if meaning else "")
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def clean(text: str) -> str:
+    """One line of foreign text made fit for a terminal: control and direction characters are shown, never obeyed."""
+    return _CONTROLS.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if found[0] == "\t":
+        return " "
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

@@ -1,0 +1,41 @@
+"""Whether a replica is still what its service asks for, and if not, why. A drifted one is replaced, never mutated."""
+
+from __future__ import annotations
+
+from zpmd.model.observed import Replica
+from zpmd.model.plan import Cause, Code
+from zpmd.model.spechash import same_meaning
+from zpmd.planning.target import Target
+from zpmd.planning.view import View
+
+
+def cause(view: View, target: Target, replica: Replica) -> Cause | None:
+    """Why this replica has to be replaced, or None: its own spec or generation, or a dependency that was replaced."""
+    return own_cause(target, replica) or (_inherited(view, target, replica) if target.follows else None)
+
+
+def own_cause(target: Target, replica: Replica) -> Cause | None:
+    if replica.spec != target.spec and not same_meaning(target.service.container, replica.spec):
+        if target.reverting:
+            reason = target.revision.reason if target.revision else ""
+            return Cause(Code.ROLLBACK, f"goes back to the last stable definition: {reason}")
+        return Cause(Code.DRIFT, f"its definition changed ({_change(target, replica)})")
+    if replica.generation < target.generation:
+        return Cause(Code.RESTART_ASKED, "an operator asked for a restart")
+    return None
+
+
+def _inherited(view: View, target: Target, replica: Replica) -> Cause | None:
+    """`depends_on.restart`, and shared namespaces: the first replica of the dependency was replaced on purpose (its
+    attempt label is 0) after this one was made. In shared namespaces any replacement counts."""
+    for name in target.follows:
+        first = [r for r in view.slots(name).get(1, ()) if r.running]
+        if any(r.created_at > replica.created_at and (r.attempt == 0 or name in target.shares) for r in first):
+            return Cause(Code.RESTART_ASKED, f"{name}, which it follows, was replaced")
+    return None
+
+
+def _change(target: Target, replica: Replica) -> str:
+    if replica.image and replica.image != target.service.container.image:
+        return f"image {replica.image} -> {target.service.container.image}"
+    return f"spec {replica.spec or 'unreadable'} -> {target.spec}"

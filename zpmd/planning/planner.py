@@ -1,0 +1,92 @@
+"""plan(): one comparison of what should be with what is, at a given instant. The parent of all decisions.
+
+Same arguments, same answer. The gates, in order: is the engine known; what leaves; for every service: held, then
+surplus, then the verdict of its rollout, then slot by slot. The next observation does the sequencing, so that a plan is
+one wave of independent steps and never a script.
+"""
+
+from __future__ import annotations
+
+from zpmd.model.memory import Memory
+from zpmd.model.observed import Observed, Slot
+from zpmd.model.plan import Cause, Code, Plan, Standing, Waiting
+from zpmd.model.policy import Limits
+from zpmd.model.service import GROUPS, Desired
+from zpmd.planning import removal, rollout, slots, standing
+from zpmd.planning.ordering import Order
+from zpmd.planning.target import Target, target
+from zpmd.planning.view import Draft, View, view
+
+
+def plan(desired: Desired, observed: Observed, memory: Memory, now: float, limits: Limits | None = None) -> Plan:
+    """One wave of actions towards `desired`, what waits and why, and when to look again at the latest.
+
+    `now` is Unix seconds. With an unknown world there are no actions at all.
+    """
+    limits = limits or Limits()
+    if observed.world is None:
+        return _without_a_world(desired, observed, memory, now)
+    seen = view(desired, observed, observed.world, memory, now, limits)
+    order = Order(seen)
+    draft = Draft()
+    going = removal.leaving(seen, draft)
+    removal.stop_in_order(seen, order, going, draft)
+    removal.belongings(seen, draft)
+    _gates(order, draft)
+    standings = [_service(seen, order, t, draft) for t in seen.targets.values()]
+    standings += [
+        standing.undeclared(seen, name, [w for w in draft.waiting if w.service == name])
+        for name in removal.undeclared(seen)
+    ]
+    return _wave(seen, order, standings, draft)
+
+
+def _service(seen: View, order: Order, aim: Target, draft: Draft) -> Standing:
+    """Draft the steps of one service, and say how it stands."""
+    before = len(draft.waiting)
+    if aim.hold:
+        text = f"held by {aim.hold.owner}: {aim.hold.reason}"
+        draft.wait(aim.name, Cause(Code.HELD, text), until=aim.hold.until, service=aim.name)
+    elif not aim.leaving:
+        removal.surplus(seen, aim.name, aim.replicas, draft)
+        by_slot = seen.slots(aim.name)
+        if not rollout.judge(seen, order, aim, by_slot, draft):
+            permits = rollout.permits(seen, aim, by_slot, draft)
+            for number in range(1, aim.replicas + 1):
+                place = Slot(aim.name, number)
+                slots.decide(seen, order, aim, place, by_slot.get(number, ()), permits[number], draft)
+    return standing.standing(seen, aim, draft.waiting[before:])
+
+
+def _gates(order: Order, draft: Draft) -> None:
+    for group in GROUPS:
+        degraded = order.degraded(group)
+        if degraded:
+            draft.wait(f"group:{group}", degraded)
+        elif order.gates.get(group) is not None:
+            opens_at = order.opens_at(group)
+            if opens_at is not None:
+                draft.wake(opens_at)
+
+
+def _wave(seen: View, order: Order, standings: list[Standing], draft: Draft) -> Plan:
+    actions = tuple(draft.actions[: seen.limits.actions_per_pass])
+    later = [at for at in draft.wakes if at > seen.now]
+    cut = len(draft.actions) > len(actions)
+    return Plan(
+        actions=actions,
+        waiting=tuple(draft.waiting),
+        wake_at=seen.now if cut else min(later, default=None),
+        standings=tuple(sorted(standings, key=lambda s: (s.group.order, s.service))),
+        gates=order.gates,
+    )
+
+
+def _without_a_world(desired: Desired, observed: Observed, memory: Memory, now: float) -> Plan:
+    """Unknown is not absent: nothing is done."""
+    cause = Cause(Code.ENGINE_UNKNOWN, f"the engine is unknown: {observed.error}")
+    return Plan(
+        waiting=(Waiting(subject="engine", cause=cause),),
+        standings=tuple(standing.unknown(target(s, memory, now)) for s in desired.services),
+        gates=memory.gates,
+    )

@@ -1,0 +1,98 @@
+"""What must be on the engine before a container can be made: its image, volumes and networks."""
+
+from __future__ import annotations
+
+from zpmd.model.container import MountKind
+from zpmd.model.observed import Slot
+from zpmd.model.plan import Cause, Code, CreateNetwork, CreateVolume, PullImage
+from zpmd.model.service import NetworkSpec, PullWhen, ServiceData, VolumeSpec
+from zpmd.planning import backoff
+from zpmd.planning.view import Draft, View
+
+
+def met(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
+    """Whether all is there. What is not is asked for in `draft`, or said to be waited for."""
+    found = [_image(view, service, slot, draft)]
+    found += [_volume(view, name, slot, draft) for name in _volumes(service)]
+    found += [_network(view, a.network, slot, draft) for a in service.container.networks]
+    return all(found)
+
+
+def asks_registry(view: View, service: ServiceData) -> bool:
+    """Whether a new container of this service begins with a look for a newer image."""
+    match service.pull.when:
+        case PullWhen.ALWAYS:
+            return True
+        case PullWhen.EVERY:
+            last = view.memory.pulls.get(service.container.image, 0.0)
+            return view.now - last >= service.pull.every_seconds
+        case PullWhen.MISSING | PullWhen.NEVER:
+            return False
+
+
+def _volumes(service: ServiceData) -> list[str]:
+    return [m.source for m in service.container.mounts if m.kind is MountKind.VOLUME and m.source]
+
+
+def _image(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
+    image = service.container.image
+    if image in view.world.images:
+        return True
+    if service.pull.built:
+        text = f"waits for image {image}: zpmd does not build, `docker compose build` makes it"
+        draft.wait(slot, Cause(Code.IMAGE_MISSING, text))
+    elif service.pull.when is PullWhen.NEVER:
+        draft.wait(
+            slot, Cause(Code.IMAGE_MISSING, f"waits for image {image}: it is not here, and pull_policy is never")
+        )
+    else:
+        cause = Cause(Code.NEEDED, f"{service.name} needs it")
+        action = PullImage(image=image, platform=service.container.platform, cause=cause)
+        _ask(view, action, f"image {image}", Code.IMAGE_MISSING, slot, draft)
+    return False
+
+
+def _volume(view: View, name: str, slot: Slot, draft: Draft) -> bool:
+    if name in view.world.volumes:
+        return True
+    spec = next((v for v in view.desired.volumes if v.name == name), VolumeSpec(name=name))
+    if spec.external:
+        draft.wait(slot, Cause(Code.EXTERNAL_MISSING, f"waits for external volume {name}: create it on this engine"))
+    else:
+        cause = Cause(Code.NEEDED, f"{slot.service} needs it")
+        _ask(view, CreateVolume(volume=spec, cause=cause), f"volume {name}", Code.PREREQUISITE, slot, draft)
+    return False
+
+
+def _network(view: View, name: str, slot: Slot, draft: Draft) -> bool:
+    if name in view.world.networks:
+        return True
+    spec = next((n for n in view.desired.networks if n.name == name), NetworkSpec(name=name))
+    if spec.external:
+        draft.wait(slot, Cause(Code.EXTERNAL_MISSING, f"waits for external network {name}: create it on this engine"))
+    else:
+        cause = Cause(Code.NEEDED, f"{slot.service} needs it")
+        _ask(view, CreateNetwork(network=spec, cause=cause), f"network {name}", Code.PREREQUISITE, slot, draft)
+    return False
+
+
+def _ask(
+    view: View,
+    action: PullImage | CreateVolume | CreateNetwork,
+    what: str,
+    code: Code,
+    slot: Slot,
+    draft: Draft,
+) -> None:
+    """Have it made, unless that is under way or has just failed; the slot waits for it in any case."""
+    flight = view.busy.get(action.subject)
+    retry = view.memory.retries.get(action.subject)
+    due = backoff.retry_due(view, action.subject)
+    if flight:
+        progress = f" ({flight.progress})" if flight.progress else ""
+        draft.wait(slot, Cause(Code.PREREQUISITE, f"waits for {what}, which is on its way{progress}"))
+    elif retry and due > view.now:
+        draft.wait(slot, Cause(code, f"waits for {what}: {retry.error}"), until=due)
+    else:
+        draft.act(action)
+        draft.wait(slot, Cause(Code.PREREQUISITE, f"waits for {what}"))

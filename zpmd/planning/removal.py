@@ -1,0 +1,118 @@
+"""What leaves: services that are no longer declared, that an operator stopped, or all of them; in reverse order.
+
+Nothing is removed without evidence, and a change that would remove a large part of the services waits for an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from zpmd.model.memory import Down
+from zpmd.model.observed import Replica, Slot
+from zpmd.model.plan import Cause, Code, RemoveNetwork, RemoveVolume
+from zpmd.planning import backoff, slots
+from zpmd.planning.ordering import Order
+from zpmd.planning.target import active_hold
+from zpmd.planning.view import Draft, View, names
+
+UNDECLARED = Cause(Code.UNDECLARED, "is no longer declared")
+
+
+def undeclared(view: View) -> tuple[str, ...]:
+    """Services that have containers of ours and are not declared."""
+    return tuple(sorted(set(view.by_service) - set(view.targets)))
+
+
+def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
+    """The services that may go now, each with its cause; what is held back is drafted with its reason."""
+    going = {t.name: t.leaving for t in view.targets.values() if t.leaving and not t.hold}
+    gone = [name for name in undeclared(view) if not _held(view, name, draft)]
+    if view.memory.intent.down is not Down.NO:
+        return going | dict.fromkeys(gone, Cause(Code.DOWN_ASKED, "an operator took the appliance down"))
+    if gone and not view.desired.complete:
+        for name in gone:
+            text = "is not declared, but a source has never answered"
+            draft.wait(name, Cause(Code.SOURCE_UNKNOWN, text), service=name)
+        return going
+    held = _held_by_guard(view, gone)
+    for name in held:
+        text = f"{len(held)} of {len(view.by_service)} services would be removed at once: `zpmctl approve` lets them go"
+        draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
+    return going | {name: UNDECLARED for name in gone if name not in held}
+
+
+def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: Draft) -> None:
+    """Stop, and remove where asked, the services that leave: highest rank first, one rank at a time."""
+    live = {name: order.rank(name) for name in going if any(r.live for r in view.replicas(name))}
+    top = max(live.values(), default=(0, 0))
+    last = [name for name, rank in live.items() if rank == top]
+    for name, cause in sorted(going.items()):
+        target = view.targets.get(name)
+        for replica in _one_a_slot(view.replicas(name), name, view, draft):
+            if replica.live and live[name] < top:
+                draft.wait(replica.place, Cause(Code.STOP_ORDER, f"stops after {names(last)}"))
+            elif target and not target.remove:
+                slots.halt(target, replica, cause, draft)
+            else:
+                slots.retire(target, replica, cause, draft)
+
+
+def surplus(view: View, name: str, replicas: int, draft: Draft) -> None:
+    """Slots beyond the number asked for go, the highest first in the plan's order."""
+    target = view.targets[name]
+    beyond = [r for r in view.replicas(name) if r.slot > replicas]
+    for replica in _one_a_slot(sorted(beyond, key=lambda r: -r.slot), name, view, draft):
+        slots.retire(target, replica, Cause(Code.SCALED_DOWN, f"{name} has {replicas} replicas now"), draft)
+
+
+def belongings(view: View, draft: Draft) -> None:
+    """On `down`, when the last container is gone: our networks, and our volumes if that was asked."""
+    down = view.memory.intent.down
+    if down is Down.NO or view.world.replicas or view.busy:
+        return
+    cause = Cause(Code.DOWN_ASKED, "an operator took the appliance down")
+    removals: list[RemoveNetwork | RemoveVolume] = [
+        RemoveNetwork(name=name, cause=cause) for name in sorted(view.world.own_networks)
+    ]
+    if down is Down.VOLUMES:
+        removals += [RemoveVolume(name=name, cause=cause) for name in sorted(view.world.own_volumes)]
+    for action in removals:
+        due = backoff.retry_due(view, action.subject)
+        if due > view.now:
+            error = view.memory.retries[action.subject].error
+            draft.wait(action.subject, Cause(Code.RETRY, f"could not be removed: {error}"), until=due)
+        else:
+            draft.act(action)
+
+
+def _held(view: View, name: str, draft: Draft) -> bool:
+    hold = active_hold(name, view.memory, view.now)
+    if hold:
+        cause = Cause(Code.HELD, f"is no longer declared, and held by {hold.owner}: {hold.reason}")
+        draft.wait(name, cause, until=hold.until, service=name)
+    return hold is not None
+
+
+def _held_by_guard(view: View, gone: Iterable[str]) -> frozenset[str]:
+    """The services that wait for `zpmctl approve`: more than the percentage, and more than the count."""
+    waiting = [name for name in gone if name not in view.memory.intent.approved]
+    limits = view.limits
+    large = len(waiting) * 100 > limits.removal_percent * len(view.by_service)
+    return frozenset(waiting) if large and len(waiting) > limits.removal_count else frozenset()
+
+
+def _one_a_slot(replicas: Iterable[Replica], name: str, view: View, draft: Draft) -> list[Replica]:
+    """The replicas to act on: the first of each slot that nobody is at work on and that did not just refuse."""
+    chosen: dict[int, Replica] = {}
+    for replica in replicas:
+        subject = str(Slot(name, replica.slot))
+        flight = view.busy.get(subject)
+        due = backoff.retry_due(view, subject)
+        if flight:
+            draft.wait(replica.place, Cause(Code.IN_FLIGHT, f"{flight.verb} is under way"))
+        elif due > view.now:
+            error = view.memory.retries[subject].error
+            draft.wait(replica.place, Cause(Code.RETRY, f"the engine could not do it: {error}"), until=due)
+        else:
+            chosen.setdefault(replica.slot, replica)
+    return list(chosen.values())

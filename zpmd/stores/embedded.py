@@ -1,0 +1,249 @@
+"""The default store: one SQLite file, in which `memory()` is free and an acknowledged verb survives a power cut.
+
+What an operator said, what makes us us, verdicts and the last known good are durable in the hard sense; journal lines,
+attempts and dossiers survive the death of the process, and may lose their last moments with the power (database.py says
+what that saves).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from zpmd.model.events import Entry, Result
+from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
+from zpmd.model.observed import Dossier, Slot
+from zpmd.model.service import Desired
+from zpmd.ports import Clock
+from zpmd.stores import identity
+from zpmd.stores.codec import Unreadable, decode, encode
+from zpmd.stores.database import Database
+from zpmd.stores.recall import Recall
+
+DOSSIERS_KEPT = 10
+TRIM_EVERY = 64
+"""Journal lines between two trims: the bound is kept to within so many."""
+
+APPEND = """
+    INSERT INTO journal
+        (at, kind, verb, subject, service, code, text, attempt, actor, result, detail, seconds, container_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class EmbeddedStore:
+    """ports.Store on `path`, with `owner` in a file beside it. Keeps the newest `journal_entries` lines."""
+
+    def __init__(self, path: Path, journal_entries: int, clock: Clock) -> None:
+        self._lock = threading.RLock()
+        self._database = Database(path, clock.now())
+        self._journal_entries = journal_entries
+        self._recall = Recall(self._database)
+        copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
+        self._owner = identity.keep(path.with_name("owner"), copy[0]["value"] if copy else None)
+        with self._database.transaction(durable=True) as connection:
+            connection.execute("INSERT OR REPLACE INTO fact VALUES ('owner', ?)", (self._owner,))
+        if self._database.moved_to is not None:
+            text = f"the database was damaged: it is kept as {self._database.moved_to.name}, and a new one was begun"
+            self._note("store-damaged", text, clock.now())
+        elif self._recall.unreadable:
+            text = f"{self._recall.unreadable} rows of the database could not be read, and are forgotten"
+            self._note("store-rows-lost", text, clock.now())
+
+    def _note(self, code: str, text: str, now: float) -> None:
+        self.begin(Entry(id=0, at=now, kind="note", verb="note", subject="store", code=code, text=text))
+
+    def owner(self) -> str:
+        return self._owner
+
+    def memory(self) -> Memory:
+        with self._lock:
+            return self._recall.memory()
+
+    # the loop's
+
+    def attempt(self, slot: Slot, attempt: Attempt | None) -> None:
+        with self._lock:
+            with self._database.transaction() as connection:
+                if attempt is None:
+                    connection.execute(
+                        "DELETE FROM attempt WHERE service = ? AND slot = ?", (slot.service, slot.number)
+                    )
+                else:
+                    row = (slot.service, slot.number, encode(attempt))
+                    connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?, ?)", row)
+            if attempt is None:
+                self._recall.attempts.pop(slot, None)
+            else:
+                self._recall.attempts[slot] = attempt
+            self._recall.changed()
+
+    def judge(self, revision: Revision) -> None:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                row = (revision.service, encode(revision))
+                connection.execute("INSERT OR REPLACE INTO revision VALUES (?, ?)", row)
+            self._recall.revisions[revision.service] = revision
+            self._recall.changed()
+
+    def hooked(self, container_id: str, started_at: float) -> None:
+        with self._lock:
+            with self._database.transaction() as connection:
+                connection.execute("INSERT OR REPLACE INTO hooked VALUES (?, ?)", (container_id, started_at))
+            self._recall.hooked[container_id] = started_at
+            self._recall.changed()
+
+    def pulled(self, image: str, at: float) -> None:
+        with self._lock:
+            with self._database.transaction() as connection:
+                connection.execute("INSERT OR REPLACE INTO pulled VALUES (?, ?)", (image, at))
+            self._recall.pulls[image] = at
+            self._recall.changed()
+
+    def forget(self, services: Collection[str], containers: Collection[str]) -> None:
+        with self._lock:
+            if not self._recall.has_more_than(services, containers):
+                return  # as on nearly every pass
+            with self._database.transaction() as connection:
+                keep = (json.dumps(sorted(services)),)
+                for table in ("attempt", "revision", "intent"):
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE service NOT IN (SELECT value FROM json_each(?))",
+                        keep,
+                    )
+                connection.execute(
+                    "DELETE FROM hold WHERE service <> '*' AND service NOT IN (SELECT value FROM json_each(?))", keep
+                )
+                connection.execute(
+                    "DELETE FROM hooked WHERE container NOT IN (SELECT value FROM json_each(?))",
+                    (json.dumps(sorted(containers)),),
+                )
+            self._recall.keep_only(frozenset(services), frozenset(containers), self._database)
+
+    # the journal
+
+    def begin(self, entry: Entry) -> int:
+        row = (
+            *(entry.at, entry.kind, entry.verb, entry.subject, entry.service, entry.code, entry.text, entry.attempt),
+            *(entry.actor, entry.result, entry.detail, entry.seconds, entry.container_id),
+        )
+        with self._database.transaction() as connection:
+            entry_id = connection.execute(APPEND, row).lastrowid or 0
+            if entry_id % TRIM_EVERY == 0:
+                connection.execute("DELETE FROM journal WHERE id <= ?", (entry_id - self._journal_entries,))
+        return entry_id
+
+    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE journal SET result = ?, detail = ?, seconds = ?, container_id = ? WHERE id = ?",
+                (result, detail, seconds, container_id, entry_id),
+            )
+
+    def journal(
+        self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
+    ) -> tuple[Entry, ...]:
+        conditions: list[str] = ["id > ?"]
+        arguments: list[object] = [since_id]
+        for condition, value in (("service = ?", service), ("at >= ?", since)):
+            if value is not None:
+                conditions.append(condition)
+                arguments.append(value)
+        query = f"SELECT * FROM journal WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
+        rows = self._database.rows(query, *arguments, limit)
+        return tuple(
+            Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None}) for row in reversed(rows)
+        )
+
+    def keep_dossier(self, dossier: Dossier) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("INSERT INTO dossier (service, body) VALUES (?, ?)", (dossier.service, encode(dossier)))
+            connection.execute(
+                "DELETE FROM dossier WHERE service = ? AND id NOT IN"
+                " (SELECT id FROM dossier WHERE service = ? ORDER BY id DESC LIMIT ?)",
+                (dossier.service, dossier.service, DOSSIERS_KEPT),
+            )
+
+    def dossiers(self, service: str) -> tuple[Dossier, ...]:
+        found = []
+        for row in self._database.rows("SELECT body FROM dossier WHERE service = ? ORDER BY id DESC", service):
+            try:
+                found.append(decode(Dossier, row["body"]))
+            except Unreadable:  # one bad row never hides the others
+                continue
+        return tuple(found)
+
+    # last known good
+
+    def last_good(self, source: str) -> Desired | None:
+        rows = self._database.rows("SELECT body FROM good WHERE source = ?", source)
+        try:
+            return decode(Desired, rows[0]["body"]) if rows else None
+        except Unreadable:
+            return None
+
+    def keep_good(self, source: str, desired: Desired) -> None:
+        with self._database.transaction(durable=True) as connection:
+            connection.execute("INSERT OR REPLACE INTO good VALUES (?, ?)", (source, encode(desired)))
+
+    # operators'
+
+    def set_stopped(self, service: str, stopped: bool) -> None:
+        self._intend(service, "stopped", int(stopped))
+
+    def set_scale(self, service: str, replicas: int | None) -> None:
+        self._intend(service, "replicas", replicas)
+
+    def raise_generation(self, service: str) -> int:
+        with self._lock:
+            generation = self._recall.intent.generations.get(service, 0) + 1
+            self._intend(service, "generation", generation)
+            return generation
+
+    def approve(self, services: Collection[str]) -> None:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                connection.executemany(
+                    "INSERT INTO intent (service, approved) VALUES (?, 1) ON CONFLICT DO UPDATE SET approved = 1",
+                    [(service,) for service in services],
+                )
+            self._recall.reread_intent(self._database)
+
+    def hold(self, hold: Hold) -> None:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO hold (service, owner, reason, since, until) VALUES (?, ?, ?, ?, ?)",
+                    (hold.service, hold.owner, hold.reason, hold.since, hold.until),
+                )
+            self._recall.reread_intent(self._database)
+
+    def release(self, service: str) -> bool:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                held = connection.execute("DELETE FROM hold WHERE service = ?", (service,)).rowcount > 0
+            self._recall.reread_intent(self._database)
+            return held
+
+    def set_down(self, down: Down) -> None:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                connection.execute("INSERT OR REPLACE INTO fact VALUES ('down', ?)", (down.value,))
+            self._recall.intent = replace(self._recall.intent, down=down)
+            self._recall.changed()
+
+    def _intend(self, service: str, column: str, value: int | None) -> None:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                connection.execute(
+                    f"INSERT INTO intent (service, {column}) VALUES (?, ?)"
+                    f" ON CONFLICT DO UPDATE SET {column} = excluded.{column}",
+                    (service, value),
+                )
+            self._recall.reread_intent(self._database)
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,88 @@
+"""What is remembered, held in the process as well, so that `memory()` costs a pass next to nothing.
+
+Read from the file once, on opening; every write goes to the file first and here after its commit. Nobody else writes
+the file while the daemon runs. A row that cannot be read is left out: forgetting is allowed to cost patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import MappingProxyType
+
+from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision
+from zpmd.model.observed import Slot
+from zpmd.stores.codec import Unreadable, decode
+from zpmd.stores.database import Database
+
+
+class Recall:
+    """Mutable, and not thread-safe: the store calls it under its lock."""
+
+    def __init__(self, database: Database) -> None:
+        self.attempts: dict[Slot, Attempt] = {}
+        self.revisions: dict[str, Revision] = {}
+        self.hooked: dict[str, float] = {}
+        self.pulls: dict[str, float] = {}
+        self.intent = _intent(database)
+        self.unreadable = 0
+        self._memory: Memory | None = None
+        for row in database.rows("SELECT service, slot, body FROM attempt"):
+            try:
+                self.attempts[Slot(row["service"], row["slot"])] = decode(Attempt, row["body"])
+            except Unreadable:
+                self.unreadable += 1
+        for row in database.rows("SELECT service, body FROM revision"):
+            try:
+                self.revisions[row["service"]] = decode(Revision, row["body"])
+            except Unreadable:
+                self.unreadable += 1
+        self.hooked.update((r["container"], r["started_at"]) for r in database.rows("SELECT * FROM hooked"))
+        self.pulls.update((r["image"], r["at"]) for r in database.rows("SELECT * FROM pulled"))
+
+    def changed(self) -> None:
+        """To be called after every change."""
+        self._memory = None
+
+    def memory(self) -> Memory:
+        if self._memory is None:
+            self._memory = Memory(
+                intent=self.intent,
+                attempts=MappingProxyType(dict(self.attempts)),
+                revisions=MappingProxyType(dict(self.revisions)),
+                hooked=frozenset(self.hooked.items()),
+                pulls=MappingProxyType(dict(self.pulls)),
+            )
+        return self._memory
+
+    def reread_intent(self, database: Database) -> None:
+        self.intent = _intent(database)
+        self.changed()
+
+    def has_more_than(self, services: Collection[str], containers: Collection[str]) -> bool:
+        """Whether anything is remembered of other services than these, or of other containers."""
+        intent = self.intent
+        named = {slot.service for slot in self.attempts}.union(
+            self.revisions, intent.stopped, intent.scaled, intent.generations, intent.approved
+        )
+        named.update(hold.service for hold in intent.holds if hold.service != "*")
+        return not (named.issubset(services) and self.hooked.keys() <= set(containers))
+
+    def keep_only(self, services: Collection[str], containers: Collection[str], database: Database) -> None:
+        self.attempts = {slot: a for slot, a in self.attempts.items() if slot.service in services}
+        self.revisions = {name: r for name, r in self.revisions.items() if name in services}
+        self.hooked = {container: at for container, at in self.hooked.items() if container in containers}
+        self.reread_intent(database)
+
+
+def _intent(database: Database) -> Intent:
+    rows = database.rows("SELECT * FROM intent ORDER BY service")
+    holds = database.rows("SELECT * FROM hold ORDER BY service")
+    down = database.rows("SELECT value FROM fact WHERE name = 'down'")
+    return Intent(
+        stopped=frozenset(r["service"] for r in rows if r["stopped"]),
+        scaled=MappingProxyType({r["service"]: r["replicas"] for r in rows if r["replicas"] is not None}),
+        generations=MappingProxyType({r["service"]: r["generation"] for r in rows if r["generation"]}),
+        holds=tuple(Hold(**dict(row)) for row in holds),
+        approved=frozenset(r["service"] for r in rows if r["approved"]),
+        down=Down(down[0]["value"]) if down else Down.NO,
+    )

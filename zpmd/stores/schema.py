@@ -1,0 +1,68 @@
+"""The tables of the embedded store, as the steps that made them.
+
+Rules: a step that has been released is never edited; a change is a new step at the end. `PRAGMA user_version` is the
+number of steps a file has behind it. An empty file goes through all of them.
+"""
+
+from __future__ import annotations
+
+STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE intent (
+        service TEXT PRIMARY KEY,
+        stopped INTEGER NOT NULL DEFAULT 0,
+        replicas INTEGER,
+        generation INTEGER NOT NULL DEFAULT 0,
+        approved INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+
+    CREATE TABLE hold (
+        service TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        since REAL NOT NULL,
+        until REAL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE attempt (
+        service TEXT NOT NULL,
+        slot INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (service, slot)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE revision (service TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE hooked (container TEXT PRIMARY KEY, started_at REAL NOT NULL) WITHOUT ROWID;
+    CREATE TABLE pulled (image TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+    CREATE TABLE good (source TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        kind TEXT NOT NULL,
+        verb TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        service TEXT NOT NULL,
+        code TEXT NOT NULL,
+        text TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        result TEXT,
+        detail TEXT NOT NULL,
+        seconds REAL,
+        container_id TEXT NOT NULL
+    );
+    CREATE INDEX journal_by_service ON journal (service, id);
+
+    CREATE TABLE dossier (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        service TEXT NOT NULL,
+        body TEXT NOT NULL
+    );
+    CREATE INDEX dossier_by_service ON dossier (service, id);
+    """,
+)
+
+SCHEMA = len(STEPS)
