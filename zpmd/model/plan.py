@@ -53,6 +53,7 @@ class Code(StrEnum):
     ROLLOUT_PAUSED = "rollout-paused"
     ROLLED_BACK = "rolled-back"
     MASS_REMOVAL = "mass-removal"
+    NAME_TAKEN = "name-taken"
     IMAGE_MISSING = "image-missing"
     EXTERNAL_MISSING = "external-missing"
     PREREQUISITE = "prerequisite"
@@ -62,6 +63,7 @@ class Code(StrEnum):
     ENGINE_UNKNOWN = "engine-unknown"
     SOURCE_UNKNOWN = "source-unknown"
     DEGRADED_GATE = "degraded-gate"
+    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
