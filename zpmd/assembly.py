@@ -15,7 +15,7 @@ from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.control import DaemonControl
 from zpmd.daemon.desire import Desire
-from zpmd.daemon.executor import Executor
+from zpmd.daemon.executor import PULL_LANE, STOP_LANE, Executor
 from zpmd.daemon.heartbeat import Heartbeat
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
@@ -53,18 +53,19 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     store = EmbeddedStore(settings.database, settings.journal_entries, clock)
     ending.callback(store.close)
     owner = store.owner()
+    files = YamlFiles(settings)
+    desire = Desire([files], store)
+    desire.first(clock.now())
     engine = DockerEngine(
         url=settings.engine_url,
         owner=owner,
         project=settings.project,
         materials_dir=settings.materials_dir,
-        workers=settings.engine_workers,
+        declared=lambda: desire.desired,
+        workers=settings.engine_workers + STOP_LANE + PULL_LANE,
         timeout_seconds=settings.engine_timeout_seconds,
         clock=clock,
     )
-    files = YamlFiles(settings)
-    desire = Desire([files], store)
-    desire.first(clock.now())
     mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)

@@ -1,4 +1,4 @@
-"""A zpmd of the test's own: the real process, on the lab's engine, with folders of its own; and zpmctl as people use it."""
+"""A zpmd of the test's own: the real process, on the lab's engine, in its own folders; and zpmctl as people use it."""
 
 from __future__ import annotations
 
