@@ -129,7 +129,11 @@ class Chronicle:
                 pass
 
     def _of_replica(
-        self, action: StartReplica | RestartReplica | StopReplica | RemoveReplica, tried: Tried, count: int, outcome: Outcome
+        self,
+        action: StartReplica | RestartReplica | StopReplica | RemoveReplica,
+        tried: Tried,
+        count: int,
+        outcome: Outcome,
     ) -> None:
         self._attempt(action, tried, count, action.replica.spec, action.replica.generation, outcome)
 
