@@ -63,4 +63,4 @@ def test_the_readme_names_every_benchmark() -> None:
 def test_the_pictured_rooms_are_the_packages() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     packages = {f"zpmd/{p.parent.name}" for p in (ROOT / "zpmd").glob("*/__init__.py")}
-    assert {row for row in re.findall(r"^\| `(zpmd/\w+)` \|", text, re.MULTILINE)} == packages
+    assert set(re.findall(r"^\| `(zpmd/\w+)` \|", text, re.MULTILINE)) == packages
