@@ -1,7 +1,7 @@
 """Workers that apply actions, each on its own subject, while the loop goes on.
 
-Three lanes, so that what waits for a process's grace or a registry never stands before a start: `start` is as wide as the
-engine takes profitably (4 to 8: its own work is CPU), `stop` mostly sleeps, `pull` is bounded by the line.
+Three lanes, so that what waits for a process's grace or a registry never stands before a start: `start` is as wide as
+the engine takes profitably (4 to 8: its own work is CPU), `stop` mostly sleeps, `pull` is bounded by the line.
 Threads are daemons: a process that is told to end does not wait for an engine.
 """
 

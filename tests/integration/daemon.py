@@ -1,0 +1,158 @@
+"""A zpmd of the test's own: the real process, on the lab's engine, in its own folders; and zpmctl as people use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.lab.engine import LabEngine
+from tests.lab.eventually import eventually
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+STOP_SECONDS = 20
+
+
+@dataclass(slots=True)
+class Said:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """Write service files with `file`, then `start`. `settings` are extra lines of zpmd.yaml."""
+
+    engine: LabEngine
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.services_dir.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def services_dir(self) -> Path:
+        return self.folder / "services.d"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "zpmd.sock"
+
+    @property
+    def log(self) -> str:
+        path = self.folder / "zpmd.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def file(self, name: str, text: str) -> Path:
+        """Write a service file at once, as an editor that renames does."""
+        path = self.services_dir / name
+        part = path.with_name(f".{name}.part")
+        part.write_text(textwrap.dedent(text))
+        part.replace(path)
+        return path
+
+    def start(self, wait: bool = True) -> None:
+        """Start it; with `wait`, until its socket answers."""
+        settings = {
+            "project": "t",
+            "services_dir": str(self.services_dir),
+            "state_dir": str(self.folder / "state"),
+            "socket": str(self.socket),
+            "engine": {"url": self.engine.url},
+        } | self.settings
+        (self.folder / "zpmd.yaml").write_text(json.dumps(settings))
+        with (self.folder / "zpmd.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "zpmd", "run", "--settings", str(self.folder / "zpmd.yaml")],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if wait:
+            eventually(self._answers, 20, "a zpmd that answers", 0.05)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM, as systemd does. Returns the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def ctl(self, *words: str, timeout: float = 90) -> Said:
+        """Run `zpmctl WORDS` and return what it said, whatever its exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "zpmd.interfaces.ctl", "--socket", str(self.socket), *words],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def status(self) -> dict[str, Any]:
+        said = self.ctl("status", "--json")
+        assert said.code == 0, said.err
+        answer: dict[str, Any] = said.json
+        return answer
+
+    def service(self, name: str) -> dict[str, Any]:
+        """One service's row of `zpmctl status --json`."""
+        for group in self.status()["groups"]:
+            for row in group["services"]:
+                if row["service"] == name:
+                    found: dict[str, Any] = row
+                    return found
+        raise AssertionError(f"{name} is not in status")
+
+    def converged(self, timeout: float = 60) -> None:
+        """Wait until nothing is to be done and nothing is waited for."""
+        eventually(lambda: self.status()["state"] == "converged", timeout, "a converged appliance", 0.2)
+
+    def containers(self, service: str | None = None) -> list[dict[str, Any]]:
+        """The engine's own list of what carries our labels, running or not, by (service, slot, age)."""
+        found = self.engine.client().containers(all=True, filters={"label": "io.zpmd.owner"})
+        mine = [c for c in found if service in (None, c["Labels"]["io.zpmd.service"])]
+        key = "io.zpmd.service", "io.zpmd.slot"
+        return sorted(mine, key=lambda c: (c["Labels"][key[0]], int(c["Labels"][key[1]]), c["Created"]))
+
+    def running(self, service: str | None = None) -> list[str]:
+        return [c["Id"] for c in self.containers(service) if c["State"] == "running"]
+
+    def journal(self, service: str | None = None) -> list[dict[str, Any]]:
+        words = ["events", "--json"] + (["--service", service] if service else [])
+        said = self.ctl(*words)
+        assert said.code == 0, said.err
+        return [json.loads(line) for line in said.out.splitlines() if line.strip()]
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"zpmd ended with {self.process.returncode}:\n{self.log[-4000:]}"
+        return self.socket.exists() and self.ctl("status", "--json").code == 0

@@ -1,0 +1,116 @@
+"""The composition root: builds the concrete parts and wires them. The one module that knows them all.
+
+Read it as the list of what zpmd is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import zpmd
+from zpmd import logs
+from zpmd.daemon.board import Board
+from zpmd.daemon.chronicle import Chronicle
+from zpmd.daemon.clock import SystemClock
+from zpmd.daemon.control import DaemonControl
+from zpmd.daemon.desire import Desire
+from zpmd.daemon.executor import PULL_LANE, STOP_LANE, Executor
+from zpmd.daemon.heartbeat import Heartbeat
+from zpmd.daemon.loop import Loop, Parts
+from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.process import block_signals, only_instance, serve
+from zpmd.daemon.systemd import Systemd
+from zpmd.daemon.watchers import Watchers
+from zpmd.engines.docker import DockerEngine
+from zpmd.errors import ZpmdError
+from zpmd.interfaces.api import create_app
+from zpmd.interfaces.server import ApiServer
+from zpmd.model.events import Reason
+from zpmd.settings import Settings
+from zpmd.sources.yamlfiles import YamlFiles
+from zpmd.stores.embedded import EmbeddedStore
+
+DRAIN_SECONDS = 3.0
+
+
+def run(settings: Settings) -> int:
+    """Run the daemon until a signal ends it; returns the exit code.
+
+    Raises ConfigError where the service files are wrong and no last good copy is known; ZpmdError where it cannot
+    start for another reason (another instance, an unusable state folder or socket).
+    """
+    block_signals()
+    logs.configure(settings.log_level)
+    _prepare(settings)
+    with only_instance(settings.state_dir), ExitStack() as ending:
+        return _run(settings, ending)
+
+
+def _run(settings: Settings, ending: ExitStack) -> int:
+    clock = SystemClock()
+    systemd = Systemd.from_environment()
+    store = EmbeddedStore(settings.database, settings.journal_entries, clock)
+    ending.callback(store.close)
+    owner = store.owner()
+    files = YamlFiles(settings)
+    desire = Desire([files], store)
+    desire.first(clock.now())
+    engine = DockerEngine(
+        url=settings.engine_url,
+        owner=owner,
+        project=settings.project,
+        materials_dir=settings.materials_dir,
+        declared=lambda: desire.desired,
+        workers=settings.engine_workers + STOP_LANE + PULL_LANE,
+        timeout_seconds=settings.engine_timeout_seconds,
+        clock=clock,
+    )
+    mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
+    executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
+    watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
+    watchers.add("service files", lambda stop: files.watch(mailbox.wake, stop), files.watching)
+    loop = Loop(
+        Parts(
+            engine=engine,
+            store=store,
+            clock=clock,
+            desire=desire,
+            mailbox=mailbox,
+            executor=executor,
+            chronicle=chronicle,
+            watchers=watchers,
+            board=board,
+            limits=settings.limits,
+            resync_seconds=settings.resync_seconds,
+            version=zpmd.__version__,
+            owner=owner,
+            passed=Heartbeat(systemd).passed,
+        )
+    )
+    reload = _waker(mailbox, Reason.RELOAD)
+    control = DaemonControl(board, store, engine, clock, mailbox.wake, reload)
+    server = ApiServer(create_app(control), settings.socket, settings.socket_group)
+    server.start()
+    ending.callback(server.stop)
+    chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())
+    code = serve(loop.run, mailbox.close, reload)
+    systemd.stopping("ends; containers go on")
+    watchers.stop(DRAIN_SECONDS)
+    executor.drain(DRAIN_SECONDS)
+    for outcome in mailbox.take(0)[1]:
+        chronicle.ended(outcome)
+    return code
+
+
+def _waker(mailbox: Mailbox, reason: Reason) -> Callable[[], None]:
+    return lambda: mailbox.wake(reason)
+
+
+def _prepare(settings: Settings) -> None:
+    """The state folder, for root alone. Raises ZpmdError."""
+    for folder in (settings.state_dir, settings.materials_dir):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ZpmdError(f"cannot use the state folder {folder}: {error.strerror}") from None

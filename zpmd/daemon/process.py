@@ -1,0 +1,64 @@
+"""The process around the loop: signals, one instance a state folder, and the way to an orderly end.
+
+SIGTERM and SIGINT end zpmd and touch no container; SIGHUP has the sources read again. Signals are taken by the main
+thread with sigtimedwait, so that no handler ever runs in the middle of something.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from loguru import logger
+
+from zpmd.errors import Refused
+
+ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
+SIGNALS = ENDING | {signal.SIGHUP}
+LOOK_SECONDS = 1.0
+
+
+@contextmanager
+def only_instance(state_dir: Path) -> Iterator[None]:
+    """Hold the lock of this state folder. Raises Refused while another zpmd has it."""
+    path = state_dir / "zpmd.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip() or "unknown"
+            raise Refused(f"cannot start: zpmd runs already on {state_dir} (pid {pid})") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def block_signals() -> None:
+    """Call it before any thread is made: threads inherit it, so that only `serve` sees the signals."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def serve(run: Callable[[], None], end: Callable[[], None], reload: Callable[[], None]) -> int:
+    """Run the loop in a thread until a signal ends it. Returns the exit code: 1 if the loop ended by itself."""
+    loop = threading.Thread(target=run, name="loop", daemon=True)
+    loop.start()
+    while loop.is_alive():
+        taken = signal.sigtimedwait(SIGNALS, LOOK_SECONDS)
+        if taken is None:
+            continue
+        if taken.si_signo == signal.SIGHUP:
+            reload()
+            continue
+        logger.info("{} came: zpmd ends, containers go on", signal.Signals(taken.si_signo).name)
+        end()
+        loop.join(timeout=LOOK_SECONDS * 10)
+        return 0
+    logger.error("the loop has ended by itself")
+    return 1

@@ -1,0 +1,172 @@
+"""Running a replica: what it needs, its container, its networks, its start. Every step may have been done before.
+
+A creation over a name that is taken is where a lost answer, a crash of zpmd or a double wave ends up. The container
+that holds the name says by its labels whether it is this very replica (then it is adopted) or something else (then it
+is left alone, and the outcome names it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from zpmd.engines import context, labels
+from zpmd.engines.dockerd import materials, reading, resources
+from zpmd.engines.dockerd.faults import Answered, Told
+from zpmd.engines.dockerd.wire import Json, Wire
+from zpmd.model.container import Container, MountKind
+from zpmd.model.events import Result
+from zpmd.model.plan import RunReplica
+from zpmd.model.service import Desired
+from zpmd.model.spechash import spec_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where replicas are made: for whom, and where to find what they need."""
+
+    owner: str
+    project: str
+    materials_dir: Path
+    declared: Callable[[], Desired]
+    """The specs of volumes and networks, for those that a creation finds gone."""
+
+
+def run(wire: Wire, site: Site, action: RunReplica) -> str:
+    """Create and start the replica, or adopt and start it; the id of its container."""
+    container = action.service.container
+    _ensure_volumes(wire, site, container)
+    try:
+        container_id = _created(wire, site, action)
+        start(wire, container_id)
+    except Answered as error:
+        if error.status != 404 or "network" not in error.message.lower():
+            raise
+        # a network went away since it was last seen: the creation, or the start, is tried once more with it
+        _ensure_networks(wire, site, container)
+        container_id = _created(wire, site, action)
+        start(wire, container_id)
+    return container_id
+
+
+def start(wire: Wire, container_id: str) -> None:
+    """Start it; it may run already."""
+    wire.post(f"/containers/{container_id}/start")
+
+
+def _created(wire: Wire, site: Site, action: RunReplica) -> str:
+    service = action.service
+    name = labels.container_name(site.project, service, action.slot, action.generation, action.revision)
+    made = context.creation(service, _surroundings(wire, site, action))
+    params = {"name": name, **({"platform": made.platform} if made.platform else {})}
+    try:
+        answer = wire.post("/containers/create", made.body, params, version=wire.agreed.body)
+    except Answered as error:
+        if error.status == 404 and "image" in error.message.lower():
+            raise Told(Result.PERMANENT, f"no such image: {service.container.image}") from error
+        if error.status != 409:
+            raise
+        return _adopted(wire, site, action, name, made)
+    container_id = reading.text(reading.mapping(answer, "answer to a creation"), "Id")
+    _join(wire, container_id, made.connect)
+    return container_id
+
+
+def _adopted(wire: Wire, site: Site, action: RunReplica, name: str, made: context.Creation) -> str:
+    """The container that holds the name, if it is this replica."""
+    try:
+        found = reading.mapping(wire.get(f"/containers/{quote(name, safe='')}/json"), "container")
+    except Answered as error:
+        if error.status == 404:
+            text = f"name {name} is taken by a container that the engine does not show: if it stays, restart the engine"
+            raise Told(Result.TRANSIENT, text) from error
+        raise
+    container_id, marked = reading.text(found, "Id"), reading.labels(found.get("Config") or {})
+    if marked.get(labels.OWNER) != site.owner:
+        raise Told(Result.PERMANENT, f"name {name} is taken by container {container_id[:12]} that is not ours")
+    marks = labels.marks_of(marked)
+    wanted = (action.service.name, action.slot, spec_hash(action.service.container), action.generation)
+    if marks is None or (marks.service, marks.slot, marks.spec, marks.generation) != wanted:
+        raise Told(Result.PERMANENT, f"name {name} is taken by container {container_id[:12]}, ours of another spec")
+    _join(wire, container_id, made.connect, reading.mapping(found.get("NetworkSettings") or {}, "NetworkSettings"))
+    return container_id
+
+
+def _join(
+    wire: Wire,
+    container_id: str,
+    connect: tuple[tuple[str, Mapping[str, Any]], ...],
+    settings: Mapping[str, Json] | None = None,
+) -> None:
+    """Join further networks; one that it is in already is left out."""
+    joined = (settings or {}).get("Networks") or {}
+    for network, endpoint in connect:
+        if network not in joined:
+            body = {"Container": container_id, "EndpointConfig": endpoint}
+            wire.post(f"/networks/{quote(network, safe='')}/connect", body, version=wire.agreed.body)
+
+
+def _surroundings(wire: Wire, site: Site, action: RunReplica) -> context.Surroundings:
+    container = action.service.container
+    emptied = container.command == () and container.entrypoint is None
+    return context.Surroundings(
+        api=wire.agreed.body,
+        labels=labels.labels_for(site.owner, site.project, action),
+        neighbours={name: _neighbour(wire, site.owner, name) for name in context.neighbours(container)},
+        materials=materials.materialise(site.materials_dir, container.files),
+        profiles=materials.read_profiles(materials.seccomp_files(container)),
+        image_entrypoint=_entrypoint(wire, container.image) if emptied else (),
+    )
+
+
+def _neighbour(wire: Wire, owner: str, service: str) -> str:
+    """The container of slot 1 of a service: a running one before any other, the newest before older ones."""
+    marked = [f"{labels.OWNER}={owner}", f"{labels.SERVICE}={service}", f"{labels.SLOT}=1"]
+    found = reading.items(
+        wire.get("/containers/json", {"all": "1", "filters": json.dumps({"label": marked})}), "containers"
+    )
+    if not found:
+        raise Told(Result.TRANSIENT, f"waits for a container of {service}")
+    best = max(found, key=lambda item: (item.get("State") == "running", item.get("Created") or 0))
+    return reading.text(best, "Id")
+
+
+def _entrypoint(wire: Wire, image: str) -> tuple[str, ...]:
+    body = reading.mapping(wire.get(f"/images/{quote(image, safe='/:@')}/json"), "image")
+    return tuple((body.get("Config") or {}).get("Entrypoint") or ())
+
+
+def _ensure_volumes(wire: Wire, site: Site, container: Container) -> None:
+    """Make named volumes that are gone, from their specs.
+
+    Asked before each creation, because the engine does not complain of a missing volume: it makes an empty local one,
+    and a service whose data is on NFS would come up without it.
+    """
+    names = {m.source for m in container.mounts if m.kind is MountKind.VOLUME and m.source}
+    specs = {volume.name: volume for volume in site.declared().volumes}
+    for name in sorted(names):
+        try:
+            wire.get(f"/volumes/{quote(name, safe='')}")
+        except Answered as error:
+            if error.status != 404:
+                raise
+            if name not in specs:
+                raise Told(Result.PERMANENT, f"volume {name} does not exist, and no file declares it") from error
+            resources.create_volume(wire, specs[name], site.owner, site.project)
+
+
+def _ensure_networks(wire: Wire, site: Site, container: Container) -> None:
+    specs = {network.name: network for network in site.declared().networks}
+    for name in sorted({attachment.network for attachment in container.networks}):
+        try:
+            wire.get(f"/networks/{quote(name, safe='')}")
+        except Answered as error:
+            if error.status != 404:
+                raise
+            if name not in specs:
+                raise Told(Result.PERMANENT, f"network {name} does not exist, and no file declares it") from error
+            resources.create_network(wire, specs[name], site.owner, site.project)

@@ -1,0 +1,56 @@
+"""The dossier: the evidence of a failure, gathered around the action that would destroy it.
+
+A start in place wipes nothing but the probes' outputs, so only those are read before it, and only where there are any;
+the log is read when the replica runs again, up to the instant between its two lives. Evidence that cannot be had is
+left out: it never holds up the cure.
+"""
+
+from __future__ import annotations
+
+from zpmd.engines.dockerd import logs, reading
+from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, one_line
+from zpmd.engines.dockerd.wire import Wire
+from zpmd.model.observed import Dossier, Health, Replica
+
+LINES = 50
+READ_LINES = 500
+"""More are read than are kept: the engine cuts at `tail` first and at `until` second."""
+
+
+def probes(wire: Wire, replica: Replica) -> tuple[str, ...]:
+    """What the healthcheck printed; nothing, and no call, for a replica without one."""
+    if replica.health is Health.NONE:
+        return ()
+    try:
+        return reading.health_output(wire.get(f"/containers/{replica.id}/json"))
+    except (Answered, Garbage, *FAILURES):
+        return ()
+
+
+def gather(
+    wire: Wire, replica: Replica, at: float, health_output: tuple[str, ...] = (), restarted_at: float | None = None
+) -> Dossier:
+    """The dossier of a replica that ended (or is about to). `restarted_at`: it runs again, since that instant."""
+    until = None
+    if restarted_at is not None and replica.finished_at is not None and replica.finished_at < restarted_at:
+        until = (replica.finished_at + restarted_at) / 2
+    elif restarted_at is not None:
+        until = restarted_at
+    try:
+        lines = logs.last_lines(wire, replica.id, READ_LINES, until)[-LINES:]
+    except (Answered, Garbage, *FAILURES):
+        lines = []
+    return Dossier(
+        service=replica.service,
+        slot=replica.slot,
+        container_id=replica.id,
+        at=at,
+        exit_code=replica.exit_code,
+        oom_killed=replica.oom_killed,
+        health_output=health_output,
+        log_tail=tuple(one_line(line.decode(errors="replace")) for line in lines),
+        error=replica.error,
+        started_at=replica.started_at,
+        finished_at=replica.finished_at,
+        image=replica.image,
+    )

@@ -1,0 +1,116 @@
+"""The engine's JSON as values of the model. What is not as the API says raises Garbage (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from zpmd.engines.dockerd.faults import Garbage, one_line
+from zpmd.engines.dockerd.wire import Json
+from zpmd.engines.labels import Marks
+from zpmd.model.observed import Health, Phase, Replica, Stranger
+
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def items(answer: Json, what: str) -> list[dict[str, Json]]:
+    """The answer as a list of objects."""
+    if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
+        raise Garbage(f"no list of {what}")
+    return answer
+
+
+def mapping(answer: Json, what: str) -> dict[str, Json]:
+    if not isinstance(answer, dict):
+        raise Garbage(f"no {what}")
+    return answer
+
+
+def text(item: Mapping[str, Json], key: str) -> str:
+    """A text that must be there."""
+    value = item.get(key)
+    if not isinstance(value, str) or not value:
+        raise Garbage(f"an entry without {key}")
+    return value
+
+
+def labels(item: Mapping[str, Json]) -> dict[str, str]:
+    """Labels must be there, as they say what is ours; `null` is how the engine may write that there are none."""
+    if "Labels" not in item or not isinstance(item["Labels"], dict | None):
+        raise Garbage("an entry without Labels")
+    return item["Labels"] or {}
+
+
+def name(item: Mapping[str, Json]) -> str:
+    """A listed container's own name: the one without a second slash, which is a link's."""
+    names = [str(n).removeprefix("/") for n in item.get("Names") or ()]
+    return next((n for n in names if "/" not in n), names[0] if names else "")
+
+
+def stranger(item: Mapping[str, Json]) -> Stranger:
+    ports = {
+        f"{p.get('IP') or '0.0.0.0'}:{p['PublicPort']}/{p.get('Type') or 'tcp'}"
+        for p in item.get("Ports") or ()
+        if p.get("PublicPort")
+    }
+    return Stranger(id=text(item, "Id"), name=name(item), ports=tuple(sorted(ports)))
+
+
+def replica(inspected: Json, marks: Marks) -> Replica:
+    """One inspected container of ours."""
+    body = mapping(inspected, "container")
+    state = mapping(body.get("State"), "State of a container")
+    phase = _phase(state)
+    ended = phase in (Phase.EXITED, Phase.DEAD)
+    return Replica(
+        id=text(body, "Id"),
+        name=text(body, "Name").removeprefix("/"),
+        service=marks.service,
+        group=marks.group,
+        slot=marks.slot,
+        spec=marks.spec,
+        phase=phase,
+        health=_health(state),
+        tenant=marks.tenant,
+        attempt=marks.attempt,
+        generation=marks.generation,
+        revision=marks.revision,
+        after=marks.after,
+        image=str((body.get("Config") or {}).get("Image") or ""),
+        image_id=str(body.get("Image") or ""),
+        created_at=instant(body.get("Created")) or 0.0,
+        started_at=instant(state.get("StartedAt")),
+        finished_at=instant(state.get("FinishedAt")),
+        exit_code=int(state.get("ExitCode") or 0) if ended else None,
+        oom_killed=bool(state.get("OOMKilled")),
+        error=one_line(str(state.get("Error") or "")),
+    )
+
+
+def health_output(inspected: Json) -> tuple[str, ...]:
+    """What the last probes printed, oldest first, each with its exit code."""
+    log = ((mapping(inspected, "container").get("State") or {}).get("Health") or {}).get("Log") or ()
+    return tuple(one_line(f"exit {probe.get('ExitCode')}: {probe.get('Output') or ''}") for probe in log)
+
+
+def instant(value: Json) -> float | None:
+    """An RFC 3339 instant with nanoseconds as Unix seconds; None for the engine's year 1, which means never."""
+    if not value or value == NEVER:
+        return None
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError as error:
+        raise Garbage(f"instant {value!r}") from error
+
+
+def _phase(state: Mapping[str, Json]) -> Phase:
+    try:
+        return Phase(str(state.get("Status")))
+    except ValueError as error:
+        raise Garbage(f"state {state.get('Status')!r}") from error
+
+
+def _health(state: Mapping[str, Json]) -> Health:
+    # a test of NONE leaves the word "none", a container without healthcheck no Health at all
+    word = (state.get("Health") or {}).get("Status")
+    return Health(word) if word in set(Health) else Health.NONE

@@ -1,0 +1,267 @@
+"""The wire: one client, the requests that can be made with it, and the pool that lends it out.
+
+The SDK's low-level client is a requests session that knows how to reach an engine (unix socket, TCP, TLS, SSH) and how
+to log in to registries: that is what it is used for. Requests and bodies are ours, by the Engine API's reference,
+because the SDK's builders know neither every option nor every version, and its methods mix transport with shape.
+
+A client is never used by two threads at a time (the SDK is not thread-safe): the pool lends each one out whole, and
+makes another when none is at rest, so an engine holds as many as were ever busy at once. The API version is agreed once
+and kept until `renegotiate`; a pinned client connects to nothing when it is made, so an engine that is down is no
+error before it is asked something.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.auth
+import docker.constants
+import requests
+
+from zpmd.engines.dockerd.faults import Answered, Garbage, Told
+from zpmd.model.events import Result
+
+Version = tuple[int, int]
+Json = Any
+"""Decoded JSON, not yet looked at: every reader checks the shape that it relies on."""
+
+OLDEST: Version = (1, 41)
+NEWEST: Version = tuple(map(int, docker.constants.DEFAULT_DOCKER_API_VERSION.split(".")))  # type: ignore[assignment]
+NEWEST_BODY: Version = (1, 49)
+"""Bodies of create and connect are ours to the last field, so they may be newer than the SDK (context.py)."""
+
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The versions spoken with this engine: for everything, and for the bodies that describe a container or network."""
+
+    api: Version
+    body: Version
+
+
+def text(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def agree(server_max: str, server_min: str) -> Agreed:
+    """The newest that both sides know. Raises Told where there is none."""
+    try:
+        newest, oldest = _parsed(server_max), _parsed(server_min or "1.12")
+    except ValueError as error:
+        raise Garbage(f"versions {server_max!r} and {server_min!r}") from error
+    api = min(newest, NEWEST)
+    if newest < OLDEST:
+        raise Told(Result.PERMANENT, f"the engine speaks API {server_max} at most, zpmd needs {text(OLDEST)} or newer")
+    if api < oldest:
+        raise Told(Result.PERMANENT, f"the engine speaks API {server_min} at least, zpmd knows {text(NEWEST)} at most")
+    return Agreed(api, max(api, min(newest, NEWEST_BODY)))
+
+
+def _parsed(version: str) -> Version:
+    major, _, minor = version.partition(".")
+    return int(major), int(minor)
+
+
+class Wire:
+    """One client with an agreed version; used by one thread at a time.
+
+    Every method raises Answered for an error status, Garbage for a body that is no JSON where JSON is due, or one of
+    faults.FAILURES.
+    """
+
+    def __init__(self, client: docker.APIClient, agreed: Agreed, timeout_seconds: float) -> None:
+        self._client = client
+        self._timeout_seconds = timeout_seconds
+        self.agreed = agreed
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, timeout_seconds: float | None = None) -> Json:
+        return _decoded(self._request("GET", path, params=params, timeout_seconds=timeout_seconds))
+
+    def post(
+        self,
+        path: str,
+        body: Json = None,
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float | None = None,
+        version: Version | None = None,
+    ) -> Json:
+        """The decoded answer, or None where there is none (204, and 304 "nothing to do")."""
+        return _decoded(
+            self._request("POST", path, params=params, body=body, timeout_seconds=timeout_seconds, version=version)
+        )
+
+    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> None:
+        self._request("DELETE", path, params=params)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+        idle_seconds: float | None = None,
+    ) -> Iterator[requests.Response]:
+        """An answer that is read as it comes; a silence of more than `idle_seconds` (None: any) raises."""
+        response = self._send(method, path, params, body, headers, (CONNECT_SECONDS, idle_seconds), stream=True)
+        try:
+            _raise_for_status(response)
+            yield response
+        finally:
+            response.close()
+
+    def registry_headers(self, image: str) -> dict[str, str]:
+        """The log-in for the registry of an image, from the Docker configuration of the user that zpmd runs as."""
+        registry, _ = docker.auth.resolve_repository_name(image)
+        header = docker.auth.get_config_header(self._client, registry)
+        return {"X-Registry-Auth": header.decode() if isinstance(header, bytes) else header} if header else {}
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Json = None,
+        timeout_seconds: float | None = None,
+        version: Version | None = None,
+    ) -> requests.Response:
+        timeout = (CONNECT_SECONDS, timeout_seconds or self._timeout_seconds)
+        response = self._send(method, path, params, body, None, timeout, version=version)
+        _raise_for_status(response)
+        return response
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Json,
+        headers: Mapping[str, str] | None,
+        timeout: tuple[float, float | None],
+        stream: bool = False,
+        version: Version | None = None,
+    ) -> requests.Response:
+        return self._client.request(
+            method,
+            f"{self._client.base_url}/v{text(version or self.agreed.api)}{path}",
+            params=params,
+            data=None if body is None else json.dumps(body),
+            headers={**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})},
+            timeout=timeout,
+            stream=stream,
+            allow_redirects=False,
+        )
+
+
+class Pool:
+    """Lends wires; keeps the agreed version. Any thread may call anything."""
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._url = url
+        self._timeout_seconds = timeout_seconds
+        self._lock = threading.Lock()
+        self._agreed: Agreed | None = None
+        self._resting: list[Wire] = []
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Wire]:
+        """A wire of one's own. It is kept for the next borrower unless its connection may be in an unknown state."""
+        wire = self._take()
+        try:
+            yield wire
+        except Answered as error:
+            if error.status == 400 and "client version" in error.message.lower():
+                self.renegotiate()  # the engine was exchanged for another under our feet
+            self._give_back(wire)
+            raise
+        except Told:
+            self._give_back(wire)
+            raise
+        except BaseException:
+            wire.close()
+            raise
+        self._give_back(wire)
+
+    def dedicated(self) -> Wire:
+        """A wire that is never lent again, for a stream. The caller closes it."""
+        return self._made(self._agreement())
+
+    def renegotiate(self) -> None:
+        """Forget the version and every kept connection: the engine may be another one now."""
+        with self._lock:
+            self._agreed = None
+            old, self._resting = self._resting, []
+        for wire in old:
+            wire.close()
+
+    def _take(self) -> Wire:
+        with self._lock:
+            if self._resting:
+                return self._resting.pop()
+        return self._made(self._agreement())
+
+    def _give_back(self, wire: Wire) -> None:
+        with self._lock:
+            if wire.agreed == self._agreed:
+                self._resting.append(wire)
+                return
+        wire.close()
+
+    def _agreement(self) -> Agreed:
+        with self._lock:
+            if self._agreed is not None:
+                return self._agreed
+        client = self._client(NEWEST)
+        try:
+            response = client.get(f"{client.base_url}/version", timeout=(CONNECT_SECONDS, self._timeout_seconds))
+            _raise_for_status(response)
+            answer = _decoded(response)
+        finally:
+            client.close()
+        if not isinstance(answer, dict) or not isinstance(answer.get("ApiVersion"), str):
+            raise Garbage("no ApiVersion in its version")
+        agreed = agree(answer["ApiVersion"], str(answer.get("MinAPIVersion") or ""))
+        with self._lock:
+            self._agreed = agreed
+        return agreed
+
+    def _made(self, agreed: Agreed) -> Wire:
+        return Wire(self._client(agreed.api), agreed, self._timeout_seconds)
+
+    def _client(self, version: Version) -> docker.APIClient:
+        client = docker.APIClient(self._url, version=text(version), timeout=int(self._timeout_seconds))
+        # proxies and netrc of the environment are not for a local socket, and looking for them costs every request
+        client.trust_env = not self._url.startswith(("unix:", "http+unix:"))
+        return client
+
+
+def _raise_for_status(response: requests.Response) -> None:
+    if response.status_code < 300 or response.status_code == 304:
+        return
+    raw = response.content
+    try:
+        message = json.loads(raw)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"HTTP {response.status_code} {raw[:200].decode(errors='replace')}"
+    raise Answered(response.status_code, str(message))
+
+
+def _decoded(response: requests.Response) -> Json:
+    if not response.content:
+        return None
+    try:
+        return json.loads(response.content)
+    except ValueError as error:
+        raise Garbage(f"no JSON: {response.content[:80]!r}") from error

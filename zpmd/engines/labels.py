@@ -1,0 +1,104 @@
+"""A replica's identity, as container labels and as a container name; and back (pure).
+
+Labels are the only memory of what a container was made for (DESIGN: state lives in the world), so reading them never
+raises: what cannot be read counts as drifted (`spec` ""), as zero, or, where the place itself is unreadable, as not
+ours to act on. A name is a function of what the container is, so that a second create of the same thing collides in
+the engine, while the two replicas of a start-first update do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zpmd.model.plan import RunReplica
+from zpmd.model.service import Group, ServiceData
+from zpmd.model.spechash import spec_hash
+
+PREFIX = "io.zpmd."
+OWNER = f"{PREFIX}owner"
+PROJECT = f"{PREFIX}project"
+SERVICE = f"{PREFIX}service"
+GROUP = f"{PREFIX}group"
+TENANT = f"{PREFIX}tenant"
+SLOT = f"{PREFIX}slot"
+SPEC = f"{PREFIX}spec"
+ATTEMPT = f"{PREFIX}attempt"
+REVISION = f"{PREFIX}revision"
+GENERATION = f"{PREFIX}generation"
+AFTER = f"{PREFIX}after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What the labels of one of our containers say."""
+
+    service: str
+    slot: int
+    group: Group = Group.APP
+    """An unreadable group is the last one: started after and stopped before everything that could need it."""
+    spec: str = ""
+    tenant: str = ""
+    attempt: int = 0
+    generation: int = 0
+    revision: str = ""
+    after: tuple[str, ...] = ()
+
+
+def owned(owner: str, project: str) -> dict[str, str]:
+    """The labels of everything that we make: containers, volumes, networks."""
+    return {OWNER: owner, PROJECT: project}
+
+
+def labels_for(owner: str, project: str, action: RunReplica) -> dict[str, str]:
+    """All labels of the container that `action` makes: the service's own, and ours, which win."""
+    service = action.service
+    ours = {
+        **owned(owner, project),
+        SERVICE: service.name,
+        GROUP: service.group.value,
+        TENANT: service.tenant,
+        SLOT: str(action.slot),
+        SPEC: spec_hash(service.container),
+        ATTEMPT: str(action.attempt),
+        REVISION: action.revision,
+        GENERATION: str(action.generation),
+        AFTER: ",".join(sorted({d.service for d in service.depends_on})),
+    }
+    return {**dict(service.container.labels), **{key: value for key, value in ours.items() if value}}
+
+
+def marks_of(labels: Mapping[str, str]) -> Marks | None:
+    """What the labels say, or None where service or slot cannot be read: such a container is nobody's replica."""
+    service, slot = labels.get(SERVICE, ""), _count(labels.get(SLOT, ""))
+    if not service or slot < 1:
+        return None
+    group = labels.get(GROUP, "")
+    return Marks(
+        service=service,
+        slot=slot,
+        group=Group(group) if group in set(Group) else Group.APP,
+        spec=labels.get(SPEC, ""),
+        tenant=labels.get(TENANT, ""),
+        attempt=_count(labels.get(ATTEMPT, "")),
+        generation=_count(labels.get(GENERATION, "")),
+        revision=labels.get(REVISION, ""),
+        after=tuple(name for name in labels.get(AFTER, "").split(",") if name),
+    )
+
+
+def container_name(project: str, service: ServiceData, slot: int, generation: int = 0, revision: str = "") -> str:
+    """`container_name` where the service has one, else `<project>-<service>-<slot>-<6 hex>`.
+
+    The digits stand for spec, generation and revision: what a replica is replaced over, and nothing else.
+    """
+    if service.container.container_name:
+        return service.container.container_name
+    identity = "\n".join((spec_hash(service.container), str(generation), revision))
+    return f"{project}-{service.name}-{slot}-{hashlib.sha256(identity.encode()).hexdigest()[:6]}"
+
+
+def _count(text: str) -> int:
+    # isdecimal() alone lets through other scripts' digits, and int() takes at most 4300 of any
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
