@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from zpmd import __version__
-from zpmd.errors import ConfigError
+from zpmd.errors import ConfigError, ZpmdError
 from zpmd.model.service import Desired, Problem
 from zpmd.settings import Settings
 from zpmd.sources import settingsfile
@@ -69,6 +69,36 @@ def check(
     else:
         print_report(understood)
     raise typer.Exit(EXIT_CONFIG if understood.problems else 0)
+
+
+RUN_EXAMPLES = """
+Examples:
+
+\b
+  zpmd run                                what systemd does: settings of /etc/zpmd/zpmd.yaml
+  zpmd run --settings ./zpmd.yaml         with other settings, in the foreground
+"""
+
+
+@app.command(epilog=RUN_EXAMPLES)
+def run(
+    settings: Annotated[
+        Path | None, typer.Option(help=f"The settings file. [default: {settingsfile.DEFAULT_PATH}, where it exists]")
+    ] = None,
+) -> None:
+    """Run the daemon until SIGTERM. Its end touches no container. Exits with 78 where the configuration is wrong."""
+    from zpmd import assembly  # everything there is, which `check` does not need
+
+    try:
+        raise typer.Exit(assembly.run(settings_or_defaults(settings)))
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(printable(str(problem)), err=True)
+        typer.echo("zpmd does not start: nothing was touched", err=True)
+        raise typer.Exit(EXIT_CONFIG) from None
+    except ZpmdError as error:
+        typer.echo(printable(str(error)), err=True)
+        raise typer.Exit(1) from None
 
 
 def examined(files: list[Path], settings_path: Path | None) -> Understood:

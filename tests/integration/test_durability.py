@@ -1,4 +1,4 @@
-"""zpmd may die at any moment and be away for any time: containers do not notice, and it finds its way from what it sees."""
+"""zpmd may die at any moment and be away for any time: containers do not notice, and it finds its way again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dies is running again, in place, with its reason; what keeps dying is slowed down and shown, and harms nobody."""
+"""What dies runs again, in place, with its reason; what keeps dying is slowed down and shown, and harms nobody."""
 
 from __future__ import annotations
 
