@@ -5,6 +5,7 @@ Read it as the list of what zpmd is made of.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -53,7 +54,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     store = EmbeddedStore(settings.database, settings.journal_entries, clock)
     ending.callback(store.close)
     owner = store.owner()
-    files = YamlFiles(settings)
+    files = YamlFiles(settings, os.environ)
     desire = Desire([files], store)
     desire.first(clock.now())
     engine = DockerEngine(
@@ -90,7 +91,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _waker(mailbox, Reason.RELOAD)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload)
-    server = ApiServer(create_app(control), settings.socket, settings.socket_group)
+    server = ApiServer(create_app(control, settings.state_dir, settings.socket), settings.socket, settings.socket_group)
     server.start()
     ending.callback(server.stop)
     chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())

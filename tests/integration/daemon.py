@@ -92,6 +92,16 @@ class Daemon:
         self.process.kill()
         self.process.wait(10)
 
+    def kill_after(self, seconds: float) -> None:
+        """kill -9 at a moment of the scenario's choosing: `seconds` after now."""
+        assert self.process is not None
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        else:
+            raise AssertionError(f"zpmd ended by itself with {code}:\n{self.log[-4000:]}")
+
     def stop(self) -> int:
         """SIGTERM, as systemd does. Returns the exit code."""
         assert self.process is not None
@@ -127,7 +137,7 @@ class Daemon:
         """One service's row of `zpmctl status --json`."""
         for group in self.status()["groups"]:
             for row in group["services"]:
-                if row["service"] == name:
+                if row["name"] == name:
                     found: dict[str, Any] = row
                     return found
         raise AssertionError(f"{name} is not in status")

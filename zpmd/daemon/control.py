@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs
@@ -182,7 +182,7 @@ class DaemonControl:
         """It is in the files. Raises NotFound."""
         names = {s.name for s in self.snapshot().desired.services}
         if service not in names:
-            raise NotFound(_unknown(service, names))
+            raise NotFound(unknown(service, names))
 
     def _known(self, service: str) -> None:
         """It is in the files, or still has containers. Raises NotFound."""
@@ -191,14 +191,14 @@ class DaemonControl:
         if snapshot.observed.world is not None:
             names.update(r.service for r in snapshot.observed.world.replicas)
         if service not in names:
-            raise NotFound(_unknown(service, names))
+            raise NotFound(unknown(service, names))
 
     def _not_down(self, service: str) -> None:
         if self._store.memory().intent.down is not Down.NO:
             raise Refused(f"cannot start {service}: everything is down by `zpmctl down`; `zpmctl up` ends that")
 
 
-def _unknown(service: str, names: set[str]) -> str:
+def unknown(service: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(service, sorted(names), n=1, cutoff=0.5)
     return f"no service {service}" + (f": did you mean {near[0]}?" if near else "")
 

@@ -1,0 +1,165 @@
+"""`zpmd`: the daemon's own command line. `zpmctl` is the one for people who operate it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zpmd import __version__
+from zpmd.errors import ConfigError, ZpmdError
+from zpmd.model.service import Desired, Problem
+from zpmd.settings import Settings
+from zpmd.sources import settingsfile
+from zpmd.sources.compose.desired import Understood
+from zpmd.sources.disk import Disk
+from zpmd.sources.yamlfiles import read_files, read_folder
+
+EXIT_CONFIG = 78
+"""sysexits.h EX_CONFIG; the unit file tells systemd not to try again on it."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zpmd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def zpmd(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A supervisor that keeps the services of a Docker appliance as its files say."""
+
+
+CHECK_EXAMPLES = """
+Examples:
+
+\b
+  zpmd check                              all of /etc/zpmd/services.d
+  zpmd check compose.yaml                 any Compose file, alone
+  zpmd check --json | jq .problems        for programs
+  zpmd check --settings ./zpmd.yaml       with other settings
+"""
+
+
+@app.command(epilog=CHECK_EXAMPLES)
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Service files; without any, the services folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    settings: Annotated[
+        Path | None, typer.Option(help=f"The settings file. [default: {settingsfile.DEFAULT_PATH}, where it exists]")
+    ] = None,
+) -> None:
+    """Check service files and settings, and say all that is wrong with them. Exits with 0, or 78."""
+    understood = examined(files or [], settings)
+    if as_json:
+        typer.echo(json.dumps(document(understood), indent=2))
+    else:
+        print_report(understood)
+    raise typer.Exit(EXIT_CONFIG if understood.problems else 0)
+
+
+RUN_EXAMPLES = """
+Examples:
+
+\b
+  zpmd run                                what systemd does: settings of /etc/zpmd/zpmd.yaml
+  zpmd run --settings ./zpmd.yaml         with other settings, in the foreground
+"""
+
+
+@app.command(epilog=RUN_EXAMPLES)
+def run(
+    settings: Annotated[
+        Path | None, typer.Option(help=f"The settings file. [default: {settingsfile.DEFAULT_PATH}, where it exists]")
+    ] = None,
+) -> None:
+    """Run the daemon until SIGTERM. Its end touches no container. Exits with 78 where the configuration is wrong."""
+    from zpmd import assembly  # everything there is, which `check` does not need
+
+    try:
+        raise typer.Exit(assembly.run(settings_or_defaults(settings)))
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(printable(str(problem)), err=True)
+        typer.echo("zpmd does not start: nothing was touched", err=True)
+        raise typer.Exit(EXIT_CONFIG) from None
+    except ZpmdError as error:
+        typer.echo(printable(str(error)), err=True)
+        raise typer.Exit(1) from None
+
+
+def examined(files: list[Path], settings_path: Path | None) -> Understood:
+    """What the files say under the settings; the settings' own problems where those are wrong."""
+    try:
+        settings = settings_or_defaults(settings_path)
+    except ConfigError as error:
+        return Understood(desired=Desired(), problems=error.problems)
+    if files:
+        return read_files(files, settings, os.environ, Disk())
+    return read_folder(settings, os.environ, Disk())
+
+
+def settings_or_defaults(path: Path | None) -> Settings:
+    """Raises ConfigError."""
+    if path is None and not settingsfile.DEFAULT_PATH.exists():
+        return Settings()
+    return settingsfile.load(path or settingsfile.DEFAULT_PATH)
+
+
+def print_report(understood: Understood) -> None:
+    for problem in understood.problems:
+        typer.echo(printable(str(problem)), err=True)
+    for note in understood.notes:
+        typer.echo(printable(f"{note} (note)"), err=True)
+    services = understood.desired.services
+    groups = len({service.group for service in services})
+    if understood.problems:
+        typer.echo(f"{counted(len(understood.problems), 'problem')}: nothing would be taken", err=True)
+    else:
+        typer.echo(f"{counted(len(services), 'service')} in {counted(groups, 'group')}: ok")
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """One line that cannot steer a terminal, whatever the file has in its keys."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def document(understood: Understood) -> dict[str, object]:
+    """What `--json` prints; keys are only ever added."""
+    services = understood.desired.services if not understood.problems else ()
+    return {
+        "ok": not understood.problems,
+        "services": len(services),
+        "groups": dict(Counter(str(service.group) for service in services)),
+        "problems": [as_dict(problem) for problem in understood.problems],
+        "notes": [as_dict(note) for note in understood.notes],
+    }
+
+
+def as_dict(problem: Problem) -> dict[str, object]:
+    return asdict(problem)
+
+
+def main() -> None:
+    app(prog_name="zpmd")
+
+
+if __name__ == "__main__":
+    main()

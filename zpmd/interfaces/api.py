@@ -1,0 +1,230 @@
+"""The REST API: ports.Control over HTTP. Thin on purpose: an endpoint translates, and decides nothing.
+
+`/v1/...` is everything that zpmctl does; `/service/start`, `/service/stop` and `/status` are the domain's own. Verbs
+answer 202 as soon as they are durable, with the instant: a later snapshot whose `at` is above it knows of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+import zpmd
+from zpmd.daemon.control import unknown
+from zpmd.errors import EngineUnknown, NotFound, ZpmdError
+from zpmd.interfaces import doctor, status, streams
+from zpmd.interfaces.asked import (
+    DownBody,
+    HoldBody,
+    JournalQuery,
+    LogsQuery,
+    Nothing,
+    ScaleBody,
+    ServiceBody,
+    WaitQuery,
+)
+from zpmd.interfaces.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
+from zpmd.interfaces.why import entry_view, why
+from zpmd.model.memory import Hold
+from zpmd.ports import Control
+
+Now = Callable[[], float]
+NDJSON = "application/x-ndjson"
+STORY_ENTRIES = 200
+
+
+def create_app(control: Control, state_dir: Path, socket: Path, now: Now = time.time) -> FastAPI:
+    """`app.state.stopping` is an Event: set it, and every answer that goes on ends."""
+    app = FastAPI(title="zpmd", version=zpmd.__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    app.state.stopping = threading.Event()
+    answer_with_problems(app)
+    app.include_router(_reading(control, now))
+    app.include_router(_streaming(control, app.state.stopping))
+    app.include_router(_services(control, now))
+    app.include_router(_everything(control, now))
+    app.include_router(_health(control, state_dir, socket, now))
+    app.include_router(_domain(control, now))
+    return app
+
+
+def actor(request: Request) -> str:
+    """Who asks, as the server knows it from the socket: never from anything that the peer sent."""
+    peer = getattr(request.state, "peer", None)
+    return str(peer) if peer is not None else "api"
+
+
+def _reading(control: Control, now: Now) -> APIRouter:
+    router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @router.get("/status")
+    def get_status() -> StatusView:
+        return status.status(control.snapshot(), now())
+
+    @router.get("/plan")
+    def get_plan() -> PlanView:
+        return status.plan(control.snapshot(), now())
+
+    @router.get("/services/{name}")
+    def get_service(name: str) -> ServiceView:
+        return _service(control, name, now())
+
+    @router.get("/services/{name}/why")
+    def get_why(name: str) -> WhyView:
+        snapshot = control.snapshot()
+        entries = control.journal(name, 0, None, STORY_ENTRIES)
+        dossiers = control.dossiers(name)
+        if not entries and not dossiers:
+            _service(control, name, now())
+        return why(name, snapshot, entries, dossiers, now())
+
+    return router
+
+
+def _streaming(control: Control, stopping: threading.Event) -> APIRouter:
+    router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @router.get("/events", response_model=None)
+    def get_events(query: Annotated[JournalQuery, Query()]) -> list[EntryView] | Response:
+        if query.follow:
+            lines = streams.journal_lines(control, query.service, query.since_id, query.limit, stopping)
+            return StreamingResponse(lines, media_type=NDJSON)
+        return [entry_view(e) for e in control.journal(query.service, query.since_id, query.since, query.limit)]
+
+    @router.get("/services/{name}/logs")
+    def get_logs(name: str, query: Annotated[LogsQuery, Query()]) -> Response:
+        lines = control.logs(name, query.slot, query.tail, query.follow)
+        return StreamingResponse(streams.log_lines(lines, stopping), media_type=NDJSON)
+
+    @router.get("/wait", responses={204: {"description": "no newer snapshot within the time"}}, response_model=None)
+    async def get_wait(query: Annotated[WaitQuery, Query()]) -> StatusView | Response:
+        snapshot = await streams.next_snapshot(control, query.after, query.timeout, stopping)
+        return Response(status_code=204) if snapshot is None else status.status(snapshot, time.time())
+
+    return router
+
+
+def _services(control: Control, now: Now) -> APIRouter:
+    router = APIRouter(prefix="/v1/services/{name}", route_class=StrictRoute)
+
+    def done(detail: str, name: str) -> DoneView:
+        return DoneView(detail=detail, at=now(), services=(name,))
+
+    @router.post("/start", status_code=202)
+    def start(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
+        control.start(name, actor(request))
+        return done(f"{name} is to run", name)
+
+    @router.post("/stop", status_code=202)
+    def stop(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
+        control.stop(name, actor(request))
+        return done(f"{name} is to stop", name)
+
+    @router.post("/restart", status_code=202)
+    def restart(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
+        control.restart(name, actor(request))
+        return done(f"{name} is to be restarted", name)
+
+    @router.post("/scale", status_code=202)
+    def scale(name: str, body: ScaleBody, request: Request) -> DoneView:
+        control.scale(name, body.replicas, actor(request))
+        count = "the replicas that its file says" if body.replicas is None else f"{body.replicas} replicas"
+        return done(f"{name} is to have {count}", name)
+
+    @router.post("/hold", status_code=202)
+    def hold(name: str, request: Request, body: HoldBody | None = None) -> DoneView:
+        asked = body or HoldBody()
+        since = now()
+        until = None if asked.for_seconds is None else since + asked.for_seconds
+        control.hold(Hold(service=name, owner=actor(request), reason=asked.reason, since=since, until=until))
+        return done(f"{'everything' if name == '*' else name} is held", name)
+
+    @router.post("/release", status_code=202)
+    def release(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
+        control.release(name, actor(request))
+        return done(f"{'everything' if name == '*' else name} is released", name)
+
+    return router
+
+
+def _everything(control: Control, now: Now) -> APIRouter:
+    router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @router.post("/approve", status_code=202)
+    def approve(request: Request, _body: Nothing | None = None) -> DoneView:
+        services = control.approve(actor(request))
+        return DoneView(detail=f"approved: {', '.join(services)} will be removed", at=now(), services=services)
+
+    @router.post("/down", status_code=202)
+    def down(request: Request, body: DownBody | None = None) -> DoneView:
+        volumes = body is not None and body.volumes
+        control.down(volumes, actor(request))
+        return DoneView(detail="everything is to be removed" + (", volumes as well" if volumes else ""), at=now())
+
+    @router.post("/up", status_code=202)
+    def up(request: Request, _body: Nothing | None = None) -> DoneView:
+        control.start("*", actor(request))
+        return DoneView(detail="everything is to run", at=now())
+
+    @router.post("/reload", status_code=202)
+    def reload(request: Request, _body: Nothing | None = None) -> DoneView:
+        control.reload(actor(request))
+        return DoneView(detail="the files are read again", at=now())
+
+    return router
+
+
+def _health(control: Control, state_dir: Path, socket: Path, now: Now) -> APIRouter:
+    router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @router.get("/doctor")
+    def get_doctor() -> list[CheckView]:
+        try:
+            about = dict(control.about_engine())
+            error = ""
+        except EngineUnknown as unknown:
+            about, error = {}, str(unknown)
+        facts = doctor.look(state_dir, socket, about.get("root", ""), now)
+        try:
+            snapshot = control.snapshot()
+        except ZpmdError:
+            snapshot = None
+        return [*doctor.host_checks(facts), *doctor.engine_checks(about, error, now()), *doctor.daemon_checks(snapshot)]
+
+    return router
+
+
+def _domain(control: Control, now: Now) -> APIRouter:
+    """The endpoints that the product's other programs know, by their names for things."""
+    router = APIRouter(route_class=StrictRoute)
+
+    @router.post("/service/start")
+    def start(body: ServiceBody, request: Request) -> dict[str, Any]:
+        control.start(body.serviceName, actor(request))
+        return {"status": "ok", "details": f"{body.serviceName} is to run"}
+
+    @router.post("/service/stop")
+    def stop(body: ServiceBody, request: Request) -> dict[str, Any]:
+        control.stop(body.serviceName, actor(request))
+        return {"status": "ok"}
+
+    @router.get("/status")
+    def get_status() -> dict[str, Any]:
+        return {"services": status.status(control.snapshot(), now()).services(), "integrations": []}
+
+    return router
+
+
+def _service(control: Control, name: str, at: float) -> ServiceView:
+    """Raises NotFound, with the nearest name."""
+    view = status.status(control.snapshot(), at)
+    found = view.service(name)
+    if found is None:
+        raise NotFound(unknown(name, [s.name for s in view.services()]))
+    return found

@@ -1,0 +1,59 @@
+"""What the API accepts: request bodies and query strings. A field that is not named here is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Service = Annotated[str, Field(min_length=1, max_length=255)]
+REPLICAS_MOST = 1000
+HOLD_SECONDS_MOST = 366 * 86_400
+
+
+class Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Nothing(Asked):
+    """The body of a verb that takes no fields: absent, or {}."""
+
+
+class ScaleBody(Asked):
+    replicas: Annotated[int, Field(ge=0, le=REPLICAS_MOST, strict=True)] | None
+    """null: back to what the file says."""
+
+
+class HoldBody(Asked):
+    reason: Annotated[str, Field(max_length=500)] = ""
+    for_seconds: Annotated[float, Field(gt=0, le=HOLD_SECONDS_MOST, allow_inf_nan=False)] | None = None
+    """null: until it is released."""
+
+
+class DownBody(Asked):
+    volumes: Annotated[bool, Field(strict=True)] = False
+
+
+class ServiceBody(Asked):
+    """The body of the domain's `/service/start` and `/service/stop`."""
+
+    serviceName: Service  # noqa: N815 - the domain's word
+
+
+class JournalQuery(Asked):
+    service: Service | None = None
+    since_id: Annotated[int, Field(ge=0)] = 0
+    since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    follow: bool = False
+
+
+class LogsQuery(Asked):
+    slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    tail: Annotated[int, Field(ge=0, le=100_000)] = 100
+    follow: bool = False
+
+
+class WaitQuery(Asked):
+    after: Annotated[int, Field(ge=0)] = 0
+    timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 30.0

@@ -1,0 +1,286 @@
+"""Compose files as trees: read, substituted, included and extended, before anything in them is given a meaning.
+
+The order is the specification's: variables are substituted file by file, then `include` brings in other files, each
+with paths and `.env` of its own, then `extends` merges services. Reading is the caller's (`Files`): this stays pure.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from zpmd.sources import envfile, yamltext
+from zpmd.sources.compose import vocabulary
+from zpmd.sources.compose.merging import merged
+from zpmd.sources.interpolate import BadTemplate, interpolate
+from zpmd.sources.nodes import Entry, Map, Mark, Node, Origin, Scalar, Sequence, described, shortened
+from zpmd.sources.reading import Cursor, Fields, Report, joined, suggestion
+
+MAX_FILES = 256
+MAX_CHAIN = 32
+
+Variables = Mapping[str, str]
+
+
+class Files(Protocol):
+    """How files are read. Paths are absolute."""
+
+    def read(self, path: str) -> bytes:
+        """The whole of a regular file. Raises OSError."""
+
+    def fingerprint(self, path: str, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:
+        """A digest of what a path holds, a folder with all below it; "" where there is nothing. Raises OSError."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One file, ready to be understood. `services` have their `extends` merged in."""
+
+    fields: Fields
+    services: Mapping[str, Entry]
+    project: str
+    variables: Variables
+    origin: Origin
+    includer: Unit | None = None
+
+    def default(self, key: str) -> Cursor:
+        """What this file's `x-zpmd` says of a key, or else that of the file which includes it."""
+        own = self.fields["x-zpmd"].fields(vocabulary.FILE_ZPMD)
+        if key in own or self.includer is None:
+            return own[key]
+        return self.includer.default(key)
+
+
+@dataclass
+class Loader:
+    """Loads files and what they include. Complaints go to the report; what cannot be read is left out."""
+
+    files: Files
+    report: Report
+    units: list[Unit] = field(default_factory=list)
+    extended: dict[tuple[str, str], Node | None] = field(default_factory=dict)
+    trees: dict[str, Node | None] = field(default_factory=dict)
+
+    def load(self, path: str, shown: str, variables: Variables, project: str) -> None:
+        """A file of the services folder, or of the command line; `shown` is how messages name it."""
+        folder = PurePosixPath(posixpath.dirname(path))
+        known = {**self.dotenv(str(folder / ".env")), **variables}
+        origin = Origin(shown, folder)
+        tree = self.tree(path, origin, known)
+        if tree is None:
+            return
+        name = tree.get("name") if isinstance(tree, Map) else None
+        project = name.text if isinstance(name, Scalar) and name.text else project
+        self.unit(tree, {**known, "COMPOSE_PROJECT_NAME": project}, project, origin, (path,), None)
+
+    def tree(self, path: str, origin: Origin, variables: Variables, said_at: Cursor | None = None) -> Node | None:
+        """One file with its variables substituted. `said_at` is the place that named it, None for the command line."""
+        try:
+            content = self.files.read(path)
+        except OSError as error:
+            reason = f"cannot read {path}: {error.strerror or error}"
+            if said_at:
+                said_at.problem(reason)
+            else:
+                self.report.problem(Mark(origin), "", f"cannot read it: {error.strerror or error}")
+            return None
+        node, problems = yamltext.compose(content, origin)
+        self.report.problems.extend(problems)
+        return None if node is None else substituted(node, variables, "", self.report)
+
+    def dotenv(self, path: str, said_at: Cursor | None = None) -> dict[str, str]:
+        """Variables of an env file; one that nobody named may be missing."""
+        try:
+            content = self.files.read(path)
+        except OSError as error:
+            if said_at:
+                said_at.problem(f"cannot read {path}: {error.strerror or error}")
+            return {}
+        parsed = envfile.parse(content, Origin(path, PurePosixPath(posixpath.dirname(path))), {})
+        self.report.problems.extend(parsed.problems)
+        return {name: value for name, value in parsed.values.items() if value is not None}
+
+    def unit(
+        self,
+        tree: Node,
+        variables: Variables,
+        project: str,
+        origin: Origin,
+        chain: tuple[str, ...],
+        includer: Unit | None,
+    ) -> None:
+        root = Cursor(tree, "", self.report)
+        if not isinstance(tree, Map):
+            root.problem(f"expected a mapping with `services`, found {described(tree)}")
+            return
+        fields = root.fields(vocabulary.FILE)
+        if len(self.units) >= MAX_FILES:
+            root.problem(f"more than {MAX_FILES} files are loaded: include fewer")
+            return
+        services = {
+            name: Entry(cursor.mark, node)
+            for name, cursor in fields["services"].entries()
+            if (node := self.with_extends(cursor, name, fields["services"], chain[-1], variables, ())) is not None
+        }
+        if not services and "include" not in fields:
+            fields["services"].problem_at_key("there are no services: write at least one, or remove the file")
+        unit = Unit(fields, services, project, variables, origin, includer)
+        self.units.append(unit)
+        for item in fields["include"].items():
+            self.include(item, unit, chain)
+
+    # include
+
+    def include(self, item: Cursor, includer: Unit, chain: tuple[str, ...]) -> None:
+        """One element of `include`: a path, or a mapping with one or several that are merged."""
+        if isinstance(item.node, Scalar):
+            named, folder_cursor, env_files = [item], None, []
+        else:
+            fields = item.fields(vocabulary.INCLUDE)
+            named = fields.required("path", "write the path of the file to include").one_or_many()
+            folder_cursor, env_files = fields["project_directory"], fields["env_file"].one_or_many()
+        paths = [resolved(cursor) for cursor in named]
+        if not paths:
+            return
+        if again := next((p for p in paths if p in chain), None):
+            item.problem(f"{again} includes itself: {' -> '.join((*chain[chain.index(again) :], again))}")
+            return
+        given = folder_cursor is not None and folder_cursor.written
+        folder = resolved(folder_cursor) if folder_cursor and given else posixpath.dirname(paths[0])
+        known: dict[str, str] = {} if env_files else self.dotenv(posixpath.join(folder, ".env"))
+        for cursor in env_files:
+            known.update(self.dotenv(resolved(cursor), cursor))
+        known.update(includer.variables)
+        tree = self.merged_files(named, paths, PurePosixPath(folder), known)
+        if tree is None:
+            return
+        if isinstance(tree, Map) and (name := tree.entries.get("name")):
+            self.report.note(name.mark, "name", "has no effect in an included file")
+        origin = Origin(paths[0], PurePosixPath(folder))
+        self.unit(tree, known, includer.project, origin, (*chain, paths[0]), includer)
+
+    def merged_files(
+        self, named: list[Cursor], paths: list[str], folder: PurePosixPath, variables: Variables
+    ) -> Node | None:
+        result: Node | None = None
+        for cursor, path in zip(named, paths, strict=True):
+            tree = self.tree(path, Origin(path, folder), variables, cursor)
+            if tree is not None:
+                result = tree if result is None else merged(result, tree, "", self.report)
+        return result
+
+    # extends
+
+    def with_extends(
+        self,
+        service: Cursor,
+        name: str,
+        siblings: Cursor,
+        path: str,
+        variables: Variables,
+        chain: tuple[str, ...],
+    ) -> Node | None:
+        """The service with all that it extends merged in; itself where there is nothing, or it cannot be found."""
+        key = (path, name)
+        if key not in self.extended:
+            self.extended[key] = self.extend(service, name, siblings, path, variables, chain)
+        return self.extended[key]
+
+    def extend(
+        self,
+        service: Cursor,
+        name: str,
+        siblings: Cursor,
+        path: str,
+        variables: Variables,
+        chain: tuple[str, ...],
+    ) -> Node:
+        node = service.node
+        if not isinstance(node, Map) or node.get("extends") is None:
+            return node
+        extends = node.entries["extends"]
+        here = Cursor(extends.node, joined(service.path, "extends"), self.report, extends.mark)
+        link = f"{name} of {path}"
+        rest = Map({k: v for k, v in node.entries.items() if k != "extends"}, node.mark, node.tag)
+        if link in chain or len(chain) >= MAX_CHAIN:
+            links = [*chain[chain.index(link) if link in chain else 0 :], link]
+            here.problem(f"extends itself: {' -> '.join(links[:5])}")
+            return rest
+        base = self.base(here, siblings, path, variables, (*chain, link))
+        return rest if base is None else merged(base, rest, "services.*", self.report)
+
+    def base(
+        self, extends: Cursor, siblings: Cursor, path: str, variables: Variables, chain: tuple[str, ...]
+    ) -> Node | None:
+        """The service that is extended."""
+        if isinstance(extends.node, Scalar):
+            wanted = extends
+        else:
+            fields = extends.fields(vocabulary.EXTENDS)
+            wanted = fields.required("service", "write the name of the service to extend")
+            if "file" in fields:
+                path = resolved(fields["file"])
+                found = self.services_of(path, fields["file"], variables)
+                if found is None:
+                    return None
+                siblings = found
+        name = wanted.text()
+        services = dict(siblings.entries())
+        if name and name not in services:
+            wanted.problem(f"there is no service {shortened(name)!r} in {path}{suggestion(name, services)}")
+        return self.with_extends(services[name], name, siblings, path, variables, chain) if name in services else None
+
+    def services_of(self, path: str, said_at: Cursor, variables: Variables) -> Cursor | None:
+        """The services of another file, as they are written there."""
+        if path not in self.trees:
+            folder = PurePosixPath(posixpath.dirname(path))
+            self.trees[path] = self.tree(path, Origin(path, folder), variables, said_at)
+        tree = self.trees[path]
+        services = tree.entries.get("services") if isinstance(tree, Map) else None
+        if tree is not None and services is None:
+            said_at.problem(f"{path} has no `services`")
+        return Cursor(services.node, "services", self.report, services.mark) if services else None
+
+
+def resolved(cursor: Cursor) -> str:
+    """The absolute path that a text stands for, seen from the file that it was written in."""
+    return absolute(cursor.text(), cursor.node.mark.origin.folder)
+
+
+def absolute(path: str, folder: PurePosixPath, home: str = "") -> str:
+    """An absolute, normalised path. `~` is the home directory, where that is known."""
+    if home and (path == "~" or path.startswith("~/")):
+        path = home + path[1:]
+    return posixpath.normpath(posixpath.join(str(folder), path))
+
+
+def substituted(node: Node, variables: Variables, path: str, report: Report) -> Node:
+    """The tree with `${...}` replaced in every value; keys stay as they are."""
+    match node:
+        case Scalar():
+            return substituted_scalar(node, variables, path, report)
+        case Sequence():
+            items = tuple(substituted(item, variables, f"{path}[{i}]", report) for i, item in enumerate(node.items))
+            return replace(node, items=items)
+        case Map():
+            entries = {
+                key: Entry(e.mark, substituted(e.node, variables, joined(path, key), report))
+                for key, e in node.entries.items()
+            }
+            return replace(node, entries=entries)
+
+
+def substituted_scalar(node: Scalar, variables: Variables, path: str, report: Report) -> Scalar:
+    if "$" not in node.text:
+        return node
+    try:
+        result = interpolate(node.text, variables)
+    except BadTemplate as error:
+        report.problem(node.mark, path, str(error))
+        return node
+    for name in result.unset:
+        report.note(node.mark, path, f"variable {shortened(name)} is not set: an empty text stands in its place")
+    return yamltext.rewritten(node, result.text)

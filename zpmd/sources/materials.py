@@ -1,0 +1,60 @@
+"""Where the contents of configs and secrets lie for the engine to mount: a file for each content, named by its SHA-256.
+
+A file is complete or not there: it is written aside, forced to disk, and renamed. It is never changed afterwards, so
+containers of an older spec, and a rollback, keep what they were made with.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from zpmd.errors import ConfigError
+from zpmd.model.service import Problem
+
+
+def keep(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write what is not there yet. Raises ConfigError where the folder cannot be written."""
+    if not contents:
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = {d: c for d, c in contents.items() if not complete(folder / d, c)}
+        for digest, content in missing.items():
+            write(folder, digest, content)
+        if missing:
+            sync_folder(folder)
+    except OSError as error:
+        message = f"cannot keep configs and secrets there: {error.strerror}: make it writable, or change `state_dir`"
+        raise ConfigError((Problem(file=str(folder), line=0, column=0, path="", message=message),)) from error
+
+
+def complete(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content)
+    except FileNotFoundError:
+        return False
+
+
+def write(folder: Path, digest: str, content: bytes) -> None:
+    descriptor, aside = tempfile.mkstemp(prefix=".", dir=folder)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(descriptor, 0o400)
+            os.fsync(descriptor)
+        os.replace(aside, folder / digest)
+    except OSError:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

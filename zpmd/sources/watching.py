@@ -1,0 +1,107 @@
+"""Noticing that files have changed: inotify where it works, comparing states in any case.
+
+The rules, each learnt from a way in which watching fails in silence:
+
+1. An event only sets a flag. An exception in a handler would end the observer's thread for good.
+2. An event is no news by itself: our own reading makes some. News is that the state of a file differs.
+3. A watch dies with its folder. So folders are compared with those that are watched, by device and inode, on every
+   tick, and a new observer is made when they differ or one of its threads has died.
+4. Where the kernel refuses watches (limits, network file systems), comparing on every tick is all there is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection, Mapping
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+CHANGES: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+
+Identity = tuple[int, int]
+
+
+class Flag(FileSystemEventHandler):
+    """Says that something happened, to whoever waits for it."""
+
+    def __init__(self) -> None:
+        self.raised = threading.Event()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002 (watchdog's signature)
+        self.raised.set()
+
+
+class FolderWatch:
+    """Watches of a changing set of folders. Used by one thread; `alive` may be asked from any."""
+
+    def __init__(self) -> None:
+        self.flag = Flag()
+        self.observer: BaseObserver | None = None
+        self.watched: dict[str, Identity] = {}
+        self.refused = False
+
+    def alive(self) -> bool:
+        """Whether a change in one of the folders would be noticed at once."""
+        observer = self.observer
+        if observer is None or self.refused or not observer.is_alive():
+            return False
+        return all(emitter.is_alive() for emitter in observer.emitters)
+
+    def arm(self, folders: Mapping[str, bool]) -> None:
+        """Watch these folders, those with True with all below them. Cheap when nothing has changed."""
+        wanted = identities(folders)
+        if wanted == self.watched and self.alive():
+            return
+        self.disarm()
+        self.observer = Observer()
+        self.refused = False
+        try:
+            self.observer.start()
+            for folder in wanted:
+                self.observer.schedule(self.flag, folder, recursive=folders[folder], event_filter=CHANGES)
+            self.watched = wanted
+        except OSError:
+            self.refused = True
+        # What changed while no watch was up is found by whoever compares states after this.
+        self.flag.raised.set()
+
+    def disarm(self) -> None:
+        observer, self.observer, self.watched = self.observer, None, {}
+        if observer is not None and observer.is_alive():
+            observer.stop()
+            observer.join(timeout=5)
+
+
+def identities(folders: Collection[str]) -> dict[str, Identity]:
+    """Those folders that exist, with what tells them from others of the same name."""
+    found: dict[str, Identity] = {}
+    for folder in folders:
+        try:
+            state = os.stat(folder)
+        except OSError:
+            continue
+        found[folder] = (state.st_dev, state.st_ino)
+    return found

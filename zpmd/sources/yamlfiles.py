@@ -1,0 +1,138 @@
+"""The source that says what should be by the Compose files of a folder, and by all files that these name.
+
+All or nothing: with a single problem in any of them nothing is taken. A folder that cannot be read, or has no service
+file in it, is a problem too and never "no services": nothing is removed for want of evidence.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from zpmd.errors import ConfigError
+from zpmd.model.events import Reason
+from zpmd.model.service import Desired, Problem
+from zpmd.ports import Wake
+from zpmd.settings import Settings
+from zpmd.sources import envfile, materials
+from zpmd.sources.compose.desired import Understood, understand
+from zpmd.sources.compose.service import Host
+from zpmd.sources.disk import Disk, State, file_state, folder_state, service_files, tree_state
+from zpmd.sources.nodes import Origin
+from zpmd.sources.watching import FolderWatch
+
+TICK_SECONDS = 2.0
+"""How often states are compared, whatever inotify says."""
+QUIET_SECONDS = 0.2
+"""An editor's save is several events: they are one change when none came for this long."""
+MAX_DEBOUNCE_ROUNDS = 10
+
+
+class YamlFiles:
+    """Implements `Source`. `load` and `watch` may run in different threads."""
+
+    name = "files"
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.disk = Disk()
+        self.folder: State = ()
+        self.folders = FolderWatch()
+
+    def load(self) -> Desired:
+        """Raises ConfigError with every problem of every file."""
+        disk = Disk(digests=self.disk.digests)
+        folder = folder_state(self.settings.services_dir)
+        try:
+            understood = read_folder(self.settings, self.environment, disk)
+        finally:
+            # Also after a failure: whoever mends the file is to be noticed.
+            self.disk, self.folder = disk, folder
+        if understood.problems:
+            raise ConfigError(understood.problems)
+        materials.keep(self.settings.materials_dir, understood.contents)
+        return understood.desired
+
+    def watching(self) -> bool:
+        return self.folders.alive()
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        announced: Mapping[str, State] = {}
+        try:
+            while not stop.is_set():
+                self.folders.arm(self.wanted_folders())
+                if self.folders.flag.raised.wait(TICK_SECONDS):
+                    self.until_quiet(stop)
+                loaded, now = self.states()
+                if now not in (loaded, announced):
+                    announced = now
+                    wake(Reason.FILES)
+        finally:
+            self.folders.disarm()
+
+    def until_quiet(self, stop: threading.Event) -> None:
+        for _ in range(MAX_DEBOUNCE_ROUNDS):
+            self.folders.flag.raised.clear()
+            if stop.wait(QUIET_SECONDS) or not self.folders.flag.raised.is_set():
+                return
+
+    def states(self) -> tuple[dict[str, State], dict[str, State]]:
+        """Of all that the last load read: the state it found, and the state now."""
+        disk, services = self.disk, self.settings.services_dir
+        loaded = {f"{services}/": self.folder, **dict(disk.seen), **{f"{p}/": s for p, s in disk.trees.items()}}
+        now: dict[str, State] = {
+            f"{services}/": folder_state(services),
+            **{path: file_state(path) for path in list(disk.seen)},
+            **{f"{path}/": tree_state(path) for path in list(disk.trees)},
+        }
+        return loaded, now
+
+    def wanted_folders(self) -> dict[str, bool]:
+        """Where inotify is wanted; True with all that is below."""
+        disk = self.disk
+        flat = {os.path.dirname(path) for path in (*disk.seen, *disk.trees)} | {str(self.settings.services_dir)}
+        return dict.fromkeys(flat, False) | {tree: True for tree in disk.trees if os.path.isdir(tree)}
+
+
+def read_folder(settings: Settings, environment: Mapping[str, str], disk: Disk) -> Understood:
+    """What the services folder says, problems and all."""
+    folder = settings.services_dir
+    try:
+        paths = service_files(folder)
+    except OSError as error:
+        return failure(folder, f"cannot read the services folder: {error.strerror}")
+    if not paths:
+        return failure(folder, "there is no service file here: write at least one `NAME.yaml`")
+    return read_files(paths, settings, environment, disk)
+
+
+def read_files(paths: Iterable[Path], settings: Settings, environment: Mapping[str, str], disk: Disk) -> Understood:
+    """What these files say together. `environment` wins over `settings.env_file`."""
+    variables = dict(environment)
+    problems: list[Problem] = []
+    if settings.env_file is not None:
+        path = str(settings.env_file)
+        try:
+            parsed = envfile.parse(disk.read(path), Origin(path), environment)
+        except OSError as error:
+            return failure(settings.env_file, f"cannot read the env_file of the settings: {error.strerror}")
+        problems = parsed.problems
+        variables = {n: v for n, v in parsed.values.items() if v is not None} | variables
+    understood = understand(
+        [(os.path.abspath(path), str(path)) for path in paths],
+        disk,
+        variables,
+        settings.project,
+        Host(role=settings.role, profiles=settings.profiles),
+    )
+    if not problems:
+        return understood
+    return Understood(desired=Desired(), problems=(*problems, *understood.problems), notes=understood.notes)
+
+
+def failure(path: Path, message: str) -> Understood:
+    problem = Problem(file=str(path), line=0, column=0, path="", message=message)
+    return Understood(desired=Desired(), problems=(problem,))
