@@ -48,7 +48,9 @@ def replica(of: ServiceData, slot: int = 1, ago: float = 3600.0, **fields: Any) 
     return Replica(**(defaults | fields))
 
 
-def dead(of: ServiceData, slot: int = 1, ago: float = 3600.0, for_seconds: float = 1.0, code: int = 137, **f: Any) -> Replica:
+def dead(
+    of: ServiceData, slot: int = 1, ago: float = 3600.0, for_seconds: float = 1.0, code: int = 137, **f: Any
+) -> Replica:
     """A replica of `of` that ended `for_seconds` before NOW."""
     f = {"phase": Phase.EXITED, "exit_code": code, "finished_at": NOW - for_seconds} | f
     return replica(of, slot, ago, **f)
