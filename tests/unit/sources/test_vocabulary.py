@@ -81,8 +81,7 @@ def test_a_noted_key_is_accepted_and_said(section: str, key: str) -> None:
         shell = shell.replace("{@}", "{file: a.txt, @}")
     result = read(shell.replace("@", f"{key}: a" if key not in ("placement",) else f"{key}: {{}}"))
     assert result.problems == ()
-    assert any(key in note.message or "build is not read" in note.message or "zpmd never builds" in note.message
-               for note in result.notes)  # fmt: skip
+    assert [n for n in result.notes if n.path.endswith((f".{key}", ".build")) or n.path == key]
 
 
 @pytest.mark.parametrize(("section", "key"), keys(Fate.REFUSED), ids=lambda v: v)
@@ -91,12 +90,12 @@ def test_a_refused_key_is_named_with_what_to_do(section: str, key: str) -> None:
     found = [p for p in result.problems if p.path.endswith(key)]
     assert len(found) == 1
     assert found[0].line > 0
-    assert re.search(rf"^{key} (is|has) .*: \w+", found[0].message)
+    assert re.search(r"^(is|has) .*: \w+", found[0].message)
 
 
 def test_the_files_that_tests_stand_on_are_understood() -> None:
     # Of these, the empty mapping lacks what it must have.
-    incomplete = {"include[]": 1, "configs.NAME": 2, "secrets.NAME": 2}
+    incomplete = {"include[]": 1, "configs.NAME": 1, "secrets.NAME": 1}
     found = {section: len(read(bare(section)).problems) for section in SHELLS}
     assert {section: count for section, count in found.items() if count} == incomplete
 
