@@ -310,6 +310,16 @@ def test_a_container_that_was_paused_by_hand_is_seen_so(world: Harness) -> None:
     world.eventually(lambda: world.seen("web").phase is Phase.PAUSED, 5, "it is paused")
 
 
+def test_a_paused_replica_is_not_started_and_can_be_stopped(world: Harness) -> None:
+    replica = world.run(service())
+    world.pause(replica.id)
+    refused = world.apply(start(replica))
+    assert refused.result is Result.PERMANENT
+    assert "paused" in refused.detail
+    assert world.apply(stop(replica)).ok
+    assert world.seen("web").exit_code == 0
+
+
 # Ends
 
 
@@ -602,8 +612,9 @@ def test_a_dead_engine_is_unknown_and_back_it_works_again(world: Harness) -> Non
     world.engine_returns()
     world.eventually(lambda: Reason.STREAM_LOST in reasons, 10, "the gap in the stream wakes")
     world.eventually(world.engine.stream_alive, 10, "the stream is alive again")
+    # stopped by the engine, as if it had been asked to: its exit code says nothing about its work
     after: Replica = world.seen("web")
-    assert after.id == replica.id
+    assert (after.id, after.phase, after.exit_code) == (replica.id, Phase.EXITED, 0)
     assert world.run(service("other")).running
 
 

@@ -122,8 +122,9 @@ class SimulatedActions:
         if not references.present([image], self._world.registry, ()):
             raise Failed(Result.PERMANENT, f"no image {image} in the registry")
         progress("pulling")
-        self._world.images.add(image)
-        return Done(at=at + self._faults.pull_seconds)
+        arrives_at = at + self._faults.pull_seconds
+        self._world.arriving[image] = arrives_at
+        return Done(at=arrives_at)
 
     def _run(self, action: RunReplica, at: float, progress: Callable[[str], None]) -> Done:
         if action.pull:
@@ -143,7 +144,8 @@ class SimulatedActions:
         holder = self._world.named(name)
         if holder is not None:
             return self._adopted(holder, action)
-        if not references.present([container.image], self._world.images, ()):
+        there = self._world.images | {image for image, arrives_at in self._world.arriving.items() if arrives_at <= at}
+        if not references.present([container.image], there, ()):
             raise Failed(Result.PERMANENT, f"no such image: {container.image}")
         volumes = tuple(m.source for m in container.mounts if m.kind is MountKind.VOLUME and m.source)
         networks = tuple(attachment.network for attachment in container.networks)
@@ -210,6 +212,8 @@ class SimulatedActions:
     def _started(self, box: Box, at: float) -> Done:
         """Start a container in place; one that runs goes on."""
         run = box.under_way(at)
+        if run is not None and box.paused:
+            raise Failed(Result.PERMANENT, "cannot start a paused container, try unpause instead", box.id)
         if run is not None:
             return Done(at=max(at, run.started_at), container_id=box.id, started_at=run.started_at)
         at += START_SECONDS

@@ -143,8 +143,8 @@ class Box:
         return replace(self, runs=(*self.runs, run)[-2:], error="", paused=False)
 
     def stopped(self, at: float, grace_seconds: float) -> Box:
-        """Asked to end: at once with its own code, or killed at the end of its grace."""
-        if self.behaviour.ignores_term or self.paused:
+        """Asked to end: at once with its own code, or killed at the end of its grace. A paused one is woken for it."""
+        if self.behaviour.ignores_term:
             return self.ended(at + grace_seconds, KILLED)
         return self.ended(at, self.behaviour.exit_code_on_term)
 

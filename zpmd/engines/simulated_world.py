@@ -27,7 +27,7 @@ def well_behaved(_: Container) -> Behaviour:
 
 @dataclass(slots=True)
 class SimulatedWorld:
-    """`images` are on the host, `registry` is what can be pulled. `volumes` and `networks` map a name to its labels.
+    """`images` are on the host, `arriving` when those that are being pulled will be, `registry` is what can be pulled. `volumes` and `networks` map a name to its labels.
 
     `lock` is held by whoever changes it; `listeners` are called after each change, with the lock held.
     """
@@ -35,6 +35,7 @@ class SimulatedWorld:
     clock: Clock
     behave: Behave = well_behaved
     images: set[str] = field(default_factory=set)
+    arriving: dict[str, float] = field(default_factory=dict)
     registry: set[str] = field(default_factory=set)
     volumes: dict[str, Pairs] = field(default_factory=dict)
     networks: dict[str, Pairs] = field(default_factory=lambda: dict.fromkeys(("bridge", "host", "none"), ()))
@@ -86,8 +87,12 @@ class SimulatedWorld:
             now = self.now()
             for container_id in [key for key, box in self.boxes.items() if _gone(box, now)]:
                 del self.boxes[container_id]
+            arrived = {image for image, at in self.arriving.items() if at <= now}
+            self.images |= arrived
+            for image in arrived:
+                del self.arriving[image]
             seen = {box.id: (box.phase(now), box.health(now)) for box in self.present(now)}
-            if seen != self._seen:
+            if seen != self._seen or arrived:
                 self._seen = seen
                 for listener in tuple(self.listeners):
                     listener()
@@ -96,7 +101,8 @@ class SimulatedWorld:
         """The next instant at which something may look different by itself: where a simulation jumps to."""
         with self.lock:
             now = self.now()
-            instants = (box.changes_after(now) for box in self.boxes.values())
+            instants = [box.changes_after(now) for box in self.boxes.values()]
+            instants += [at for at in self.arriving.values() if at > now]
             return min((instant for instant in instants if instant is not None), default=None)
 
     # what happens by hand or by accident
@@ -147,11 +153,11 @@ class SimulatedWorld:
             return box.id
 
     def restart_engine(self) -> None:
-        """The engine is killed and started again: whatever ran has ended with 137."""
+        """The engine is killed and started again: it stops at once whatever it finds running."""
         with self.lock:
             now = self.now()
             for box in self.present(now):
-                self.put(box.ended(now, 137))
+                self.put(box.stopped(now, 0.0))
             self.settle()
 
     def _change(self, container_id: str, change: Callable[[Box], Box]) -> None:
