@@ -27,7 +27,8 @@ def well_behaved(_: Container) -> Behaviour:
 
 @dataclass(slots=True)
 class SimulatedWorld:
-    """`images` are on the host, `arriving` when those that are being pulled will be, `registry` is what can be pulled. `volumes` and `networks` map a name to its labels.
+    """`images` are on the host, `arriving` says when those that are being pulled will be, `registry` is what can be
+    pulled. `volumes` and `networks` map a name to its labels.
 
     `lock` is held by whoever changes it; `listeners` are called after each change, with the lock held.
     """
