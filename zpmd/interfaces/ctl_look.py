@@ -11,7 +11,7 @@ import typer
 from zpmd.interfaces import ctl_render as render
 from zpmd.interfaces import doctor as checks
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
-from zpmd.interfaces.ctl_options import Follow, Json, Name, complete_service
+from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, complete_service
 from zpmd.interfaces.ctl_screen import Screen
 from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
 from zpmd.settings import Settings
@@ -73,9 +73,7 @@ def why(ctx: typer.Context, service: Name, as_json: Json = False) -> None:
 
 def logs(
     ctx: typer.Context,
-    service: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="Name, or NAME/SLOT.", autocompletion=complete_service)
-    ],
+    service: NameAndSlot,
     follow: Follow = False,
     tail: Annotated[int, typer.Option("--tail", "-n", min=0, max=100_000, help="Lines of the past, a replica.")] = 100,
     as_json: Json = False,

@@ -11,7 +11,7 @@ import typer
 
 from zpmd.interfaces import until
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
-from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Name, NameOrAll, Timeout, Wait, duration
+from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Name, NameAndCount, NameOrAll, Timeout, Wait, duration
 from zpmd.interfaces.ctl_screen import Screen
 from zpmd.interfaces.views import DoneView, StatusView
 from zpmd.interfaces.words import clean
@@ -56,9 +56,7 @@ def restart(
 
 def scale(
     ctx: typer.Context,
-    service: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="Name, or NAME=N.", autocompletion=complete_service)
-    ],
+    service: NameAndCount,
     number: Annotated[str | None, typer.Argument(metavar="N", help="Replicas, or 'file'.")] = None,
     wait: Wait = False,
     timeout: Timeout = FIVE_MINUTES,

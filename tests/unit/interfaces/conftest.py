@@ -5,15 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.unit.interfaces.given import Surface
+from zpmd.interfaces import ctl as program
 
-Ctl = Callable[..., subprocess.CompletedProcess[str]]
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Ctl = Callable[..., Said]
 
 
 @pytest.fixture
@@ -33,18 +46,40 @@ def api(surface: Surface) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def ctl(tmp_path: Path) -> Ctl:
-    """Runs zpmctl as people do: a process of its own, whose stdout is a pipe."""
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
-    def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+
+@pytest.fixture
+def ctl(tmp_path: Path, utc: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ctl:
+    """zpmctl in this process, its stdout a file: fast, and otherwise as people run it."""
+    monkeypatch.setenv("ZPMD_SOCKET", str(tmp_path / "zpmd.sock"))
+
+    def run(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = program.run(arguments)
+        out, err = capfd.readouterr()
+        return Said(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """zpmctl as a process of its own."""
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, "-m", "zpmd.interfaces.ctl", *arguments],
-            env={**os.environ, "ZPMD_SOCKET": str(tmp_path / "zpmd.sock"), "TZ": "UTC", "COLUMNS": "80"},
-            input=stdin or "",
-            capture_output=True,
+            env={**os.environ, "ZPMD_SOCKET": str(tmp_path / "zpmd.sock"), "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
-            check=False,
         )
 
     return run

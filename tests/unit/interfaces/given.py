@@ -138,12 +138,24 @@ class QuietEngine:
         return MappingProxyType({"engine": "20.10.24", "api": "1.41", "storage driver": "overlay2", "root": "/"})
 
 
+class WatchedBoard(Board):
+    """Knows which snapshot its readers have seen: whoever waits for what comes after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def wait(self, after: int, timeout_seconds: float) -> Snapshot | None:
+        self.seen = max(self.seen, after)
+        return super().wait(after, timeout_seconds)
+
+
 class Surface:
     """The real control, store, board, API and server; the loop is the test, which publishes snapshots."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = SteppedClock()
-        self.board = Board()
+        self.board = WatchedBoard()
         self.engine = QuietEngine()
         self.store = EmbeddedStore(folder / "zpmd.db", journal_entries=1000, clock=self.clock)
         self.woken: list[Reason] = []
