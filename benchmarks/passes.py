@@ -84,7 +84,7 @@ def a_loop(settings: Settings) -> tuple[Loop, Mailbox]:
     """As assembly makes it, without the threads that would wake it by themselves."""
     clock = SystemClock()
     store = EmbeddedStore(settings.database, settings.journal_entries, clock)
-    desire = Desire([YamlFiles(settings)], store)
+    desire = Desire([YamlFiles(settings, {})], store)
     desire.first(clock.now())
     mailbox = Mailbox()
     engine = an_engine(settings, store.owner(), lambda: desire.desired, clock)
