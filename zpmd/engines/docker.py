@@ -98,7 +98,7 @@ class DockerEngine:
             raise EngineUnknown(f"cannot observe the engine: it answered garbage: {error!r}") from error
 
     def apply(self, action: Action, progress: Progress) -> Outcome:
-        with self._working:
+        with self._working, self._observer.at_work(action):
             began = self._clock.monotonic()
             result, done = self._told(action, progress)
             ended = self._clock.monotonic()

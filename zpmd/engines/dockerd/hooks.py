@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from zpmd.engines.dockerd import logs, reading
@@ -16,6 +17,7 @@ from zpmd.model.events import Result
 POST_START_SECONDS = 600.0
 OUTPUT_LINES = 5
 EXIT_POLLS = 50
+EXIT_POLL_SECONDS = 0.02
 
 Monotonic = Callable[[], float]
 
@@ -62,15 +64,21 @@ def _output(wire: Wire, exec_id: str, name: str, limit_seconds: float, monotonic
         with wire.stream(
             "POST", f"/exec/{exec_id}/start", body={"Detach": False, "Tty": False}, idle_seconds=limit_seconds
         ) as response:
-            for line in logs.lines_of(logs.frames(response)):
-                last.append(line)
-                if monotonic() > ends:
-                    raise late
+            last.extend(logs.lines_of(_until(ends, logs.frames(response), monotonic, late)))
     except FAILURES as error:
         if monotonic() >= ends:
             raise late from error
         raise
     return one_line(b" | ".join(last).decode(errors="replace"))
+
+
+def _until(
+    ends: float, chunks: Iterable[tuple[int, bytes]], monotonic: Monotonic, late: Told
+) -> Iterator[tuple[int, bytes]]:
+    for chunk in chunks:
+        yield chunk
+        if monotonic() > ends:
+            raise late
 
 
 def _exit_code(wire: Wire, exec_id: str, name: str) -> int:
@@ -79,4 +87,5 @@ def _exit_code(wire: Wire, exec_id: str, name: str) -> int:
         state = reading.mapping(wire.get(f"/exec/{exec_id}/json"), "exec")
         if not state.get("Running"):
             return int(state.get("ExitCode") or 0)
+        time.sleep(EXIT_POLL_SECONDS)
     raise Told(Result.TRANSIENT, f"hook {name} closed its output and runs on")

@@ -5,6 +5,9 @@ ended or what the engine said of a failed start: that takes an inspection of eac
 by container id, for as long as the list's line on it reads the same (`_line`) and neither an event nor an action of
 ours has named it (`touch`). After a gap in the event stream nothing is kept (`forget`).
 
+A container at which one of our own workers is at work is not inspected at all: the engine holds its lock for as long
+as a start takes, a quarter of a second, and nobody decides on it before the work is done.
+
 Volumes, networks and images change rarely and cost a call each: they are kept until an event or an action of ours
 says otherwise, and at most STALE_SECONDS.
 """
@@ -13,7 +16,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +26,8 @@ from zpmd.engines import labels, references
 from zpmd.engines.dockerd import reading
 from zpmd.engines.dockerd.faults import Answered, Garbage
 from zpmd.engines.dockerd.wire import Json, Wire
-from zpmd.model.observed import Phase, Replica, Stranger, World
+from zpmd.model.observed import Phase, Replica, Slot, Stranger, World
+from zpmd.model.plan import Action
 from zpmd.ports import Clock
 
 STALE_SECONDS = 30.0
@@ -61,6 +67,22 @@ class Observer:
         self._touched: set[str] = set()
         self._listings: dict[Kind, _Listing] = {}
         self._changed: set[Kind] = set()
+        self._at_work: Counter[Slot] = Counter()
+
+    @contextmanager
+    def at_work(self, action: Action) -> Iterator[None]:
+        """While a worker applies an action on a slot, its containers are known from the list alone."""
+        place = getattr(action, "place", None)
+        if place is None:
+            yield
+            return
+        with self._lock:
+            self._at_work[place] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work -= Counter((place,))
 
     def touch(self, container_id: str) -> None:
         """What is known of this container may be wrong now."""
@@ -116,6 +138,9 @@ class Observer:
             marks = labels.marks_of(marked) if marked.get(labels.OWNER) == self._owner else None
             if marks is None:
                 strangers.append(reading.stranger(item))
+                continue
+            if Slot(marks.service, marks.slot) in self._at_work:
+                replicas.append(reading.listed(item, marks))
                 continue
             line = _line(item)
             known = self._inspected.get(container_id)

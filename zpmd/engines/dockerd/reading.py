@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from zpmd.engines.dockerd.faults import Garbage, one_line
 from zpmd.engines.dockerd.wire import Json
 from zpmd.engines.labels import Marks
 from zpmd.model.observed import Health, Phase, Replica, Stranger
 
+_HEALTH_IN_STATUS = {
+    "(healthy)": Health.HEALTHY,
+    "(unhealthy)": Health.UNHEALTHY,
+    "(health: starting)": Health.STARTING,
+}
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -56,26 +63,31 @@ def stranger(item: Mapping[str, Json]) -> Stranger:
     return Stranger(id=text(item, "Id"), name=name(item), ports=tuple(sorted(ports)))
 
 
+def listed(item: Mapping[str, Json], marks: Marks) -> Replica:
+    """One container of ours as the list tells of it: without the instants and the exit of its process."""
+    return Replica(
+        id=text(item, "Id"),
+        name=name(item),
+        phase=_phase(text(item, "State")),
+        health=_listed_health(str(item.get("Status") or "")),
+        image=str(item.get("Image") or ""),
+        image_id=str(item.get("ImageID") or ""),
+        created_at=float(item.get("Created") or 0),
+        **_marked(marks),
+    )
+
+
 def replica(inspected: Json, marks: Marks) -> Replica:
     """One inspected container of ours."""
     body = mapping(inspected, "container")
     state = mapping(body.get("State"), "State of a container")
-    phase = _phase(state)
+    phase = _phase(str(state.get("Status")))
     ended = phase in (Phase.EXITED, Phase.DEAD)
     return Replica(
         id=text(body, "Id"),
         name=text(body, "Name").removeprefix("/"),
-        service=marks.service,
-        group=marks.group,
-        slot=marks.slot,
-        spec=marks.spec,
         phase=phase,
         health=_health(state),
-        tenant=marks.tenant,
-        attempt=marks.attempt,
-        generation=marks.generation,
-        revision=marks.revision,
-        after=marks.after,
         image=str((body.get("Config") or {}).get("Image") or ""),
         image_id=str(body.get("Image") or ""),
         created_at=instant(body.get("Created")) or 0.0,
@@ -84,6 +96,7 @@ def replica(inspected: Json, marks: Marks) -> Replica:
         exit_code=int(state.get("ExitCode") or 0) if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=one_line(str(state.get("Error") or "")),
+        **_marked(marks),
     )
 
 
@@ -103,11 +116,24 @@ def instant(value: Json) -> float | None:
         raise Garbage(f"instant {value!r}") from error
 
 
-def _phase(state: Mapping[str, Json]) -> Phase:
+def _marked(marks: Marks) -> dict[str, Any]:
+    """What a replica has from its labels."""
+    return {field.name: getattr(marks, field.name) for field in dataclasses.fields(marks)}
+
+
+def _phase(word: str) -> Phase:
     try:
-        return Phase(str(state.get("Status")))
+        return Phase(word)
     except ValueError as error:
-        raise Garbage(f"state {state.get('Status')!r}") from error
+        raise Garbage(f"state {word!r}") from error
+
+
+def _listed_health(status: str) -> Health:
+    """The list has health in its line for people: `Up 2 minutes (healthy)`."""
+    for word, health in _HEALTH_IN_STATUS.items():
+        if word in status:
+            return health
+    return Health.NONE
 
 
 def _health(state: Mapping[str, Json]) -> Health:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -241,7 +242,7 @@ class Pool:
         return Wire(self._client(agreed.api), agreed, self._timeout_seconds)
 
     def _client(self, version: Version) -> docker.APIClient:
-        client = docker.APIClient(self._url, version=text(version), timeout=int(self._timeout_seconds))
+        client = docker.APIClient(self._url, version=text(version), timeout=math.ceil(self._timeout_seconds))
         # proxies and netrc of the environment are not for a local socket, and looking for them costs every request
         client.trust_env = not self._url.startswith(("unix:", "http+unix:"))
         return client

@@ -1,0 +1,110 @@
+"""A replica's identity survives the way through labels, and broken labels never raise."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from zpmd.engines import labels
+from zpmd.model.container import Container
+from zpmd.model.plan import Cause, Code, RunReplica
+from zpmd.model.service import Dependency, Group, ServiceData
+from zpmd.model.spechash import spec_hash
+
+WEB = ServiceData(
+    name="web",
+    group=Group.CORE,
+    container=Container(image="nginx:1", labels=(("com.example.team", "a"),)),
+    depends_on=(Dependency(service="redis"), Dependency(service="mongo")),
+    tenant="acme",
+)
+
+
+def run(service: ServiceData = WEB, slot: int = 2) -> RunReplica:
+    return RunReplica(
+        service=service, slot=slot, cause=Cause(Code.MISSING, ""), attempt=3, generation=4, revision="patch-7"
+    )
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert labels.marks_of(labels.labels_for("me", "zpmd", run())) == labels.Marks(
+        service="web",
+        slot=2,
+        group=Group.CORE,
+        spec=spec_hash(WEB.container),
+        tenant="acme",
+        attempt=3,
+        generation=4,
+        revision="patch-7",
+        after=("mongo", "redis"),
+    )
+
+
+def test_a_services_own_labels_are_kept_but_cannot_forge_ours() -> None:
+    forged = dataclasses.replace(
+        WEB, container=Container(image="x", labels=(("a", "b"), (labels.OWNER, "somebody"), (labels.SLOT, "9")))
+    )
+    made = labels.labels_for("me", "zpmd", run(forged))
+    assert (made["a"], made[labels.OWNER], made[labels.SLOT], made[labels.PROJECT]) == ("b", "me", "2", "zpmd")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {labels.SERVICE: "web"},
+        {labels.SLOT: "1"},
+        {labels.SERVICE: "", labels.SLOT: "1"},
+        {labels.SERVICE: "web", labels.SLOT: ""},
+        {labels.SERVICE: "web", labels.SLOT: "0"},
+        {labels.SERVICE: "web", labels.SLOT: "-1"},
+        {labels.SERVICE: "web", labels.SLOT: "one"},
+        {labels.SERVICE: "web", labels.SLOT: "٣"},
+        {labels.SERVICE: "web", labels.SLOT: "9" * 5000},
+    ],
+)
+def test_an_unreadable_place_is_nobodys_replica(broken: dict[str, str]) -> None:
+    assert labels.marks_of(broken) is None
+
+
+def test_other_unreadable_labels_count_as_nothing() -> None:
+    marks = labels.marks_of(
+        {
+            labels.SERVICE: "web",
+            labels.SLOT: "1",
+            labels.GROUP: "chaos",
+            labels.ATTEMPT: "x",
+            labels.GENERATION: "-3",
+            labels.AFTER: ",,",
+        }
+    )
+    assert marks == labels.Marks(service="web", slot=1, group=Group.APP)
+
+
+def test_the_same_replica_always_has_the_same_name() -> None:
+    name = labels.container_name("zpmd", WEB, 1)
+    assert name == labels.container_name("zpmd", dataclasses.replace(WEB, replicas=5), 1)
+    assert name.startswith("zpmd-web-1-")
+    assert len(name.rsplit("-", 1)[1]) == 6
+
+
+@pytest.mark.parametrize(
+    ("service", "slot", "generation", "revision"),
+    [
+        (dataclasses.replace(WEB, container=Container(image="nginx:2")), 1, 0, ""),
+        (WEB, 2, 0, ""),
+        (WEB, 1, 1, ""),
+        (WEB, 1, 0, "patch-7"),
+    ],
+    ids=["spec", "slot", "generation", "revision"],
+)
+def test_what_a_replica_is_replaced_over_changes_its_name(
+    service: ServiceData, slot: int, generation: int, revision: str
+) -> None:
+    assert labels.container_name("zpmd", service, slot, generation, revision) != labels.container_name("zpmd", WEB, 1)
+
+
+def test_a_container_name_is_honoured() -> None:
+    named = dataclasses.replace(WEB, container=Container(image="x", container_name="the-web"))
+    assert labels.container_name("zpmd", named, 1, 3, "p") == "the-web"

@@ -1,0 +1,38 @@
+"""Which API version is spoken with which engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from zpmd.engines.dockerd.faults import Garbage, Told
+from zpmd.engines.dockerd.wire import NEWEST, NEWEST_BODY, Agreed, agree
+
+
+@pytest.mark.parametrize(
+    ("server_max", "server_min", "agreed"),
+    [
+        ("1.41", "1.12", Agreed((1, 41), (1, 41))),
+        ("1.41", "", Agreed((1, 41), (1, 41))),
+        ("1.44", "1.24", Agreed((1, 44), (1, 44))),
+        ("1.48", "1.24", Agreed(NEWEST, (1, 48))),
+        ("1.52", "1.44", Agreed(NEWEST, NEWEST_BODY)),
+        ("2.0", "1.44", Agreed(NEWEST, NEWEST_BODY)),
+    ],
+)
+def test_the_newest_version_that_both_know_is_spoken(server_max: str, server_min: str, agreed: Agreed) -> None:
+    assert agree(server_max, server_min) == agreed
+
+
+@pytest.mark.parametrize(
+    ("server_max", "server_min", "words"),
+    [("1.40", "1.12", "zpmd needs 1.41 or newer"), ("1.99", "1.90", "zpmd knows")],
+)
+def test_an_engine_that_is_too_old_or_too_new_is_refused(server_max: str, server_min: str, words: str) -> None:
+    with pytest.raises(Told, match=words):
+        agree(server_max, server_min)
+
+
+@pytest.mark.parametrize("version", ["", "1", "one.two", "1.x"])
+def test_a_version_that_is_none_is_garbage(version: str) -> None:
+    with pytest.raises(Garbage):
+        agree(version, "1.12")

@@ -1,0 +1,140 @@
+"""The commands of zpmctl that look: status, plan, why, logs, events, doctor. None of them changes anything."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from zpmd.interfaces import ctl_render as render
+from zpmd.interfaces import doctor as checks
+from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
+from zpmd.interfaces.ctl_options import Follow, Json, Name, complete_service
+from zpmd.interfaces.ctl_screen import Screen
+from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
+from zpmd.settings import Settings
+
+
+def status(
+    ctx: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show every change, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show groups and services: ready, state, age, restarts, and what waits for what.
+
+    \b
+    Examples:
+      zpmctl status
+      zpmctl status --watch
+      zpmctl status --json | jq '.groups[].services[] | select(.ready < .desired) | .name'
+    """
+    daemon: Daemon = ctx.obj
+    screen = Screen()
+    if watch:
+        screen.watch(daemon, as_json)
+        return
+    view = daemon.get(StatusView, "/v1/status")
+    screen.say(as_json, view, render.status_lines(view, screen.zone))
+
+
+def plan(ctx: typer.Context, as_json: Json = False) -> None:
+    """Show what zpmd does next and what it holds back, with every reason. Changes nothing.
+
+    Exits 0 when there is nothing to do, and 3 when there is.
+
+    \b
+    Examples:
+      zpmctl plan
+      zpmctl plan >/dev/null && echo "all as it should be"
+    """
+    view = ctx.obj.get(PlanView, "/v1/plan")
+    screen = Screen()
+    screen.say(as_json, view, render.plan_lines(view, screen.zone))
+    raise typer.Exit(Exit.WOULD_CHANGE if view.would_change else Exit.OK)
+
+
+def why(ctx: typer.Context, service: Name, as_json: Json = False) -> None:
+    """Tell why a service is as it is: the answer, whether it is being handled, and the evidence.
+
+    \b
+    Examples:
+      zpmctl why zona_user
+      zpmctl why zona_user --json | jq -r .answer
+    """
+    view = ctx.obj.get(WhyView, f"/v1/services/{segment(service)}/why")
+    screen = Screen()
+    screen.say(as_json, view, render.why_lines(view, screen.zone))
+
+
+def logs(
+    ctx: typer.Context,
+    service: Annotated[str, typer.Argument(metavar="SERVICE[/SLOT]", autocompletion=complete_service)],
+    follow: Follow = False,
+    tail: Annotated[int, typer.Option("--tail", "-n", min=0, max=100_000, help="Lines of the past, a replica.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show the last log lines of a service's replicas, or follow them over restarts.
+
+    \b
+    Examples:
+      zpmctl logs zona_user
+      zpmctl logs zona_user/2 -f --tail 20
+    """
+    name, _, slot = service.partition("/")
+    if slot and not slot.isdecimal():
+        raise typer.BadParameter(f"{service!r} is no SERVICE/SLOT: the slot is a number from 1")
+    path = f"/v1/services/{segment(name)}/logs"
+    lines = ctx.obj.lines(path, slot=slot or None, tail=tail, follow=str(follow).lower())
+    screen = Screen()
+    for line in lines:
+        if as_json:
+            screen.raw(json.dumps(line, ensure_ascii=False))
+        elif "error" in line:
+            raise Failure(Exit.FAILED, line["error"])
+        else:
+            screen.log(line["replica"], line["line"])
+
+
+def events(
+    ctx: typer.Context,
+    follow: Follow = False,
+    service: Annotated[str | None, typer.Option(help="Only of this service.", autocompletion=complete_service)] = None,
+    tail: Annotated[int, typer.Option("--tail", "-n", min=1, max=500, help="Lines of the past.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show the journal: every decision with its cause and outcome, and everything that operators asked.
+
+    \b
+    Examples:
+      zpmctl events -f
+      zpmctl events --service zona_user --tail 200
+    """
+    screen = Screen()
+    if follow:
+        for line in ctx.obj.lines("/v1/events", service=service, limit=tail, follow="true"):
+            entry = EntryView(**line)
+            screen.say(as_json, entry, render.entry_lines([entry], entry.at, screen.zone), compact=True)
+        return
+    entries = ctx.obj.get(list[EntryView], "/v1/events", service=service, limit=tail)
+    screen.say(as_json, entries, render.entry_lines(entries, time.time(), screen.zone))
+
+
+def doctor(ctx: typer.Context, as_json: Json = False) -> None:
+    """Look for what is wrong with this host: engine, permissions, limits, disk, clock, ports taken by others.
+
+    Works without the daemon too, with what can be seen from here; it exits 6 then, and 1 when a check fails.
+    """
+    daemon: Daemon = ctx.obj
+    screen = Screen()
+    try:
+        found: list[CheckView] = daemon.get(list[CheckView], "/v1/doctor")
+        code = Exit.FAILED if any(c.level == checks.FAIL for c in found) else Exit.OK
+    except Failure as failure:
+        if failure.code is not Exit.UNREACHABLE:
+            raise
+        found = checks.host_checks(checks.look(Settings().state_dir, daemon.socket, "", time.time))
+        code = Exit.UNREACHABLE
+    screen.say(as_json, found, render.check_lines(found))
+    raise typer.Exit(code)

@@ -1,0 +1,47 @@
+"""The arguments and options that commands of zpmctl share."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zpmd.interfaces.ctl_client import Daemon, Failure
+from zpmd.interfaces.views import StatusView
+from zpmd.settings import Settings
+
+DEFAULT_SOCKET = Settings().socket
+
+
+def complete_service(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Service names for the shell: from the daemon if it answers, else none."""
+    socket = Path((ctx.find_root().params or {}).get("socket") or os.environ.get("ZPMD_SOCKET") or DEFAULT_SOCKET)
+    try:
+        view = Daemon(socket).get(StatusView, "/v1/status")
+    except Failure:
+        return []
+    return [s.name for s in view.services() if s.name.startswith(incomplete)]
+
+
+def duration(text: str) -> float:
+    """Seconds of "90s", "30m", "1h30m", "2d"."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise typer.BadParameter(f"{text!r} is no duration: write 90s, 30m, 1h30m or 2d")
+    return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[unit] for number, unit in parts)
+
+
+Name = Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the service.", autocompletion=complete_service)]
+NameOrAll = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="Name of the service, or '*'.", autocompletion=complete_service)
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output; the keys are stable.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", "-w", help="Wait until it is true; exit 1 if it will not be, 7 at the timeout.")
+]
+Timeout = Annotated[float, typer.Option(parser=duration, metavar="DURATION", help="How long --wait waits.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes, until Ctrl-C.")]
+FIVE_MINUTES: Any = "5m"

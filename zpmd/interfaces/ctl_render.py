@@ -1,0 +1,293 @@
+"""How zpmctl puts the views on a terminal: lines of styled text. Pure; the time zone is an argument.
+
+Rules: one fact a line, so that grep works on it; colour never says anything that the words do not; whatever came from a
+container, a file or an operator goes through `clean`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+
+from rich.text import Text
+
+from zpmd.interfaces import status
+from zpmd.interfaces.views import (
+    CheckView,
+    DossierView,
+    EntryView,
+    InFlightView,
+    PlanView,
+    ReplicaStory,
+    ServiceView,
+    StatusView,
+    WaitingView,
+    WhyView,
+)
+from zpmd.interfaces.words import clean, clock, plural, span
+from zpmd.model.plan import State
+
+Zone = tzinfo | None
+Cell = tuple[str, str]
+"""Text and its style."""
+Row = Sequence[Cell]
+
+GOOD, NOTICE, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
+HEADER = {
+    status.CONVERGED: GOOD,
+    status.CHANGING: NOTICE,
+    status.TROUBLED: BAD,
+    status.DEGRADED: BAD,
+    status.DOWN: NOTICE,
+}
+LEVEL = {"ok": GOOD, "warn": NOTICE, "fail": BAD}
+TITLES = ("SERVICE", "READY", "STATE", "AGE", "RESTARTS", "REASON")
+HAPPENINGS_SHOWN = 8
+LOG_LINES_SHOWN = 10
+
+
+def status_lines(view: StatusView, zone: Zone) -> list[Text]:
+    lines = _header(view, zone)
+    if view.held_removals:
+        names = ", ".join(view.held_removals)
+        lines.append(_line((f"  held: the removal of {plural(len(view.held_removals), 'service')}: {names}", BAD)))
+        lines.append(_line(("    `zpmctl approve` if it is meant; if not, put the service files back", "")))
+    lines += [_line((f"  conflict: {c.subject}: {c.text}", BAD)) for c in view.conflicts]
+    lines += [
+        _line(
+            (f"  {'everything' if h.service == '*' else h.service} is held by {h.owner}", NOTICE),
+            (_hold_rest(h.reason, h.until, view.now, zone), ""),
+        )
+        for h in view.holds
+    ]
+    if view.groups:
+        lines += [Text(""), *_service_table(view)]
+    if view.in_flight:
+        lines += [Text(""), _line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
+    if view.waiting:
+        lines += [Text(""), _line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
+    return lines
+
+
+def _header(view: StatusView, zone: Zone) -> list[Text]:
+    services = view.services()
+    ready = sum(min(s.ready, s.desired) for s in services)
+    counts = (
+        f"{plural(len(services), 'service')}, {ready} of {plural(sum(s.desired for s in services), 'replica')} ready"
+    )
+    state = view.state
+    if view.since is not None:
+        state += f" since {clock(view.since, view.now, zone)} ({span(view.now - view.since)})"
+    lines = [
+        _line((f"zpmd {view.version}", STRONG), ("  ", ""), (state, HEADER.get(view.state, "")), (f"  {counts}", ""))
+    ]
+    if view.troubled:
+        lines.append(_line((f"  needs a look: {', '.join(view.troubled)}", BAD), ("  (`zpmctl why SERVICE`)", FAINT)))
+    for reason in view.degraded:
+        lines.append(_line((f"  {reason.text}", BAD)))
+        lines += [_line((f"    {text}", "")) for text in reason.problems]
+    return lines
+
+
+def _hold_rest(reason: str, until: float | None, now: float, zone: Zone) -> str:
+    end = "until it is released" if until is None else f"until {clock(until, now, zone)} ({span(until - now)})"
+    return f" {end}" + (f": {reason}" if reason else "")
+
+
+def _service_table(view: StatusView) -> list[Text]:
+    rows: list[Row | Text] = [tuple((title, FAINT) for title in TITLES)]
+    for group in view.groups:
+        rows.append(_line((f"{group.name}  {group.ready}/{group.desired}", STRONG)))
+        rows += [_service_row(service, view.now) for service in group.services]
+    return _table(rows)
+
+
+def _service_row(service: ServiceView, now: float) -> Row:
+    style = _style(State(service.state))
+    age = "-" if service.since is None else span(now - service.since)
+    return (
+        (f"  {service.name}", ""),
+        (f"{service.ready}/{service.desired}", GOOD if service.ready >= service.desired else NOTICE),
+        (service.state, style),
+        (age, ""),
+        (str(service.restarts), NOTICE if service.restarts else FAINT),
+        (_reason(service, now), ""),
+    )
+
+
+def _reason(service: ServiceView, now: float) -> str:
+    """Why it is as it is, and what it waits for until when."""
+    parts = [service.reason] if service.reason else []
+    for waiting in service.waiting[:1]:
+        if not service.reason:
+            parts.append(waiting.text)
+        if waiting.until is not None:
+            parts.append(f"{waiting.code}, {span(waiting.until - now)}")
+    parts += [f"{a.verb}: {a.progress}" for a in service.in_flight[:1] if a.progress]
+    return "; ".join(parts)
+
+
+def _style(state: State) -> str:
+    if state in (State.RUNNING, State.COMPLETED):
+        return GOOD
+    return BAD if state in status.TROUBLE or state is State.UNKNOWN else NOTICE
+
+
+def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
+    lines: list[Text] = []
+    if view.in_flight:
+        lines += [_line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
+    if view.actions:
+        rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in view.actions]
+        lines += [_line(("next", STRONG)), *_table(rows)]
+    if view.waiting:
+        lines += [_line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
+    return lines or [_line(("nothing to do", GOOD))]
+
+
+def _in_flight(actions: Iterable[InFlightView], now: float) -> list[Text]:
+    return _table(
+        [
+            ((f"  {a.verb}", NOTICE), (a.subject, ""), (f"for {span(now - a.since)}", ""), (a.progress, FAINT))
+            for a in actions
+        ]
+    )
+
+
+def _waiting(waiting: Iterable[WaitingView], now: float, zone: Zone) -> list[Text]:
+    return _table(
+        [
+            (
+                (f"  {w.subject}", ""),
+                (w.code, NOTICE),
+                ("-" if w.until is None else f"{span(w.until - now)} ({clock(w.until, now, zone)})", ""),
+                (w.text, ""),
+            )
+            for w in waiting
+        ]
+    )
+
+
+def why_lines(view: WhyView, zone: Zone) -> list[Text]:
+    good = view.state in (State.RUNNING, State.COMPLETED)
+    lines = [
+        _line((view.answer, GOOD if good else BAD)),
+        _line((f"  {view.handling}", "" if view.handled else NOTICE)),
+    ]
+    if view.rollout:
+        lines.append(_line((f"  {view.rollout}", NOTICE)))
+    if view.reasons:
+        lines += [Text(""), _line(("waiting", STRONG))]
+        for reason in view.reasons:
+            until = "" if reason.until is None else f", {span(reason.until - view.now)}"
+            lines.append(
+                _line((f"  {reason.subject}", ""), (f"  {reason.code}{until}", NOTICE), (f"  {reason.text}", ""))
+            )
+            lines.append(_line((f"    {reason.advice}", FAINT)))
+    for replica in view.replicas:
+        lines += [Text(""), *_replica_lines(replica, view.now, zone)]
+    for title, entries in (("rollouts", view.rollouts), ("asked and noticed", view.operators)):
+        if entries:
+            lines += [Text(""), _line((title, STRONG)), *_entries(entries[-HAPPENINGS_SHOWN:], view.now, zone)]
+    return lines
+
+
+def _replica_lines(replica: ReplicaStory, now: float, zone: Zone) -> list[Text]:
+    lines = [
+        _line(
+            (replica.subject, STRONG),
+            (f"  {replica.name}" if replica.name else "", FAINT),
+            (f"  {replica.standing}", ""),
+        )
+    ]
+    hidden = len(replica.happenings) - HAPPENINGS_SHOWN
+    if hidden > 0:
+        lines.append(
+            _line(
+                (f"  ... {hidden} before that: `zpmctl events --service {replica.subject.rpartition('/')[0]}`", FAINT)
+            )
+        )
+    lines += _entries(replica.happenings[-HAPPENINGS_SHOWN:], now, zone)
+    for dossier in replica.dossiers[:1]:
+        lines += _dossier_lines(dossier, now, zone)
+    if len(replica.dossiers) > 1:
+        lines.append(_line((f"  {len(replica.dossiers) - 1} older of these with --json", FAINT)))
+    return lines
+
+
+def _dossier_lines(dossier: DossierView, now: float, zone: Zone) -> list[Text]:
+    lived = ""
+    if dossier.started_at is not None and dossier.finished_at is not None:
+        lived = f", after {span(dossier.finished_at - dossier.started_at)}"
+    title = (
+        f"  evidence of {clock(dossier.at, now, zone)}: container {dossier.container_id[:12]}, {dossier.meaning}{lived}"
+    )
+    lines = [_line((title, ""))]
+    for name, output in (("health", dossier.health_output), ("last words", dossier.log_tail)):
+        if output:
+            lines.append(_line((f"    {name}", FAINT)))
+            lines += [_line((f"      | {text}", "")) for text in output[-LOG_LINES_SHOWN:]]
+    return lines
+
+
+def entry_lines(entries: Sequence[EntryView], now: float, zone: Zone) -> list[Text]:
+    return _entries(entries, now, zone, indent="")
+
+
+def _entries(entries: Sequence[EntryView], now: float, zone: Zone, indent: str = "  ") -> list[Text]:
+    return _table([_entry(entry, now, zone, indent) for entry in entries])
+
+
+def _entry(entry: EntryView, now: float, zone: Zone, indent: str) -> Row:
+    outcome, style = _outcome(entry)
+    who = "" if entry.actor == "zpmd" else f"{entry.actor}: "
+    text = f"{who}{entry.text}" + (f" (restart {entry.attempt})" if entry.attempt else "")
+    return (
+        (f"{indent}{clock(entry.at, now, zone)}", FAINT),
+        (entry.verb, ""),
+        (entry.subject, ""),
+        (outcome, style),
+        (text, ""),
+    )
+
+
+def _outcome(entry: EntryView) -> Cell:
+    took = f" {entry.seconds:.1f} s" if entry.seconds else ""
+    match entry.result:
+        case None:
+            return ("no outcome" if entry.kind == "action" else "-", FAINT)
+        case "ok":
+            return (f"ok{took}", GOOD)
+        case "unknown":
+            return (f"answer lost{took}", NOTICE)
+        case _:
+            return (f"failed{took}: {entry.detail}", BAD)
+
+
+def check_lines(checks: Sequence[CheckView]) -> list[Text]:
+    lines: list[Text] = []
+    for row, check in zip(
+        _table([((c.level, LEVEL[c.level]), (c.name, ""), (c.text, "")) for c in checks]), checks, strict=True
+    ):
+        lines.append(row)
+        if check.advice:
+            lines.append(_line((f"      {check.advice}", FAINT)))
+    return lines
+
+
+def _line(*cells: Cell) -> Text:
+    return Text.assemble(*((clean(text), style) for text, style in cells))
+
+
+def _table(rows: Sequence[Row | Text]) -> list[Text]:
+    """Columns two spaces apart, as wide as their widest cell. A Text among the rows stands across them."""
+    cells = [[(clean(text), style) for text, style in row] for row in rows if not isinstance(row, Text)]
+    widths = [max(len(text) for text, _ in column) for column in zip(*cells, strict=True)]
+    aligned = iter(cells)
+    return [row if isinstance(row, Text) else _aligned(next(aligned), widths) for row in rows]
+
+
+def _aligned(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
+    line = Text.assemble(*((f"{text:<{width}}  ", style) for (text, style), width in zip(cells, widths, strict=True)))
+    line.rstrip()
+    return line
