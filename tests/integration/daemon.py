@@ -160,7 +160,8 @@ class Daemon:
         words = ["events", "--json"] + (["--service", service] if service else [])
         said = self.ctl(*words)
         assert said.code == 0, said.err
-        return [json.loads(line) for line in said.out.splitlines() if line.strip()]
+        entries: list[dict[str, Any]] = said.json
+        return entries
 
     def _answers(self) -> bool:
         assert self.process is not None

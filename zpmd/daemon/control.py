@@ -18,7 +18,7 @@ from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs
 from zpmd.errors import NotFound, Refused
 from zpmd.model.events import Entry, Reason, Result, Snapshot
-from zpmd.model.memory import Down, Hold
+from zpmd.model.memory import Attempt, Down, Hold, Tried
 from zpmd.model.observed import Dossier
 from zpmd.model.plan import Code
 from zpmd.ports import Clock, Engine, Store, Wake
@@ -69,7 +69,7 @@ class DaemonControl:
         intent = self._store.memory().intent
         if service == EVERYTHING:
             with self._asked("up", "*", "", actor, "everything is to run again"):
-                self._forget_attempts(None)
+                self._begin_anew(None)
                 for name in sorted(intent.stopped):
                     self._store.set_stopped(name, False)
                 self._store.set_down(Down.NO)
@@ -77,7 +77,7 @@ class DaemonControl:
         self._declared(service)
         self._not_down(service)
         with self._asked("start", service, "", actor, "it is to run, at once"):
-            self._forget_attempts(service)
+            self._begin_anew(service)
             self._store.set_stopped(service, False)
 
     def stop(self, service: str, actor: str) -> None:
@@ -93,7 +93,7 @@ class DaemonControl:
         if service in self._store.memory().intent.stopped:
             raise Refused(f"cannot restart {service}: it is stopped; `zpmctl start {service}` starts it")
         with self._asked("restart", service, Code.RESTART_ASKED, actor, "every replica is to be replaced"):
-            self._forget_attempts(service)
+            self._begin_anew(service)
             self._store.raise_generation(service)
 
     def scale(self, service: str, replicas: int | None, actor: str) -> None:
@@ -173,10 +173,21 @@ class DaemonControl:
             raise
         self._wake(reason)
 
-    def _forget_attempts(self, service: str | None) -> None:
-        for slot in sorted(self._store.memory().attempts):
-            if service is None or slot.service == service:
-                self._store.attempt(slot, None)
+    def _begin_anew(self, service: str | None) -> None:
+        """What failed of a service (None: of all) counts as stopped on purpose from here on: its next try comes at
+        once, and is the first of a new row. Forgetting would not do: a replacement carries its count in a label."""
+        memory, world = self._store.memory(), self.snapshot().observed.world
+        replicas = world.replicas if world else ()
+        slots = set(memory.attempts) | {r.place for r in replicas}
+        if service is None:  # a one-shot that has ended well is not to be run again by `up`
+            slots -= {
+                r.place for r in replicas if r.ended and r.exit_code == 0 and r.service not in memory.intent.stopped
+            }
+        for slot in sorted(slots):
+            if service in (None, slot.service):
+                generation = memory.intent.generations.get(slot.service, 0)
+                anew = Attempt(tried=Tried.STOP, count=0, at=self._clock.now(), spec="", generation=generation)
+                self._store.attempt(slot, anew)
 
     def _declared(self, service: str) -> None:
         """It is in the files. Raises NotFound."""

@@ -52,7 +52,8 @@ class Intent:
 
 
 class Tried(StrEnum):
-    """Which action an attempt was. STOP: it was stopped on purpose, so what follows is a start and not a restart."""
+    """Which action an attempt was. STOP: it was stopped on purpose, or an operator asked for a new beginning, so what
+    follows is a start and not a restart; `count` is 0, and `spec` says nothing."""
 
     STOP = "stop"
     RUN = "run"
