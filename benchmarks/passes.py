@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+from loguru import logger
+
 import zpmd
 from benchmarks import measure, stage
 from zpmd.daemon.board import Board
@@ -24,7 +26,7 @@ from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
-from zpmd.model.events import Outcome, Reason, Result, Snapshot
+from zpmd.model.events import Outcome, Reason, Result
 from zpmd.model.observed import Phase, Replica, World
 from zpmd.model.plan import Action
 from zpmd.model.service import Desired
@@ -43,6 +45,7 @@ PARTS = ("load", "observe", "plan", "dispatch")
 
 def main() -> None:
     options = measure.arguments(__doc__ or "", rounds=50)
+    logger.remove()
     with stage.engine() as lab:
         for size in REAL:
             lab.cleanup()
@@ -62,20 +65,19 @@ def passes(size: int, rounds: int, url: str) -> list[measure.Series]:
         stage.service_files(settings.services_dir, max(1, size // REPLICAS), REPLICAS if size else 0)
         settings.materials_dir.mkdir()
         loop, mailbox = a_loop(settings)
-        snapshots = converged(loop, mailbox)
+        converge(loop, mailbox)
         taken = [loop.step(frozenset({Reason.RESYNC})) for _ in range(rounds)]
-        assert all(not s.plan.actions for s in (*snapshots, *taken))
+        assert all(not s.plan.actions for s in taken)
     whole = measure.Series("whole", values=[sum(s.seconds.values()) for s in taken])
     return [whole, *(measure.Series(part, values=[s.seconds[part] for s in taken]) for part in PARTS)]
 
 
-def converged(loop: Loop, mailbox: Mailbox) -> Iterator[Snapshot]:
-    """Passes until nothing is to be done; yields the last one."""
+def converge(loop: Loop, mailbox: Mailbox) -> None:
+    """Passes until nothing is to be done."""
     for _ in range(CONVERGE_PASSES):
         reasons, outcomes = mailbox.take(0.5)
         snapshot = loop.step(reasons | {Reason.BOOT}, outcomes)
         if snapshot.converged:
-            yield snapshot
             return
     raise TimeoutError(f"not converged after {CONVERGE_PASSES} passes:\n{snapshot.plan}")
 
@@ -84,7 +86,7 @@ def a_loop(settings: Settings) -> tuple[Loop, Mailbox]:
     """As assembly makes it, without the threads that would wake it by themselves."""
     clock = SystemClock()
     store = EmbeddedStore(settings.database, settings.journal_entries, clock)
-    desire = Desire([YamlFiles(settings)], store)
+    desire = Desire([YamlFiles(settings, {})], store)
     desire.first(clock.now())
     mailbox = Mailbox()
     engine = an_engine(settings, store.owner(), lambda: desire.desired, clock)

@@ -51,7 +51,7 @@ def service_files(folder: Path, services: int, replicas: int) -> None:
                 "image": IMAGE,
                 "environment": {"NUMBER": str(i)},
                 "networks": ["bench"],
-                "deploy": {"replicas": replicas},
+                "deploy": {"replicas": replicas, "update_config": {"monitor": "0s"}},
                 **({"depends_on": [names[i - 1]]} if i else {}),
             }
             for i, name in enumerate(names)

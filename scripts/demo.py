@@ -274,7 +274,7 @@ def show_a_recovery(place: Place, url: str, status: Status, timeout_seconds: flo
     with closing(docker.APIClient(base_url=url, version="auto")) as engine:
         pid = engine.inspect_container(victim["id"])["State"]["Pid"]
     say(f"now its process dies: kill -9 {pid}, the first process of {victim['name']}")
-    killed = time.monotonic()
+    killed = time.time()
     try:
         os.kill(pid, signal.SIGKILL)
     except (PermissionError, ProcessLookupError) as error:
@@ -283,7 +283,7 @@ def show_a_recovery(place: Place, url: str, status: Status, timeout_seconds: flo
     for status in statuses(place, timeout_seconds):
         now = replica_of(status, VICTIM)
         if now["started_at"] != victim["started_at"] and now["phase"] == "running":
-            say(f"running again after {time.monotonic() - killed:.1f} s, as seen by looking four times a second")
+            say(f"running again, started {now['started_at'] - killed:.2f} s after the kill")
             break
     for status in statuses(place, timeout_seconds):
         if status["state"] == "converged":
@@ -302,9 +302,9 @@ The appliance is running, and zpmd with it. What to try:
     export ZPMD_SOCKET={shlex.quote(str(place.socket))} PATH={bin_folder}:$PATH
     zpmctl status                        # --watch to keep looking
     zpmctl why metadb_schema             # the story of any service
-    zpmctl stop redis; zpmctl status     # phpfpm needs it, and is not restarted for nothing; zpmctl start redis
+    zpmctl stop redis; zpmctl status     # phpfpm goes on, and says what it lacks; `zpmctl start redis`
     zpmctl scale zona_user 3 --wait
-    sed -i 's/PORT: 8090/PORT: 8091/' {folder}/services.d/20-core.yaml; zpmctl events
+    sed -i 's/PORT: 8090/PORT: 8091/' {folder}/services.d/20-core.yaml; zpmctl status --watch
     zpmctl doctor""",
         markup=False,
         soft_wrap=True,
