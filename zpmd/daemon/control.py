@@ -19,7 +19,7 @@ from zpmd.daemon.tailing import tail_logs
 from zpmd.errors import NotFound, Refused
 from zpmd.model.events import Entry, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Tried
-from zpmd.model.observed import Dossier
+from zpmd.model.observed import Dossier, Slot
 from zpmd.model.plan import Code
 from zpmd.ports import Clock, Engine, Store, Wake
 
@@ -177,16 +177,20 @@ class DaemonControl:
         """What failed of a service (None: of all) counts as stopped on purpose from here on: its next try comes at
         once, and is the first of a new row. Forgetting would not do: a replacement carries its count in a label."""
         memory, world = self._store.memory(), self.snapshot().observed.world
-        replicas = world.replicas if world else ()
-        slots = set(memory.attempts) | {r.place for r in replicas}
-        if service is None:  # a one-shot that has ended well is not to be run again by `up`
-            slots -= {
-                r.place for r in replicas if r.ended and r.exit_code == 0 and r.service not in memory.intent.stopped
-            }
-        for slot in sorted(slots):
+        now = self._clock.now()
+        begun: dict[Slot, Attempt] = {
+            slot: replace(record, tried=Tried.STOP, count=0, at=now, failed=False, error="")
+            for slot, record in memory.attempts.items()
+        }
+        for replica in world.replicas if world else ():
+            if replica.ended and replica.exit_code == 0 and service is None:
+                begun.pop(replica.place, None)  # `up` does not run a one-shot again that has ended well
+            else:
+                begun[replica.place] = Attempt(
+                    tried=Tried.STOP, count=0, at=now, spec=replica.spec, generation=replica.generation
+                )
+        for slot, anew in sorted(begun.items()):
             if service in (None, slot.service):
-                generation = memory.intent.generations.get(slot.service, 0)
-                anew = Attempt(tried=Tried.STOP, count=0, at=self._clock.now(), spec="", generation=generation)
                 self._store.attempt(slot, anew)
 
     def _declared(self, service: str) -> None:

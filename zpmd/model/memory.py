@@ -53,7 +53,7 @@ class Intent:
 
 class Tried(StrEnum):
     """Which action an attempt was. STOP: it was stopped on purpose, or an operator asked for a new beginning, so what
-    follows is a start and not a restart; `count` is 0, and `spec` says nothing."""
+    follows is a start and not a restart; `count` is 0."""
 
     STOP = "stop"
     RUN = "run"

@@ -238,8 +238,8 @@ class Loader:
             if name:
                 wanted.problem(f"there is no service {shortened(name)!r} in {path}{suggestion(name, services)}")
             return None
-        found = services[name]
-        base = Cursor(found.node, joined(siblings.path, name), self.report, found.mark)
+        entry = services[name]
+        base = Cursor(entry.node, joined(siblings.path, name), self.report, entry.mark)
         return self.with_extends(base, name, siblings, path, variables, chain)
 
     def services_of(self, path: str, said_at: Cursor, variables: Variables) -> Cursor | None:
