@@ -86,13 +86,16 @@ def creation(service: ServiceData, around: Surroundings) -> Creation:
     )
 
 
-def neighbours(container: Container) -> tuple[str, ...]:
-    """The services whose containers must be there before this one can be created, in no order of meaning."""
+def neighbours(container: Container) -> dict[str, bool]:
+    """The services whose containers must be there before this one can be created, and whether they must run.
+
+    A namespace or a link is of a running container; volumes are taken from any.
+    """
+    there = [v.split(":")[0] for v in container.volumes_from if not v.startswith("container:")]
     shared = (container.network_mode, container.ipc, container.pid)
-    names = {mode.removeprefix("service:") for mode in shared if mode.startswith("service:")}
-    names |= {v.split(":")[0] for v in container.volumes_from if not v.startswith("container:")}
-    names |= {link.split(":")[0] for link in container.links}
-    return tuple(sorted(names))
+    run = [mode.removeprefix("service:") for mode in shared if mode.startswith("service:")]
+    run += [link.split(":")[0] for link in container.links]
+    return {name: name in run for name in sorted({*there, *run})}
 
 
 def _config(container: Container, around: Surroundings) -> dict[str, Any]:

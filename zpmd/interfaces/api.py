@@ -46,7 +46,7 @@ def create_app(control: Control, state_dir: Path, socket: Path, now: Now = time.
     app.state.stopping = threading.Event()
     answer_with_problems(app)
     app.include_router(_reading(control, now))
-    app.include_router(_streaming(control, app.state.stopping))
+    app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(_health(control, state_dir, socket, now))
@@ -87,7 +87,7 @@ def _reading(control: Control, now: Now) -> APIRouter:
     return router
 
 
-def _streaming(control: Control, stopping: threading.Event) -> APIRouter:
+def _streaming(control: Control, now: Now, stopping: threading.Event) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
     @router.get("/events", response_model=None)
@@ -105,7 +105,7 @@ def _streaming(control: Control, stopping: threading.Event) -> APIRouter:
     @router.get("/wait", responses={204: {"description": "no newer snapshot within the time"}}, response_model=None)
     async def get_wait(query: Annotated[WaitQuery, Query()]) -> StatusView | Response:
         snapshot = await streams.next_snapshot(control, query.after, query.timeout, stopping)
-        return Response(status_code=204) if snapshot is None else status.status(snapshot, time.time())
+        return Response(status_code=204) if snapshot is None else status.status(snapshot, now())
 
     return router
 

@@ -41,19 +41,21 @@ for command in COMMANDS:
     app.command()(command)
 
 
-@app.callback()
-def root(
-    ctx: typer.Context,
-    socket: Annotated[Path, typer.Option(envvar="ZPMD_SOCKET", help="Unix socket of the daemon.")] = DEFAULT_SOCKET,
-    _version: Annotated[bool, typer.Option("--version", is_eager=True, callback=lambda on: _say_version(on))] = False,
-) -> None:
-    ctx.obj = Daemon(socket)
-
-
 def _say_version(on: bool) -> None:
     if on:
         typer.echo(f"zpmctl {zpmd.__version__}")
         raise typer.Exit
+
+
+Socket = Annotated[Path, typer.Option(envvar="ZPMD_SOCKET", help="Unix socket of the daemon.")]
+Version = Annotated[
+    bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_say_version)
+]
+
+
+@app.callback()
+def root(ctx: typer.Context, socket: Socket = DEFAULT_SOCKET, _version: Version = False) -> None:
+    ctx.obj = Daemon(socket)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

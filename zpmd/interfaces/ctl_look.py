@@ -11,7 +11,7 @@ import typer
 from zpmd.interfaces import ctl_render as render
 from zpmd.interfaces import doctor as checks
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
-from zpmd.interfaces.ctl_options import Follow, Json, Name, complete_service
+from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, complete_service
 from zpmd.interfaces.ctl_screen import Screen
 from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
 from zpmd.settings import Settings
@@ -22,7 +22,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and show every change, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show groups and services: ready, state, age, restarts, and what waits for what.
+    """Show every service, and what waits for what.
 
     \b
     Examples:
@@ -40,8 +40,9 @@ def status(
 
 
 def plan(ctx: typer.Context, as_json: Json = False) -> None:
-    """Show what zpmd does next and what it holds back, with every reason. Changes nothing.
+    """Show what zpmd would do next, and why.
 
+    It changes nothing, and shows what is held back with its reason as well.
     Exits 0 when there is nothing to do, and 3 when there is.
 
     \b
@@ -56,7 +57,9 @@ def plan(ctx: typer.Context, as_json: Json = False) -> None:
 
 
 def why(ctx: typer.Context, service: Name, as_json: Json = False) -> None:
-    """Tell why a service is as it is: the answer, whether it is being handled, and the evidence.
+    """Tell why a service is as it is.
+
+    The answer comes first, then whether it is being handled, then the evidence.
 
     \b
     Examples:
@@ -70,12 +73,14 @@ def why(ctx: typer.Context, service: Name, as_json: Json = False) -> None:
 
 def logs(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(metavar="SERVICE[/SLOT]", autocompletion=complete_service)],
+    service: NameAndSlot,
     follow: Follow = False,
     tail: Annotated[int, typer.Option("--tail", "-n", min=0, max=100_000, help="Lines of the past, a replica.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Show the last log lines of a service's replicas, or follow them over restarts.
+    """Show or follow the log lines of a service.
+
+    Following goes on over restarts of its replicas.
 
     \b
     Examples:
@@ -104,7 +109,9 @@ def events(
     tail: Annotated[int, typer.Option("--tail", "-n", min=1, max=500, help="Lines of the past.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Show the journal: every decision with its cause and outcome, and everything that operators asked.
+    """Show the journal.
+
+    It has every decision with its cause and outcome, and everything that operators asked.
 
     \b
     Examples:
@@ -122,7 +129,9 @@ def events(
 
 
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
-    """Look for what is wrong with this host: engine, permissions, limits, disk, clock, ports taken by others.
+    """Look for what is wrong with this host.
+
+    Engine, permissions, limits, disk, clock, ports taken by others; each with what to do.
 
     Works without the daemon too, with what can be seen from here; it exits 6 then, and 1 when a check fails.
     """

@@ -38,6 +38,12 @@ Name = Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the servic
 NameOrAll = Annotated[
     str, typer.Argument(metavar="SERVICE", help="Name of the service, or '*'.", autocompletion=complete_service)
 ]
+NameAndSlot = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="Name, or NAME/SLOT.", autocompletion=complete_service)
+]
+NameAndCount = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="Name, or NAME=N.", autocompletion=complete_service)
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output; the keys are stable.")]
 Wait = Annotated[
     bool, typer.Option("--wait", "-w", help="Wait until it is true; exit 1 if it will not be, 7 at the timeout.")

@@ -11,7 +11,7 @@ import typer
 
 from zpmd.interfaces import until
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
-from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Name, NameOrAll, Timeout, Wait, complete_service, duration
+from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Name, NameAndCount, NameOrAll, Timeout, Wait, duration
 from zpmd.interfaces.ctl_screen import Screen
 from zpmd.interfaces.views import DoneView, StatusView
 from zpmd.interfaces.words import clean
@@ -23,7 +23,7 @@ FILE = "file"
 def start(
     ctx: typer.Context, service: Name, wait: Wait = False, timeout: Timeout = FIVE_MINUTES, as_json: Json = False
 ) -> None:
-    """Start a service that was stopped, or skip the backoff of one that waits.
+    """Start a stopped service, or skip a backoff.
 
     \b
     Examples:
@@ -36,7 +36,9 @@ def start(
 def stop(
     ctx: typer.Context, service: Name, wait: Wait = False, timeout: Timeout = FIVE_MINUTES, as_json: Json = False
 ) -> None:
-    """Stop a service; it stays stopped, over restarts of zpmd and of the host, until `zpmctl start`."""
+    """Stop a service until `zpmctl start`.
+
+    It stays stopped over restarts of zpmd and of the host."""
     done = ctx.obj.post(f"/v1/services/{segment(service)}/stop")
     _finish(ctx.obj, done, until.stopped(service) if wait else None, timeout, as_json)
 
@@ -44,7 +46,7 @@ def stop(
 def restart(
     ctx: typer.Context, service: Name, wait: Wait = False, timeout: Timeout = FIVE_MINUTES, as_json: Json = False
 ) -> None:
-    """Replace every replica of a service, as its update_config says.
+    """Replace every replica, as update_config says.
 
     It skips a backoff, and tries a definition that has failed once more.
     """
@@ -54,13 +56,15 @@ def restart(
 
 def scale(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(metavar="SERVICE[=N]", autocompletion=complete_service)],
-    number: Annotated[str | None, typer.Argument(metavar="[N]", help="Replicas, or 'file'.")] = None,
+    service: NameAndCount,
+    number: Annotated[str | None, typer.Argument(metavar="N", help="Replicas, or 'file'.")] = None,
     wait: Wait = False,
     timeout: Timeout = FIVE_MINUTES,
     as_json: Json = False,
 ) -> None:
-    """Set how many replicas a service has; `file` goes back to what its file says.
+    """Set how many replicas a service has.
+
+    `file` goes back to what its file says.
 
     \b
     Examples:
@@ -86,7 +90,9 @@ def hold(
     reason: Annotated[str, typer.Option(help="Shown to whoever wonders.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Leave a service alone: zpmd neither restarts nor changes it until the hold ends.
+    """Leave a service alone until the hold ends.
+
+    zpmd neither restarts nor changes it, whatever happens to it.
 
     \b
     Examples:
@@ -103,7 +109,9 @@ def release(ctx: typer.Context, service: NameOrAll, as_json: Json = False) -> No
 
 
 def approve(ctx: typer.Context, wait: Wait = False, timeout: Timeout = FIVE_MINUTES, as_json: Json = False) -> None:
-    """Approve the removals that are held back, because one change would remove so many services."""
+    """Approve the removals that are held back.
+
+    One change that would remove more than a fifth of the services waits for this."""
     done = ctx.obj.post("/v1/approve")
     _finish(ctx.obj, done, until.removed(done.services) if wait else None, timeout, as_json)
 
@@ -118,7 +126,9 @@ def down(
     timeout: Timeout = FIVE_MINUTES,
     as_json: Json = False,
 ) -> None:
-    """Remove every container and network of ours, in reverse order, and stay so until `zpmctl up`.
+    """Remove everything of ours until `zpmctl up`.
+
+    Containers go in reverse order, then networks; volumes stay, unless asked for.
 
     \b
     Examples:
@@ -131,13 +141,15 @@ def down(
 
 
 def up(ctx: typer.Context, wait: Wait = False, timeout: Timeout = FIVE_MINUTES, as_json: Json = False) -> None:
-    """End `down` and every `stop`: everything is to run."""
+    """End `down` and every `stop`."""
     done = ctx.obj.post("/v1/up")
     _finish(ctx.obj, done, until.all_run if wait else None, timeout, as_json)
 
 
 def reload(ctx: typer.Context, as_json: Json = False) -> None:
-    """Read the service files again now. (Changes are noticed by themselves, too.)"""
+    """Read the service files again now.
+
+    Changes in them are noticed by themselves, too."""
     _finish(ctx.obj, ctx.obj.post("/v1/reload"), None, 0, as_json)
 
 

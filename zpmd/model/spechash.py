@@ -15,11 +15,13 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from enum import Enum
 
 from zpmd.model.container import Container
 
 SCHEMA = 1
+_LABEL = re.compile(r"(?P<schema>[1-9][0-9]{0,5}):[^:]+", re.ASCII)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -38,15 +40,13 @@ def same_meaning(container: Container, label: str) -> bool:
     """Whether a container that carries `label` was made from a spec with this meaning.
 
     A label of a schema that we do not know was written by a newer zpmd: it counts as the same, because recreating what
-    cannot be judged would be acting without evidence.
+    cannot be judged would be acting without evidence. A label that no zpmd ever wrote counts as another meaning.
     """
-    schema_text, _, digest = label.partition(":")
-    if not schema_text.isdecimal() or not digest:
+    written = _LABEL.fullmatch(label)
+    if written is None:
         return False
-    schema = int(schema_text)
-    if schema > SCHEMA:
-        return True
-    return spec_hash(container, schema) == label
+    schema = int(written["schema"])
+    return schema > SCHEMA or spec_hash(container, schema) == label
 
 
 def canonical(value: object) -> object:

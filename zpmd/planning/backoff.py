@@ -1,52 +1,58 @@
 """When a replica that failed may be tried again, and the how-manieth time that is.
 
 The clock of a delay starts at the last try, so that it bounds the rate of tries whatever a failure looks like: an exit,
-an unhealthy process that never ends, or a creation that the engine refuses.
+an unhealthy process that never ends, or a creation that the engine refuses. An instant that lies ahead means that the
+clock was set back: then nothing is known of an age, and nobody waits for the clock to catch up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zpmd.model.memory import Attempt, Tried
+from zpmd.model.memory import Attempt
 from zpmd.model.observed import Replica, Slot
 from zpmd.model.service import RestartPolicy
 from zpmd.model.spechash import same_meaning
 from zpmd.planning.target import Target
 from zpmd.planning.view import View
 
+SHORTEST_DELAY_SECONDS = 0.1
+SHORTEST_WINDOW_SECONDS = 10.0
+"""Docker's own: restarts start at 100 ms, and a run of 10 s ends the row (moby restartmanager.go). A service file whose
+`delay` and `window` are 0 gets these: taken literally it would ask for a restart without a pause, for ever."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """The next try at a slot: the `attempt`-th in a row, not before `due`. `gave_up`: max_attempts is spent."""
+    """The next try at a slot: the `attempt`-th in a row, not before `due`.
+
+    `spent`: max_attempts are used up; `due` is then when the row is over and counting begins anew, or None: never.
+    """
 
     attempt: int
-    due: float
-    gave_up: bool = False
+    due: float | None
+    spent: bool = False
 
 
 def delay_seconds(policy: RestartPolicy, attempt: int) -> float:
     """Before the `attempt`-th try in a row: 0 for the first, then `delay` doubling up to `max_delay`."""
     if attempt <= 1:
         return 0.0
-    doublings = min(attempt - 2, 32)
-    return min(policy.delay_seconds * 2.0**doublings, policy.max_delay_seconds)
+    first = max(policy.delay_seconds, SHORTEST_DELAY_SECONDS)
+    return min(first * 2.0 ** min(attempt - 2, 32), max(policy.max_delay_seconds, SHORTEST_DELAY_SECONDS))
 
 
-def remembered(view: View, target: Target, slot: Slot) -> Attempt | None:
-    """The last try at this slot, if it was at this very spec and generation: a new spec begins with a clean slate."""
+def remembered(view: View, target: Target, slot: Slot, replica: Replica | None) -> Attempt | None:
+    """The last try at this slot, if it was a try at this very replica; where there is none, at the target's spec and
+    generation: a new definition begins with a clean slate."""
     record = view.memory.attempts.get(slot)
-    if record is None or record.generation != target.generation:
+    if record is None:
         return None
-    if record.tried is not Tried.STOP and not same_meaning(target.service.container, record.spec):
-        return None
-    return record
-
-
-def turn_of_old(view: View, target: Target, replica: Replica) -> Turn:
-    """The next try at a drifted replica that is kept alive because its update is paused: its own tries count."""
-    record = view.memory.attempts.get(replica.place)
-    return _turn(view, target, record if record and record.spec == replica.spec else None, replica)
+    if replica:
+        same = record.spec == replica.spec and record.generation == replica.generation
+    else:
+        same = record.generation >= target.generation and same_meaning(target.service.container, record.spec)
+    return record if same else None
 
 
 def turn(view: View, target: Target, slot: Slot, replica: Replica | None, excused: bool = False) -> Turn:
@@ -54,35 +60,31 @@ def turn(view: View, target: Target, slot: Slot, replica: Replica | None, excuse
 
     `excused` failures (their dependency was down) neither count nor wait.
     """
-    return _turn(view, target, remembered(view, target, slot), replica, excused)
-
-
-def _turn(view: View, target: Target, record: Attempt | None, replica: Replica | None, excused: bool = False) -> Turn:
-    policy = target.service.restart
+    policy, record = target.service.restart, remembered(view, target, slot, replica)
+    proven_at = _proven_at(policy, record, replica)
     count = record.count if record else replica.attempt if replica else 0
-    if _proved_itself(view, policy, record, replica):
+    if proven_at is not None and proven_at <= view.now:
         count = 0
     if excused:
         return Turn(attempt=count, due=view.now)
     attempt = count + 1
-    if record:
-        last = record.at
-    elif replica:
-        last = replica.started_at or replica.created_at
-    else:
-        last = view.now
+    if policy.max_attempts and attempt > policy.max_attempts:
+        return Turn(attempt=attempt, due=proven_at, spent=True)
     delay = delay_seconds(policy, attempt)
     if record and record.failed:
         delay = min(delay, view.limits.retry_max_seconds)
-    gave_up = bool(policy.max_attempts) and attempt > policy.max_attempts
-    return Turn(attempt=attempt, due=last + delay, gave_up=gave_up)
+    due = _after(_last_try(record, replica), delay, view.now)
+    # A process that stays up while it is unhealthy may prove itself before its delay is over.
+    return Turn(attempt=attempt, due=due if proven_at is None or proven_at <= view.now else min(due, proven_at))
 
 
-def restarts(view: View, target: Target, slot: Slot, replica: Replica | None) -> int:
+def restarts(view: View, target: Target, number: int, replica: Replica | None) -> int:
     """How many restarts in a row a slot has behind it; a replica that has run its window has none."""
-    record = remembered(view, target, slot)
-    if replica and replica.running and _ran_seconds(replica, view.now) >= target.service.restart.window_seconds:
-        return 0
+    if replica and replica.running:
+        proven_at = _proven_at(target.service.restart, None, replica)
+        if proven_at is not None and proven_at <= view.now:
+            return 0
+    record = remembered(view, target, Slot(target.name, number), replica)
     return record.count if record else replica.attempt if replica else 0
 
 
@@ -92,17 +94,28 @@ def retry_due(view: View, key: str) -> float:
     if retry is None:
         return 0.0
     delay = view.limits.retry_delay_seconds * 2.0 ** min(retry.count - 1, 32)
-    return retry.at + min(delay, view.limits.retry_max_seconds)
+    return _after(retry.at, min(delay, view.limits.retry_max_seconds), view.now)
 
 
-def _proved_itself(view: View, policy: RestartPolicy, record: Attempt | None, replica: Replica | None) -> bool:
-    """The last try was good for the policy's window: what failed now is the first failure of a new row."""
-    if replica:
-        return _ran_seconds(replica, view.now) >= policy.window_seconds
-    return record is not None and not record.failed and view.now - record.at >= policy.window_seconds
+def _last_try(record: Attempt | None, replica: Replica | None) -> float:
+    if record:
+        return record.at
+    return (replica.started_at or replica.created_at) if replica else 0.0
 
 
-def _ran_seconds(replica: Replica, now: float) -> float:
+def _after(last: float, delay: float, now: float) -> float:
+    return now if last > now else last + delay
+
+
+def _proven_at(policy: RestartPolicy, record: Attempt | None, replica: Replica | None) -> float | None:
+    """The instant from which a failure is the first of a new row, because what was tried last held for the policy's
+    window; None where it did not hold."""
+    window = max(policy.window_seconds, SHORTEST_WINDOW_SECONDS)
+    if replica is None:
+        return record.at + window if record and not record.failed else None
     if replica.started_at is None:
-        return 0.0
-    return (replica.finished_at if replica.ended and replica.finished_at else now) - replica.started_at
+        return None
+    if replica.running:
+        return replica.started_at + window
+    held = replica.finished_at is not None and replica.finished_at - replica.started_at >= window
+    return replica.finished_at if held else None

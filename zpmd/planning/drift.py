@@ -26,12 +26,23 @@ def own_cause(target: Target, replica: Replica) -> Cause | None:
 
 
 def _inherited(view: View, target: Target, replica: Replica) -> Cause | None:
-    """`depends_on.restart`, and shared namespaces: the first replica of the dependency was replaced on purpose (its
-    attempt label is 0) after this one was made. In shared namespaces any replacement counts."""
+    """`depends_on.restart` and what is shared with another service.
+
+    It is replaced when the first replica of the dependency was replaced after this one was made: on purpose (its
+    attempt label is 0), or in any way where the two share something. A namespace is gone even when its owner was only
+    started again in place. While two replicas stand in the dependency's first slot nothing is decided: its rollout may
+    still go back.
+    """
     for name in target.follows:
-        first = [r for r in view.slots(name).get(1, ()) if r.running]
-        if any(r.created_at > replica.created_at and (r.attempt == 0 or name in target.shares) for r in first):
+        live = [r for r in view.slots(name).get(1, ()) if r.live]
+        if len(live) != 1 or not live[0].running:
+            continue
+        first = live[0]
+        if first.created_at > replica.created_at and (name in target.shared or first.attempt == 0):
             return Cause(Code.RESTART_ASKED, f"{name}, which it follows, was replaced")
+        restarted = replica.running and (first.started_at or 0.0) > (replica.started_at or 0.0)
+        if restarted and name in target.namespaces:
+            return Cause(Code.RESTART_ASKED, f"{name}, in whose namespace it lives, was started again")
     return None
 
 

@@ -9,83 +9,103 @@ from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
 from zpmd.model.service import GROUPS, Condition, Dependency, Group, ServiceData
 from zpmd.planning import drift, readiness
-from zpmd.planning.target import Target, shared_with
+from zpmd.planning.lineup import Lineup
+from zpmd.planning.target import Target, namespaces_of, volumes_of
 from zpmd.planning.view import View, names
 
 
 class Order:
-    """The order of one pass. Everything that every service asks for is worked out once."""
+    """The order of one pass. What several services ask for is worked out once, and only if somebody asks."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, lineups: Mapping[str, tuple[Lineup, ...]]) -> None:
         self._view = view
+        self._lineups = lineups
+        self._depths: dict[str, int] = {}
 
-    # --- groups -----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def unready(self) -> Mapping[Group, tuple[str, ...]]:
-        """The services of each group that later groups wait for and that are not ready."""
-        found: dict[Group, list[str]] = {group: [] for group in GROUPS}
-        for target in self._view.targets.values():
-            if target.service.required and not target.leaving and not target.hold and not self.opens(target):
-                found[target.service.group].append(target.name)
-        return {group: tuple(services) for group, services in found.items()}
+    # --- groups -------------------------------------------------------------------------------------------------------
 
     @cached_property
     def gates(self) -> Mapping[Group, float]:
-        """Since when each group has had somebody before it who is not ready."""
-        shut: dict[Group, float] = {}
+        """Since when each group has kept the later ones waiting: it may start, and a service of it is not ready.
+
+        The clock of a group that may not start itself has not begun, so that when patience with one group ends, the
+        others still come one after the other.
+        """
+        since: dict[Group, float] = {}
         for group in GROUPS:
-            if self._blockers(group):
-                shut[group] = self._view.memory.gates.get(group, self._view.now)
-        return shut
+            if not self._unready[group]:
+                continue
+            if group in self._alive or all(g in since and self._overdue(since[g]) for g in self._unready_before(group)):
+                # never later than now: a clock that was set back must not shut a gate for the length of the jump
+                since[group] = min(self._view.memory.gates.get(group, self._view.now), self._view.now)
+        return since
 
     def gate(self, group: Group) -> Cause | None:
-        """Why this group may not start anything now, or None."""
-        since = self.gates.get(group)
-        if since is None or group in self._alive or self._overdue(since):
+        """Why this group may not start anything now, or None. It is open once one of its own replicas runs, so that
+        trouble below never keeps a running product from healing."""
+        awaited = self._awaited_by(group)
+        if not awaited or group in self._alive:
             return None
-        return Cause(Code.GROUP, f"waits for {names(self._blockers(group))} (group {group} starts after)")
+        return Cause(Code.GROUP, f"waits for {self._unready_of(awaited)} (group {group} starts after)")
 
     def opens_at(self, group: Group) -> float | None:
-        """When a shut group opens all the same."""
-        since = self.gates.get(group)
-        return None if since is None else since + self._view.limits.group_deadline_seconds
+        """When a shut group opens even if nothing gets ready; None where that is not known yet."""
+        awaited = self._awaited_by(group)
+        if not awaited or any(g not in self.gates for g in awaited):
+            return None
+        return max(self.gates[g] for g in awaited) + self._view.limits.group_deadline_seconds
+
+    def patience_ends(self) -> Iterator[float]:
+        """The instants at which a group is no longer waited for."""
+        return (since + self._view.limits.group_deadline_seconds for since in self.gates.values())
 
     def degraded(self, group: Group) -> Cause | None:
-        """Said of a group that goes on although somebody before it is not ready for longer than the deadline."""
-        since = self.gates.get(group)
-        if since is None or not self._overdue(since):
+        """Said of a group that goes on although somebody before it has not been ready for longer than the deadline."""
+        given_up = [g for g in self._unready_before(group) if g not in self._awaited_by(group)]
+        if not given_up or self.gate(group) or group not in self._declared:
             return None
-        return Cause(Code.DEGRADED_GATE, f"group {group} goes on without {names(self._blockers(group))}")
+        return Cause(Code.DEGRADED_GATE, f"group {group} goes on without {self._unready_of(given_up)}")
 
-    def opens(self, target: Target) -> bool:
-        """Whether a service is ready in the eyes of the groups after it: every slot ready or, for a one-shot, ended
-        well; one that others wait to complete has to be completed."""
-        view, service = self._view, target.service
-        by_slot = view.slots(service.name)
-        for number in range(1, target.replicas + 1):
-            here = by_slot.get(number, ())
-            if any(readiness.completed(service, r) and drift.cause(view, target, r) is None for r in here):
-                continue
-            if service.name in self._awaited or not any(readiness.ready(service, r, view.memory) for r in here):
-                return False
-        return True
+    def _unready_before(self, group: Group) -> list[Group]:
+        return [earlier for earlier in GROUPS[: group.order] if self._unready[earlier]]
 
-    def _blockers(self, group: Group) -> tuple[str, ...]:
-        return tuple(name for earlier in GROUPS[: group.order] for name in self.unready[earlier])
+    def _awaited_by(self, group: Group) -> list[Group]:
+        since = self.gates
+        return [g for g in self._unready_before(group) if g not in since or not self._overdue(since[g])]
+
+    def _unready_of(self, groups: list[Group]) -> str:
+        return names(name for group in groups for name in self._unready[group])
 
     def _overdue(self, since: float) -> bool:
         return self._view.now - since >= self._view.limits.group_deadline_seconds
 
     @cached_property
+    def _unready(self) -> Mapping[Group, tuple[str, ...]]:
+        """The services of each group that later groups wait for and that are not ready."""
+        found: dict[Group, list[str]] = {group: [] for group in GROUPS}
+        for name, target in self._view.targets.items():
+            if target.service.required and not target.leaving and not target.hold and not self._up(name):
+                found[target.service.group].append(name)
+        return {group: tuple(services) for group, services in found.items()}
+
+    def _up(self, name: str) -> bool:
+        """Every slot is ready or, of a one-shot, ended well; one that others wait to complete has to be completed."""
+        running_will_do = name not in self._awaited
+        return all(slot.completed or (slot.ready and running_will_do) for slot in self._lineups[name])
+
+    @cached_property
+    def _declared(self) -> frozenset[Group]:
+        return frozenset(t.service.group for t in self._view.targets.values())
+
+    @cached_property
     def _alive(self) -> frozenset[Group]:
-        """Groups of which a replica runs: they are open, so that trouble below never keeps a product from healing."""
-        targets = self._view.targets
-        return frozenset(
-            targets[r.service].service.group
-            for r in self._view.world.replicas
-            if r.running and r.service in targets and not targets[r.service].leaving
-        )
+        """Groups of which a replica runs."""
+        alive: set[Group] = set()
+        for name, target in self._view.targets.items():
+            group = target.service.group
+            if group not in alive and not target.leaving and any(s.running for s in self._lineups[name]):
+                alive.add(group)
+        return frozenset(alive)
 
     @cached_property
     def _awaited(self) -> frozenset[str]:
@@ -96,7 +116,11 @@ class Order:
             if d.condition is Condition.COMPLETED
         )
 
-    # --- dependencies -----------------------------------------------------------------------------------------------
+    # --- dependencies -------------------------------------------------------------------------------------------------
+
+    def shut(self, target: Target) -> Cause | None:
+        """Why this service may not start anything now: its group, then its dependencies; or None."""
+        return self.gate(target.service.group) or self.blocked(target)
 
     def blocked(self, target: Target) -> Cause | None:
         """The first dependency that keeps this service from starting, or None."""
@@ -106,21 +130,24 @@ class Order:
                 return Cause(Code.DEPENDENCY, f"waits for {dependency.service} {reason}")
         return None
 
-    def shut(self, target: Target) -> Cause | None:
-        """Why this service may not start anything now: its group, then its dependencies; or None."""
-        return self.gate(target.service.group) or self.blocked(target)
-
     def excuse(self, target: Target, replica: Replica) -> str:
-        """The dependency that was down when this replica ended (it was started again since), or ""."""
-        if replica.finished_at is None or replica.running:
-            return ""
+        """The dependency that came up only after this replica had ended (or, of one that runs, had been started): what
+        went wrong in between is no fault of its own. "" where there is none."""
+        since, name = self._last_up(target)
+        began = replica.started_at if replica.running else replica.finished_at
+        return name if began is not None and since > began else ""
+
+    def up_since(self, target: Target) -> float:
+        """Since when all that this service depends on has been running; 0 where it depends on nothing."""
+        return self._last_up(target)[0]
+
+    def _last_up(self, target: Target) -> tuple[float, str]:
+        latest = (0.0, "")
         for dependency in dependencies(target.service):
-            if dependency.condition is Condition.COMPLETED:
-                continue
-            running = [r for r in self._view.replicas(dependency.service) if r.running]
-            if running and all((r.started_at or 0.0) > replica.finished_at for r in running):
-                return dependency.service
-        return ""
+            running = [r.started_at or 0.0 for r in self._view.replicas(dependency.service) if r.running]
+            if running and dependency.condition is not Condition.COMPLETED:
+                latest = max(latest, (min(running), dependency.service))
+        return latest
 
     def _unmet(self, dependency: Dependency) -> str:
         view = self._view
@@ -128,7 +155,7 @@ class Order:
         if target is None:
             return "which is not declared" if dependency.required else ""
         if target.leaving:
-            return f"({target.leaving})"
+            return f"({target.leaving})" if dependency.required else ""
         replicas = view.replicas(dependency.service)
         match dependency.condition:
             case Condition.STARTED:
@@ -142,7 +169,7 @@ class Order:
                 met = any(readiness.completed(target.service, r) for r in done)
                 return "" if met else "to be completed"
 
-    # --- stopping ---------------------------------------------------------------------------------------------------
+    # --- stopping -----------------------------------------------------------------------------------------------------
 
     def rank(self, service: str) -> tuple[int, int]:
         """(group, depth of dependencies): what leaves goes from the highest rank down, one rank at a time."""
@@ -160,25 +187,20 @@ class Order:
             return known
         if service in path:
             return 0  # a ring can only come from old labels: any order is as good
-        before = self._before(service)
-        depth = 1 + max((self._depth(d, path | {service}) for d in before), default=-1)
+        depth = 1 + max((self._depth(d, path | {service}) for d in self._before(service)), default=-1)
         self._depths[service] = depth
         return depth
 
-    @cached_property
-    def _depths(self) -> dict[str, int]:
-        return {}
-
-    def _before(self, service: str) -> tuple[str, ...]:
+    def _before(self, service: str) -> list[str]:
         target = self._view.targets.get(service)
         if target:
-            return tuple(d.service for d in dependencies(target.service))
-        return tuple({d for r in self._view.replicas(service) for d in r.after})
+            return [d.service for d in dependencies(target.service)]
+        return sorted({d for r in self._view.replicas(service) for d in r.after})
 
 
 def dependencies(service: ServiceData) -> Iterator[Dependency]:
     """Declared ones, and those that follow from sharing another service's namespace or volumes."""
     yield from service.depends_on
     declared = {d.service for d in service.depends_on}
-    for name in sorted(shared_with(service) - declared):
+    for name in sorted((namespaces_of(service.container) | volumes_of(service.container)) - declared):
         yield Dependency(service=name)

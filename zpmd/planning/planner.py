@@ -7,12 +7,16 @@ one wave of independent steps and never a script.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Observed, Slot
 from zpmd.model.plan import Cause, Code, Plan, Standing, Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import GROUPS, Desired
-from zpmd.planning import removal, rollout, slots, standing
+from zpmd.planning import lineup, removal, rollout, slots, standing
+from zpmd.planning.case import Case
+from zpmd.planning.lineup import Lineup
 from zpmd.planning.ordering import Order
 from zpmd.planning.target import Target, target
 from zpmd.planning.view import Draft, View, view
@@ -27,35 +31,38 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float, limit
     if observed.world is None:
         return _without_a_world(desired, observed, memory, now)
     seen = view(desired, observed, observed.world, memory, now, limits)
-    order = Order(seen)
+    lineups = {name: lineup.of(seen, aim) for name, aim in seen.targets.items()}
+    order = Order(seen, lineups)
     draft = Draft()
     going = removal.leaving(seen, draft)
     removal.stop_in_order(seen, order, going, draft)
     removal.belongings(seen, draft)
     _gates(order, draft)
-    standings = [_service(seen, order, t, draft) for t in seen.targets.values()]
-    standings += [
-        standing.undeclared(seen, name, [w for w in draft.waiting if w.service == name])
-        for name in removal.undeclared(seen)
-    ]
+    standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in seen.targets.values()]
+    standings += _leftovers(seen, draft)
     return _wave(seen, order, standings, draft)
 
 
-def _service(seen: View, order: Order, aim: Target, draft: Draft) -> Standing:
+def _service(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], draft: Draft) -> Standing:
     """Draft the steps of one service, and say how it stands."""
     before = len(draft.waiting)
     if aim.hold:
         text = f"held by {aim.hold.owner}: {aim.hold.reason}"
         draft.wait(aim.name, Cause(Code.HELD, text), until=aim.hold.until, service=aim.name)
     elif not aim.leaving:
-        removal.surplus(seen, aim.name, aim.replicas, draft)
-        by_slot = seen.slots(aim.name)
-        if not rollout.judge(seen, order, aim, by_slot, draft):
-            permits = rollout.permits(seen, aim, by_slot, draft)
-            for number in range(1, aim.replicas + 1):
-                place = Slot(aim.name, number)
-                slots.decide(seen, order, aim, place, by_slot.get(number, ()), permits[number], draft)
-    return standing.standing(seen, aim, draft.waiting[before:])
+        removal.surplus(seen, aim, draft)
+        if not rollout.judge(seen, order, aim, lineups, draft):
+            _slots(seen, order, aim, lineups, draft)
+    return standing.standing(seen, aim, lineups, draft.waiting[before:])
+
+
+def _slots(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], draft: Draft) -> None:
+    """Slot by slot. One that is calm needs nothing, unless it is in hand or was refused something a moment ago."""
+    permits = rollout.permits(seen, aim, lineups, draft)
+    for each in lineups:
+        if not each.calm or aim.name in seen.troubled:
+            case = Case(view=seen, order=order, target=aim, slot=Slot(aim.name, each.number), draft=draft)
+            slots.decide(case, each, permits.get(each.number))
 
 
 def _gates(order: Order, draft: Draft) -> None:
@@ -63,16 +70,20 @@ def _gates(order: Order, draft: Draft) -> None:
         degraded = order.degraded(group)
         if degraded:
             draft.wait(f"group:{group}", degraded)
-        elif order.gates.get(group) is not None:
-            opens_at = order.opens_at(group)
-            if opens_at is not None:
-                draft.wake(opens_at)
+    for at in order.patience_ends():
+        draft.wake(at)
+
+
+def _leftovers(seen: View, draft: Draft) -> list[Standing]:
+    """How the services stand that have left the files and not yet the engine."""
+    names = removal.undeclared(seen)
+    return [standing.undeclared(seen, name, [w for w in draft.waiting if w.service == name]) for name in names]
 
 
 def _wave(seen: View, order: Order, standings: list[Standing], draft: Draft) -> Plan:
     actions = tuple(draft.actions[: seen.limits.actions_per_pass])
-    later = [at for at in draft.wakes if at > seen.now]
     cut = len(draft.actions) > len(actions)
+    later = [at for at in draft.wakes if at > seen.now]
     return Plan(
         actions=actions,
         waiting=tuple(draft.waiting),

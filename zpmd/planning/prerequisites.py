@@ -42,14 +42,23 @@ def _image(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
         text = f"waits for image {image}: zpmd does not build, `docker compose build` makes it"
         draft.wait(slot, Cause(Code.IMAGE_MISSING, text))
     elif service.pull.when is PullWhen.NEVER:
-        draft.wait(
-            slot, Cause(Code.IMAGE_MISSING, f"waits for image {image}: it is not here, and pull_policy is never")
-        )
+        text = f"waits for image {image}: it is not here, and pull_policy is never"
+        draft.wait(slot, Cause(Code.IMAGE_MISSING, text))
+    elif _just_pulled(view, image):
+        text = f"waits for image {image}: it was pulled, and the engine does not list it"
+        until = view.memory.pulls[image] + view.limits.retry_max_seconds
+        draft.wait(slot, Cause(Code.IMAGE_MISSING, text), until=until)
     else:
         cause = Cause(Code.NEEDED, f"{service.name} needs it")
         action = PullImage(image=image, platform=service.container.platform, cause=cause)
         _ask(view, action, f"image {image}", Code.IMAGE_MISSING, slot, draft)
     return False
+
+
+def _just_pulled(view: View, image: str) -> bool:
+    """A pull that succeeds and changes nothing must not be repeated at the speed of the loop."""
+    pulled_at = view.memory.pulls.get(image)
+    return pulled_at is not None and pulled_at <= view.now < pulled_at + view.limits.retry_max_seconds
 
 
 def _volume(view: View, name: str, slot: Slot, draft: Draft) -> bool:

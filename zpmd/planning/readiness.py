@@ -48,8 +48,12 @@ def ending(replica: Replica) -> str:
     """How a replica failed, in words: "exited with 137", "was killed for lack of memory", "is unhealthy"."""
     if replica.running:
         return "is unhealthy"
+    if replica.phase is Phase.DEAD:
+        return "is dead to the engine and cannot be started again"
     if replica.oom_killed:
         return "was killed for lack of memory"
     if replica.error:
         return f"could not start: {replica.error}"
+    if replica.phase is Phase.CREATED:
+        return "was made and did not start"
     return f"exited with {replica.exit_code}" if replica.exit_code is not None else "ended"

@@ -5,14 +5,15 @@ Nothing is removed without evidence, and a change that would remove a large part
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from zpmd.model.memory import Down
-from zpmd.model.observed import Replica, Slot
+from zpmd.model.observed import Phase, Replica, Slot
 from zpmd.model.plan import Cause, Code, RemoveNetwork, RemoveVolume
-from zpmd.planning import backoff, slots
+from zpmd.planning import backoff, leave
+from zpmd.planning.case import withheld
 from zpmd.planning.ordering import Order
-from zpmd.planning.target import active_hold
+from zpmd.planning.target import Target, active_hold
 from zpmd.planning.view import Draft, View, names
 
 UNDECLARED = Cause(Code.UNDECLARED, "is no longer declared")
@@ -20,7 +21,7 @@ UNDECLARED = Cause(Code.UNDECLARED, "is no longer declared")
 
 def undeclared(view: View) -> tuple[str, ...]:
     """Services that have containers of ours and are not declared."""
-    return tuple(sorted(set(view.by_service) - set(view.targets)))
+    return tuple(sorted(view.by_slot.keys() - view.targets.keys()))
 
 
 def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
@@ -36,33 +37,35 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
         return going
     held = _held_by_guard(view, gone)
     for name in held:
-        text = f"{len(held)} of {len(view.by_service)} services would be removed at once: `zpmctl approve` lets them go"
+        text = f"{len(held)} of {len(view.by_slot)} services would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}
 
 
 def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: Draft) -> None:
     """Stop, and remove where asked, the services that leave: highest rank first, one rank at a time."""
-    live = {name: order.rank(name) for name in going if any(r.live for r in view.replicas(name))}
+    live = {name: order.rank(name) for name in sorted(going) if any(r.live for r in view.replicas(name))}
     top = max(live.values(), default=(0, 0))
     last = [name for name, rank in live.items() if rank == top]
     for name, cause in sorted(going.items()):
         target = view.targets.get(name)
-        for replica in _one_a_slot(view.replicas(name), name, view, draft):
+        for replica in _one_a_slot(view, name, sorted(view.slots(name)), draft):
             if replica.live and live[name] < top:
                 draft.wait(replica.place, Cause(Code.STOP_ORDER, f"stops after {names(last)}"))
             elif target and not target.remove:
-                slots.halt(target, replica, cause, draft)
+                leave.halt(target, replica, cause, draft)
             else:
-                slots.retire(target, replica, cause, draft)
+                leave.retire(target, replica, cause, draft)
 
 
-def surplus(view: View, name: str, replicas: int, draft: Draft) -> None:
+def surplus(view: View, target: Target, draft: Draft) -> None:
     """Slots beyond the number asked for go, the highest first in the plan's order."""
-    target = view.targets[name]
-    beyond = [r for r in view.replicas(name) if r.slot > replicas]
-    for replica in _one_a_slot(sorted(beyond, key=lambda r: -r.slot), name, view, draft):
-        slots.retire(target, replica, Cause(Code.SCALED_DOWN, f"{name} has {replicas} replicas now"), draft)
+    beyond = [number for number in view.slots(target.name) if not 1 <= number <= target.replicas]
+    if beyond:
+        count = f"{target.replicas} replica{'' if target.replicas == 1 else 's'}"
+        cause = Cause(Code.SCALED_DOWN, f"{target.name} is to have {count}")
+        for replica in _one_a_slot(view, target.name, sorted(beyond, reverse=True), draft):
+            leave.retire(target, replica, cause, draft)
 
 
 def belongings(view: View, draft: Draft) -> None:
@@ -97,22 +100,13 @@ def _held_by_guard(view: View, gone: Iterable[str]) -> frozenset[str]:
     """The services that wait for `zpmctl approve`: more than the percentage, and more than the count."""
     waiting = [name for name in gone if name not in view.memory.intent.approved]
     limits = view.limits
-    large = len(waiting) * 100 > limits.removal_percent * len(view.by_service)
+    large = len(waiting) * 100 > limits.removal_percent * len(view.by_slot)
     return frozenset(waiting) if large and len(waiting) > limits.removal_count else frozenset()
 
 
-def _one_a_slot(replicas: Iterable[Replica], name: str, view: View, draft: Draft) -> list[Replica]:
-    """The replicas to act on: the first of each slot that nobody is at work on and that did not just refuse."""
-    chosen: dict[int, Replica] = {}
-    for replica in replicas:
-        subject = str(Slot(name, replica.slot))
-        flight = view.busy.get(subject)
-        due = backoff.retry_due(view, subject)
-        if flight:
-            draft.wait(replica.place, Cause(Code.IN_FLIGHT, f"{flight.verb} is under way"))
-        elif due > view.now:
-            error = view.memory.retries[subject].error
-            draft.wait(replica.place, Cause(Code.RETRY, f"the engine could not do it: {error}"), until=due)
-        else:
-            chosen.setdefault(replica.slot, replica)
-    return list(chosen.values())
+def _one_a_slot(view: View, name: str, numbers: Iterable[int], draft: Draft) -> Iterator[Replica]:
+    """The replica to act on in each of these slots that may be touched now: one that lives before one that does not,
+    and what the engine is removing last of all."""
+    for number in numbers:
+        if not withheld(view, Slot(name, number), draft):
+            yield min(view.slots(name)[number], key=lambda r: (r.phase is Phase.REMOVING, not r.live))

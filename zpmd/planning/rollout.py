@@ -13,97 +13,108 @@ from zpmd.model.container import MountKind
 from zpmd.model.memory import Verdict
 from zpmd.model.observed import Replica, Slot
 from zpmd.model.plan import Cause, Code, JudgeSpec
-from zpmd.model.service import FailureAction, ServiceData
+from zpmd.model.service import FailureAction
 from zpmd.model.spechash import spec_hash
-from zpmd.planning import backoff, drift, readiness
+from zpmd.planning import backoff, readiness
+from zpmd.planning.lineup import Lineup
 from zpmd.planning.ordering import Order
 from zpmd.planning.target import Target
 from zpmd.planning.view import Draft, View
 
-Slots = Mapping[int, Sequence[Replica]]
 
-
-def start_first_hindrance(service: ServiceData) -> str:
+def start_first_hindrance(target: Target) -> str:
     """Why two replicas of one slot cannot live side by side, or "": one holder of a name, port, address or volume."""
-    c = service.container
+    c = target.service.container
     if c.container_name:
         return f"container_name {c.container_name} can be held once"
+    if c.network_mode == "host" or c.network_mode.startswith(("service:", "container:")):
+        return f"the ports of network_mode {c.network_mode} can be held once"
     for port in c.ports:
         if port.published and "-" not in port.published:
             return f"host port {port.published} can be held once"
-    if any(a.ipv4_address or a.ipv6_address or a.mac_address for a in c.networks):
+    if any(a.ipv4_address or a.ipv6_address or a.mac_address for a in c.networks) or c.mac_address:
         return "its fixed address can be held once"
-    if service.replicas == 1:
+    if target.replicas == 1:
         for mount in c.mounts:
             if mount.kind is MountKind.VOLUME and mount.source and not mount.read_only:
                 return f"volume {mount.source} has a single writer"
     return ""
 
 
-def permits(view: View, target: Target, by_slot: Slots, draft: Draft) -> Mapping[int, Cause | None]:
-    """For every slot: None if its old replicas may be replaced now, else the reason to wait.
+# --- the turn of each slot --------------------------------------------------------------------------------------------
 
-    At most `parallelism` slots are in flux at a time, `delay` apart; unhealthy replicas go first. What does not even
-    live is replaced at once: there is nothing to lose.
+
+def permits(view: View, target: Target, lineups: Sequence[Lineup], draft: Draft) -> Mapping[int, Cause]:
+    """The slots whose old replicas may not be replaced now, each with the reason to wait.
+
+    At most `parallelism` slots are in flux at a time, `delay` apart; those that do not serve go first. What does not
+    even live is replaced at once: there is nothing to lose.
     """
-    numbers = range(1, target.replicas + 1)
+    if all(not slot.old for slot in lineups):
+        return {}
     if target.verdict is Verdict.PAUSED:
         reason = target.revision.reason if target.revision else ""
-        paused = Cause(Code.ROLLOUT_PAUSED, f"its update is paused: {reason}; `zpmctl restart` tries it anew")
-        return dict.fromkeys(numbers, paused)
+        text = f"its update is paused: {reason}; `zpmctl restart` tries it anew"
+        return dict.fromkeys((slot.number for slot in lineups), Cause(Code.ROLLOUT_PAUSED, text))
     config = target.update
-    in_flux, candidates = 0, []
-    newest = 0.0
-    for number in numbers:
-        here = by_slot.get(number, ())
-        current = [r for r in here if drift.cause(view, target, r) is None]
-        if str(Slot(target.name, number)) in view.busy:
+    in_flux, candidates, settled_at = 0, [], 0.0
+    for slot in lineups:
+        if _busy(view, target, slot):
             in_flux += 1
-        elif current:
-            newest = max(newest, *(readiness.settles_at(r, config.monitor_seconds) for r in current))
-            draft.wake(newest)
-            in_flux += _unsettled(view, target, current)
-        elif any(r.live for r in here):
-            candidates.append(number)
+        elif slot.current:
+            settles_at = [readiness.settles_at(r, config.monitor_seconds) for r in slot.current]
+            settled_at = max(settled_at, *settles_at)
+            for at in settles_at:
+                draft.wake(at)
+            in_flux += _in_flux(view, target, slot)
+        elif any(r.live for r, _ in slot.old):
+            candidates.append(slot)
         else:
             in_flux += 1
-    serving = {n: any(readiness.ready(target.service, r, view.memory) for r in by_slot[n]) for n in candidates}
-    candidates.sort(key=lambda n: (serving[n], n))
-    room = max(0, (config.parallelism or target.replicas) - in_flux)
-    next_at = newest + config.delay_seconds
-    answer: dict[int, Cause | None] = dict.fromkeys(numbers)
-    for place, number in enumerate(candidates):
-        if place >= room:
-            answer[number] = Cause(Code.ROLLING, f"its turn comes: {config.parallelism} at a time")
-        elif serving[number] and next_at > view.now:
-            answer[number] = Cause(Code.ROLLING, "its turn comes after the delay between updates")
+    candidates.sort(key=lambda slot: (slot.ready, slot.number))
+    room = max(0, config.parallelism - in_flux) if config.parallelism else len(candidates)
+    next_at = settled_at + config.delay_seconds
+    answer = {
+        slot.number: Cause(Code.ROLLING, f"its turn comes: {config.parallelism} at a time")
+        for slot in candidates[room:]
+    }
+    for slot in candidates[:room]:
+        if slot.ready and next_at > view.now:
+            answer[slot.number] = Cause(Code.ROLLING, "its turn comes after the delay between updates")
             draft.wake(next_at)
     return answer
 
 
-def _unsettled(view: View, target: Target, current: Sequence[Replica]) -> bool:
-    if target.update.failure_action is FailureAction.CONTINUE and all(
-        readiness.failed(target.service, r) for r in current
-    ):
+def _busy(view: View, target: Target, slot: Lineup) -> bool:
+    return target.name in view.busy_services and str(Slot(target.name, slot.number)) in view.busy
+
+
+def _in_flux(view: View, target: Target, slot: Lineup) -> bool:
+    """Its new replica has still to prove itself. With failure_action `continue` one that failed is not waited for."""
+    service, update = target.service, target.update
+    given_up = update.failure_action is FailureAction.CONTINUE
+    if given_up and all(readiness.failed(service, r) for r in slot.current):
         return False
-    monitor = target.update.monitor_seconds
-    return not any(readiness.settled(target.service, r, view.memory, monitor, view.now) for r in current)
+    return not any(readiness.settled(service, r, view.memory, update.monitor_seconds, view.now) for r in slot.current)
 
 
-def judge(view: View, order: Order, target: Target, by_slot: Slots, draft: Draft) -> bool:
+# --- the verdict ------------------------------------------------------------------------------------------------------
+
+
+def judge(view: View, order: Order, target: Target, lineups: Sequence[Lineup], draft: Draft) -> bool:
     """Draft the verdict on this spec if it is due: failed, paused or stable. True if it will change the target."""
-    if target.reverting or target.verdict is not None or target.name in view.busy_services:
+    if target.reverting or target.verdict is not None or not lineups or target.name in view.busy_services:
         return False
-    failures = _failures(view, target, by_slot)
-    if failures and _replaces_stable(target) and not order.blocked(target):
-        action = target.update.failure_action
-        too_many = len(failures) / max(target.replicas, 1) > target.update.max_failure_ratio
-        if too_many and action is not FailureAction.CONTINUE:
-            verdict = Verdict.FAILED if action is FailureAction.ROLLBACK else Verdict.PAUSED
-            cause = Cause(Code.ROLLOUT_FAILED, f"{failures[0]} ({len(failures)} of {target.replicas} replicas)")
-            _draft(target, verdict, cause, draft)
+    if _replaces_stable(target) and not order.blocked(target):
+        update = target.update
+        failures = [text for slot in lineups if (text := _failure(view, order, target, slot, draft))]
+        too_many = len(failures) / len(lineups) > update.max_failure_ratio
+        if too_many and update.failure_action is not FailureAction.CONTINUE:
+            verdict = Verdict.FAILED if update.failure_action is FailureAction.ROLLBACK else Verdict.PAUSED
+            text = f"{failures[0]} ({len(failures)} of {len(lineups)} replicas)"
+            _draft(target, verdict, Cause(Code.ROLLOUT_FAILED, text), draft)
             return True
-    if target.replicas and all(_done(view, target, by_slot.get(n, ())) for n in range(1, target.replicas + 1)):
+    if all(_done(view, target, slot, draft) for slot in lineups):
         _draft(target, Verdict.STABLE, Cause(Code.ROLLOUT_OK, "every replica of it is up and has been watched"), draft)
     return False
 
@@ -119,34 +130,36 @@ def _replaces_stable(target: Target) -> bool:
     return stable is not None and spec_hash(stable.container) != target.spec
 
 
-def _done(view: View, target: Target, here: Sequence[Replica]) -> bool:
-    monitor = target.update.monitor_seconds
-    return bool(here) and all(
-        drift.own_cause(target, r) is None and readiness.settled(target.service, r, view.memory, monitor, view.now)
-        for r in here
-    )
+def _done(view: View, target: Target, slot: Lineup, draft: Draft) -> bool:
+    """One replica, of this spec, that has proved itself."""
+    if len(slot.current) != 1 or slot.old:
+        return False
+    replica, monitor = slot.current[0], target.update.monitor_seconds
+    draft.wake(readiness.settles_at(replica, monitor))
+    return readiness.settled(target.service, replica, view.memory, monitor, view.now)
 
 
-def _failures(view: View, target: Target, by_slot: Slots) -> list[str]:
-    """How replicas of the new spec failed, in words."""
-    found = []
-    for number in range(1, target.replicas + 1):
-        current = [r for r in by_slot.get(number, ()) if drift.own_cause(target, r) is None]
-        record = backoff.remembered(view, target, Slot(target.name, number))
-        for replica in current:
-            if readiness.failed(target.service, replica):
-                found.append(f"its new replica {readiness.ending(replica)}")
-            elif _overdue(view, target, replica):
-                limit = view.limits.progress_deadline_seconds
-                found.append(f"its new replica was not ready within {limit:.0f} s")
-        if record and record.failed and not any(r.running for r in current):
-            found.append(f"its new replica could not be made: {record.error}")
-        elif record and record.count and current and not found:
-            found.append("its new replica had to be restarted")
-    return found
+def _failure(view: View, order: Order, target: Target, slot: Lineup, draft: Draft) -> str:
+    """How the new replica of a slot failed, in words, or ""."""
+    for replica in slot.current:
+        if readiness.failed(target.service, replica) and not order.excuse(target, replica):
+            return f"its new replica {readiness.ending(replica)}"
+        if _overdue(view, order, target, replica, draft):
+            limit = view.limits.progress_deadline_seconds
+            return f"its new replica was not ready within {limit:.0f} s"
+        if backoff.restarts(view, target, slot.number, replica):
+            return "its new replica had to be restarted"
+    record = backoff.remembered(view, target, Slot(target.name, slot.number), None)
+    if record and record.failed and not any(r.running for r in slot.current):
+        return f"its new replica could not be made: {record.error}"
+    return ""
 
 
-def _overdue(view: View, target: Target, replica: Replica) -> bool:
-    started = replica.started_at or replica.created_at
-    late = view.now - started >= view.limits.progress_deadline_seconds
-    return late and replica.running and not readiness.ready(target.service, replica, view.memory)
+def _overdue(view: View, order: Order, target: Target, replica: Replica, draft: Draft) -> bool:
+    """It has had its time to get ready, counted from when it and all that it depends on were up."""
+    if not replica.running or readiness.ready(target.service, replica, view.memory):
+        return False
+    began = max(replica.started_at or replica.created_at, order.up_since(target))
+    deadline = began + view.limits.progress_deadline_seconds
+    draft.wake(deadline)
+    return view.now >= deadline

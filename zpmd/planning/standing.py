@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from zpmd.model.memory import Verdict
-from zpmd.model.observed import Replica, Slot
+from zpmd.model.observed import Slot
 from zpmd.model.plan import Code, Standing, State, Waiting
-from zpmd.planning import backoff, drift, readiness
+from zpmd.planning import backoff, readiness
+from zpmd.planning.lineup import Lineup
 from zpmd.planning.target import Target
 from zpmd.planning.view import View
 
@@ -22,31 +23,28 @@ _BY_CODE: tuple[tuple[Code, State], ...] = (
     (Code.DEPENDENCY, State.WAITING),
     (Code.GROUP, State.WAITING),
 )
+_WEIGHT = {code: place for place, (code, _) in enumerate(_BY_CODE)}
 
 
-def standing(view: View, target: Target, waiting: Collection[Waiting]) -> Standing:
+def standing(view: View, target: Target, lineups: Sequence[Lineup], waiting: Collection[Waiting]) -> Standing:
     """`waiting` is what this pass found to wait for in this service."""
     service = target.service
-    numbers = range(1, target.replicas + 1)
-    by_slot = view.slots(service.name)
-    ready = sum(
-        any(readiness.ready(service, r, view.memory) or readiness.completed(service, r) for r in by_slot.get(n, ()))
-        for n in numbers
-    )
-    restarts = max(
-        (backoff.restarts(view, target, Slot(service.name, n), _first(view, target, n)) for n in numbers), default=0
-    )
+    ready = len([slot for slot in lineups if slot.ready or slot.completed])
+    restarts = max([_restarts(view, target, slot) for slot in lineups], default=0)
+    refused = _refused(view, target, lineups)
+    started = [r.started_at for slot in lineups for r in slot.current if r.running and r.started_at]
+    started += [r.started_at for slot in lineups for r, _ in slot.old if r.running and r.started_at]
     return Standing(
         service=service.name,
         group=service.group,
-        state=_state(view, target, ready, waiting),
+        state=_state(view, target, lineups, waiting, ready, restarts, refused),
         ready=ready,
         desired=target.replicas,
         restarts=restarts,
         image=service.container.image,
         tenant=service.tenant,
-        since=max((r.started_at for r in view.replicas(service.name) if r.running and r.started_at), default=None),
-        reason=_reason(target, waiting),
+        since=max(started, default=None),
+        reason=_reason(target, waiting, refused),
     )
 
 
@@ -81,66 +79,70 @@ def unknown(target: Target) -> Standing:
     )
 
 
-def _state(view: View, target: Target, ready: int, waiting: Collection[Waiting]) -> State:
-    replicas = view.replicas(target.name)
+def _state(
+    view: View,
+    target: Target,
+    lineups: Sequence[Lineup],
+    waiting: Collection[Waiting],
+    ready: int,
+    restarts: int,
+    refused: str,
+) -> State:
     if target.hold:
         return State.HELD
-    if target.leaving:
-        return State.REMOVING if any(r.live for r in replicas) or (target.remove and replicas) else State.STOPPED
+    if not target.replicas:
+        going = any(r.live or target.remove for r in view.replicas(target.name))
+        return State.REMOVING if going else State.STOPPED
     if target.verdict is Verdict.PAUSED:
         return State.PAUSED
-    if ready == target.replicas:
-        return _good_state(view, target)
-    if _refused(view, target):
-        return State.BLOCKED
     codes = {w.cause.code for w in waiting}
+    if ready == len(lineups):
+        return _good_state(target, lineups, codes)
+    if refused:
+        return State.BLOCKED
+    if restarts >= view.limits.fresh_after and Code.GAVE_UP not in codes:
+        return State.CRASH_LOOP
     for code, state in _BY_CODE:
         if code in codes:
             return state
-    if any(r.running and readiness.failed(target.service, r) for r in replicas):
+    if any(readiness.failed(target.service, r) for slot in lineups for r in slot.current if r.running):
         return State.UNHEALTHY
-    return State.UPDATING if _drifted(view, target) else State.STARTING
+    return State.UPDATING if any(slot.old for slot in lineups) else State.STARTING
 
 
-def _good_state(view: View, target: Target) -> State:
-    if _drifted(view, target):
-        return State.UPDATING
+def _good_state(target: Target, lineups: Sequence[Lineup], codes: Collection[Code]) -> State:
+    if any(slot.old for slot in lineups):
+        stuck = Code.IMAGE_MISSING in codes or Code.EXTERNAL_MISSING in codes
+        return State.BLOCKED if stuck else State.UPDATING
     if target.reverting:
         return State.ROLLED_BACK
-    replicas = view.replicas(target.name)
-    done = bool(replicas) and all(readiness.completed(target.service, r) for r in replicas)
-    return State.COMPLETED if done else State.RUNNING
+    return State.COMPLETED if all(slot.completed for slot in lineups) else State.RUNNING
 
 
-def _drifted(view: View, target: Target) -> bool:
-    return any(drift.cause(view, target, r) for r in view.replicas(target.name) if r.slot <= target.replicas)
+def _restarts(view: View, target: Target, slot: Lineup) -> int:
+    replica = slot.current[0] if slot.current else None
+    return backoff.restarts(view, target, slot.number, replica)
 
 
-def _refused(view: View, target: Target) -> bool:
-    """The engine refuses to make a replica: a name or port is taken, an option is invalid."""
-    by_slot = view.slots(target.name)
-    for number in range(1, target.replicas + 1):
-        record = backoff.remembered(view, target, Slot(target.name, number))
-        if record and record.failed and not any(r.running for r in by_slot.get(number, ())):
-            return True
-    return False
+def _refused(view: View, target: Target, lineups: Sequence[Lineup]) -> str:
+    """The engine's words where it refuses to make or start a replica: a name or port is taken, an option is invalid."""
+    for slot in lineups:
+        if not (slot.ready or slot.completed or slot.running):
+            place = Slot(target.name, slot.number)
+            record = backoff.remembered(view, target, place, slot.current[0] if slot.current else None)
+            if record and record.failed:
+                return record.error or "the engine refuses it"
+    return ""
 
 
-def _reason(target: Target, waiting: Collection[Waiting]) -> str:
+def _reason(target: Target, waiting: Collection[Waiting], refused: str) -> str:
     if target.hold:
         return f"held by {target.hold.owner}: {target.hold.reason}"
     if target.leaving:
         return str(target.leaving)
     if target.reverting and target.revision:
         return f"rolled back: {target.revision.reason}"
-    ordered = sorted(waiting, key=_weight)
-    return str(ordered[0].cause) if ordered else ""
-
-
-def _weight(waiting: Waiting) -> int:
-    codes = [code for code, _ in _BY_CODE]
-    return codes.index(waiting.cause.code) if waiting.cause.code in codes else len(codes)
-
-
-def _first(view: View, target: Target, number: int) -> Replica | None:
-    return next((r for r in view.slots(target.name).get(number, ()) if drift.own_cause(target, r) is None), None)
+    if refused:
+        return refused
+    first = min(waiting, key=lambda w: _WEIGHT.get(w.cause.code, len(_WEIGHT)), default=None)
+    return str(first.cause) if first else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from zpmd.model.container import Container
 from zpmd.model.memory import Down, Hold, Memory, Revision, Verdict
 from zpmd.model.plan import Cause, Code
 from zpmd.model.service import ServiceData, UpdateConfig
@@ -13,12 +14,14 @@ from zpmd.model.spechash import spec_hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """`service` is the definition to run: the declared one, or the last stable one while `reverting`.
+    """`service` is the definition to run: the declared one, or while `reverting` the declared policies around the
+    container of the last stable one.
 
     `leaving` says why nothing of it shall run; its containers are then removed (`remove`) or only stopped.
     """
 
     service: ServiceData
+    name: str
     spec: str
     generation: int
     replicas: int
@@ -27,14 +30,12 @@ class Target:
     remove: bool = False
     hold: Hold | None = None
     revision: Revision | None = None
-    shares: frozenset[str] = frozenset()
-    """Services whose namespaces or volumes its containers are made with: Compose's `service:NAME` forms."""
+    namespaces: frozenset[str] = frozenset()
+    """Services in whose network, ipc or pid namespace its containers live: Compose's `service:NAME`."""
+    shared: frozenset[str] = frozenset()
+    """Those, and the services whose volumes it mounts (`volumes_from`)."""
     follows: tuple[str, ...] = ()
     """Services with which it is replaced: those it shares with, and those it names with `depends_on.restart`."""
-
-    @property
-    def name(self) -> str:
-        return self.service.name
 
     @property
     def update(self) -> UpdateConfig:
@@ -48,46 +49,60 @@ class Target:
 
 
 def target(declared: ServiceData, memory: Memory, now: float) -> Target:
-    """The target of one declared service. A spec that failed its rollout gives way to the last stable definition; a
-    raised generation (`zpmctl restart`) gives it another trial."""
+    """The target of one declared service."""
     name, intent = declared.name, memory.intent
     generation = intent.generations.get(name, 0)
-    replicas = intent.scaled.get(name, declared.replicas)
     revision = memory.revisions.get(name)
-    service = declared
-    reverting = False
-    if (
-        revision
-        and revision.stable
-        and revision.verdict is Verdict.FAILED
-        and revision.judged == spec_hash(declared.container)
-        and revision.generation == generation
-    ):
-        service = dataclasses.replace(revision.stable, replicas=declared.replicas)
-        reverting = True
+    service, spec, reverting = declared, spec_hash(declared.container), False
+    stable = _to_go_back_to(revision, spec, generation) if revision else None
+    if stable:
+        # Its policies are the declared ones: they were not on trial, and may have been mended since.
+        service = dataclasses.replace(declared, container=stable.container, pull=stable.pull)
+        spec, reverting = spec_hash(stable.container), True
     leaving, remove = _leaving(name, memory)
-    shares = shared_with(service)
+    namespaces = namespaces_of(service.container)
+    shared = namespaces | volumes_of(service.container)
     return Target(
         service=service,
-        spec=spec_hash(service.container),
+        name=name,
+        spec=spec,
         generation=generation,
-        replicas=0 if leaving else replicas,
+        replicas=0 if leaving else intent.scaled.get(name, declared.replicas),
         reverting=reverting,
         leaving=leaving,
         remove=remove,
         hold=active_hold(name, memory, now),
         revision=revision,
-        shares=shares,
-        follows=tuple(sorted({d.service for d in service.depends_on if d.restart} | shares)),
+        namespaces=namespaces,
+        shared=shared,
+        follows=tuple(sorted({d.service for d in service.depends_on if d.restart} | shared)),
     )
 
 
-def shared_with(service: ServiceData) -> frozenset[str]:
-    c = service.container
-    modes = (c.network_mode, c.ipc, c.pid)
-    shared = {mode.removeprefix("service:") for mode in modes if mode.startswith("service:")}
-    shared |= {v.split(":")[0] for v in c.volumes_from if not v.startswith("container:")}
-    return frozenset(shared - {service.name})
+def namespaces_of(container: Container) -> frozenset[str]:
+    """The services in whose namespaces this container is made."""
+    modes = (container.network_mode, container.ipc, container.pid)
+    return frozenset(mode.removeprefix("service:") for mode in modes if mode.startswith("service:"))
+
+
+def volumes_of(container: Container) -> frozenset[str]:
+    """The services whose volumes this container mounts."""
+    return frozenset(v.split(":")[0] for v in container.volumes_from if not v.startswith("container:"))
+
+
+def active_hold(name: str, memory: Memory, now: float) -> Hold | None:
+    """The hold that is in force on a service, the service's own before that on everything."""
+    if not memory.intent.holds:
+        return None
+    in_force = [h for h in memory.intent.holds if h.service in (name, "*") and (h.until is None or h.until > now)]
+    return next((h for h in in_force if h.service == name), in_force[0] if in_force else None)
+
+
+def _to_go_back_to(revision: Revision, spec: str, generation: int) -> ServiceData | None:
+    """The last stable definition, where the declared spec has failed its rollout. A raised generation
+    (`zpmctl restart`) gives it another trial."""
+    failed = revision.verdict is Verdict.FAILED and revision.judged == spec and revision.generation == generation
+    return revision.stable if failed else None
 
 
 def _leaving(name: str, memory: Memory) -> tuple[Cause | None, bool]:
@@ -96,9 +111,3 @@ def _leaving(name: str, memory: Memory) -> tuple[Cause | None, bool]:
     if name in memory.intent.stopped:
         return Cause(Code.STOP_ASKED, "an operator stopped it"), False
     return None, False
-
-
-def active_hold(name: str, memory: Memory, now: float) -> Hold | None:
-    """The hold that is in force on a service, the service's own before that on everything."""
-    in_force = [h for h in memory.intent.holds if h.service in (name, "*") and (h.until is None or h.until > now)]
-    return next((h for h in in_force if h.service == name), in_force[0] if in_force else None)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed, Replica, Slot, World
-from zpmd.model.plan import Action, Cause, Code, Waiting
+from zpmd.model.plan import Action, Cause, Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.planning.target import Target, target
 
+Slots = Mapping[int, Sequence[Replica]]
+"""The replicas of one service by slot, the oldest of a slot first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """`by_service` holds every replica of ours, sorted by slot and age; `targets` every declared service by name."""
+    """`targets` holds every declared service, in the order of the plan; `by_slot` every replica of ours.
+
+    `busy` are subjects that a worker has in hand. `busy_services` and `troubled` (something of it is in hand, or was
+    refused a moment ago) spare the many services that are neither a look at each of their slots.
+    """
 
     desired: Desired
     world: World
@@ -24,41 +30,47 @@ class View:
     now: float
     limits: Limits
     targets: Mapping[str, Target]
-    by_service: Mapping[str, tuple[Replica, ...]]
-    by_slot: Mapping[str, Mapping[int, tuple[Replica, ...]]]
+    by_slot: Mapping[str, Slots]
     busy: Mapping[str, InFlight]
     busy_services: frozenset[str]
+    troubled: frozenset[str]
+
+    def slots(self, service: str) -> Slots:
+        return self.by_slot.get(service, {})
 
     def replicas(self, service: str) -> tuple[Replica, ...]:
-        return self.by_service.get(service, ())
-
-    def slots(self, service: str) -> Mapping[int, tuple[Replica, ...]]:
-        return self.by_slot.get(service, {})
+        """All of a service, by slot and age."""
+        slots = self.slots(service)
+        return tuple(replica for number in sorted(slots) for replica in slots[number])
 
 
 def view(desired: Desired, observed: Observed, world: World, memory: Memory, now: float, limits: Limits) -> View:
-    by_service: dict[str, list[Replica]] = defaultdict(list)
-    for replica in sorted(world.replicas, key=lambda r: (r.service, r.slot, r.created_at, r.id)):
-        by_service[replica.service].append(replica)
+    services = sorted(desired.services, key=lambda s: (s.group.order, s.name))
+    busy_services = frozenset(f.subject.rpartition("/")[0] for f in observed.in_flight)
+    refused = frozenset(key.rpartition("/")[0] for key in memory.retries)
     return View(
         desired=desired,
         world=world,
         memory=memory,
         now=now,
         limits=limits,
-        targets={s.name: target(s, memory, now) for s in desired.services},
-        by_service={name: tuple(replicas) for name, replicas in by_service.items()},
-        by_slot={name: _by_slot(replicas) for name, replicas in by_service.items()},
+        targets={s.name: target(s, memory, now) for s in services},
+        by_slot=_by_slot(world.replicas),
         busy={f.subject: f for f in observed.in_flight},
-        busy_services=frozenset(f.subject.rpartition("/")[0] for f in observed.in_flight),
+        busy_services=busy_services,
+        troubled=busy_services | refused,
     )
 
 
-def _by_slot(replicas: Iterable[Replica]) -> Mapping[int, tuple[Replica, ...]]:
-    slots: dict[int, list[Replica]] = defaultdict(list)
+def _by_slot(replicas: Iterable[Replica]) -> Mapping[str, Slots]:
+    services: dict[str, dict[int, list[Replica]]] = {}
     for replica in replicas:
-        slots[replica.slot].append(replica)
-    return {number: tuple(found) for number, found in slots.items()}
+        services.setdefault(replica.service, {}).setdefault(replica.slot, []).append(replica)
+    for slots in services.values():
+        for here in slots.values():
+            if len(here) > 1:
+                here.sort(key=lambda r: (r.created_at, r.id))
+    return services
 
 
 @dataclass(slots=True)
@@ -76,6 +88,7 @@ class Draft:
             self.actions.append(action)
 
     def wait(self, subject: str | Slot, cause: Cause, until: float | None = None, service: str = "") -> None:
+        """Say what is held back and why; `until` is also an instant to look again."""
         if isinstance(subject, Slot):
             service = subject.service
         self.waiting.append(Waiting(subject=str(subject), cause=cause, until=until, service=service))
@@ -83,15 +96,12 @@ class Draft:
             self.wakes.append(until)
 
     def wake(self, at: float) -> None:
+        """Look again at this instant: the same comparison may give another answer then."""
         self.wakes.append(at)
-
-    def codes(self, service: str, since: int) -> frozenset[Code]:
-        """The codes of what was found to wait for a service, from entry `since` on."""
-        return frozenset(w.cause.code for w in self.waiting[since:] if w.service == service)
 
 
 def names(items: Iterable[str], most: int = 3) -> str:
-    """A short list for a message: "a, b and 4 more"."""
+    """A short list for a message: "a, b, c and 4 more"."""
     found = list(items)
     if len(found) <= most:
         return ", ".join(found)

@@ -53,9 +53,12 @@ class Report:
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    spoilt: set[Mark] = field(default_factory=set)
+    """Places whose trouble has been told already: what follows from it is not worth saying."""
 
     def problem(self, mark: Mark, path: str, message: str) -> None:
-        self.problems.append(problem_at(mark, message, path))
+        if mark not in self.spoilt:
+            self.problems.append(problem_at(mark, message, path))
 
     def note(self, mark: Mark, path: str, message: str) -> None:
         self.notes.append(problem_at(mark, message, path))
@@ -128,7 +131,7 @@ class Cursor:
     def boolean(self, default: bool = False) -> bool:
         if not self.written:
             return default
-        word = self.text()
+        word = self.text() if isinstance(self.node, Scalar) else ""
         if word in ("true", "false"):
             return word == "true"
         if word.lower() in LOOSE_BOOLEANS:
@@ -225,8 +228,8 @@ class Cursor:
     def variables(self) -> dict[str, str | None]:
         """A mapping of texts, or a list of `NAME=value`; None where a name has no value."""
         if isinstance(self.node, Sequence):
-            split = [(item, *item.text().partition("=")) for item in self.items()]
-            return {name: value if equals else None for _, name, equals, value in split}
+            split = [item.text().partition("=") for item in self.items()]
+            return {name: value if equals else None for name, equals, value in split if name or equals}
         return {name: cursor.text() if cursor.written else None for name, cursor in self.all_entries()}
 
     def pairs(self) -> Pairs:
@@ -243,10 +246,10 @@ class Cursor:
                     kept = [name for name, k in section.items() if k.fate is not Fate.REFUSED]
                     cursor.problem_at_key(f"unknown key {shortened(key)!r}{suggestion(key, kept) or ': remove it'}")
             elif known.fate is Fate.REFUSED:
-                cursor.problem_at_key(f"{key} {known.advice}")
+                cursor.problem_at_key(known.advice)
             else:
                 if known.fate is Fate.NOTED:
-                    cursor.note(f"{key} {known.advice}")
+                    cursor.note(known.advice)
                 values[key] = cursor
         return Fields(self, values)
 

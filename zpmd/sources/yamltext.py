@@ -112,6 +112,8 @@ class Composer:
     anchors: dict[str, Composed] = field(default_factory=dict)
     open_anchors: set[str] = field(default_factory=set)
     seen: int = 0
+    path: list[str] = field(default_factory=list)
+    """The keys that lead to where we are."""
 
     def document(self, stream: Iterator[yaml.Event]) -> Node:
         """The single document of the stream. Raises Broken where there is none, or more than one."""
@@ -131,6 +133,10 @@ class Composer:
         if root is None:
             raise Broken(Mark(self.origin, 1, 1), "the file is empty: remove it, or write its services")
         return root
+
+    def problem(self, mark: Mark, message: str) -> None:
+        path = ".".join(shortened(part) for part in self.path).replace(".[", "[")
+        self.problems.append(problem_at(mark, message, path))
 
     def mark(self, event: yaml.Event) -> Mark:
         at = event.start_mark
@@ -191,9 +197,7 @@ class Composer:
         if tag in MERGE_TAGS:
             return MERGE_TAGS[tag]
         if tag.removeprefix(YAML_TAG) not in FORCED:
-            self.problems.append(
-                problem_at(mark, f"tag {shortened(tag)} is not known: only !reset and !override have a meaning here")
-            )
+            self.problem(mark, f"tag {shortened(tag)} is not known: only !reset and !override have a meaning here")
         return Tag.NONE
 
     def sequence(
@@ -204,7 +208,9 @@ class Composer:
         for event in stream:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
+            self.path.append(f"[{len(items)}]")
             item, size = self.node(event, stream, depth + 1)
+            self.path.pop()
             items.append(item)
             total += size
         return Sequence(tuple(items), mark, self.tag(start.tag, mark)), total
@@ -218,7 +224,9 @@ class Composer:
                 break
             is_merge = isinstance(event, yaml.ScalarEvent) and event.value == "<<" and is_plain(event)
             key, _ = self.node(event, stream, depth + 1)
+            self.path.append(key.text if isinstance(key, Scalar) else "?")
             value, size = self.node(next(stream), stream, depth + 1)
+            self.path.pop()
             total += size
             if is_merge:
                 self.merge(value, merged)
@@ -229,11 +237,13 @@ class Composer:
 
     def add(self, own: dict[str, Entry], key: Node, value: Node) -> None:
         if not isinstance(key, Scalar):
-            self.problems.append(problem_at(key.mark, "a key must be plain text, not a list or a mapping"))
+            self.problem(key.mark, "a key must be plain text, not a list or a mapping")
             return
         if first := own.get(key.text):
             message = f"duplicate key {shortened(key.text)!r}, first at line {first.mark.line}: keep one of them"
-            self.problems.append(problem_at(key.mark, message))
+            self.path.append(key.text)
+            self.problem(key.mark, message)
+            self.path.pop()
         own[key.text] = Entry(key.mark, value)
 
     def merge(self, value: Node, merged: dict[str, Entry]) -> None:
@@ -243,9 +253,7 @@ class Composer:
                 for key, entry in part.entries.items():
                     merged.setdefault(key, entry)
             elif not is_null(part):
-                self.problems.append(
-                    problem_at(part.mark, "`<<` merges mappings: write an alias of a mapping, or a list of such")
-                )
+                self.problem(part.mark, "`<<` merges mappings: write an alias of a mapping, or a list of such")
 
 
 def is_plain(event: yaml.ScalarEvent) -> bool:

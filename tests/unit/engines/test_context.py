@@ -290,7 +290,8 @@ def test_other_services_containers_are_named_by_id() -> None:
     container = c.Container(
         image="x", network_mode="service:db", ipc="service:db", volumes_from=("db:ro", "container:c"), links=("db",)
     )
-    assert context.neighbours(container) == ("db",)
+    assert context.neighbours(container) == {"db": True}
+    assert context.neighbours(c.Container(image="x", volumes_from=("db", "container:c"))) == {"db": False}
     body, db = host(container), "d" * 64
     assert (body["NetworkMode"], body["IpcMode"]) == (f"container:{db}", f"container:{db}")
     assert body["VolumesFrom"] == [f"{db}:ro", "c"]

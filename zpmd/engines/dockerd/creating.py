@@ -116,14 +116,17 @@ def _surroundings(wire: Wire, site: Site, action: RunReplica) -> context.Surroun
     return context.Surroundings(
         api=wire.agreed.body,
         labels=labels.labels_for(site.owner, site.project, action),
-        neighbours={name: _neighbour(wire, site.owner, name) for name in context.neighbours(container)},
+        neighbours={
+            name: _neighbour(wire, site.owner, name, must_run)
+            for name, must_run in context.neighbours(container).items()
+        },
         materials=materials.materialise(site.materials_dir, container.files),
         profiles=materials.read_profiles(materials.seccomp_files(container)),
         image_entrypoint=_entrypoint(wire, container.image) if emptied else (),
     )
 
 
-def _neighbour(wire: Wire, owner: str, service: str) -> str:
+def _neighbour(wire: Wire, owner: str, service: str, must_run: bool) -> str:
     """The container of slot 1 of a service: a running one before any other, the newest before older ones."""
     marked = [f"{labels.OWNER}={owner}", f"{labels.SERVICE}={service}", f"{labels.SLOT}=1"]
     found = reading.items(
@@ -132,6 +135,8 @@ def _neighbour(wire: Wire, owner: str, service: str) -> str:
     if not found:
         raise Told(Result.TRANSIENT, f"waits for a container of {service}")
     best = max(found, key=lambda item: (item.get("State") == "running", item.get("Created") or 0))
+    if must_run and best.get("State") != "running":
+        raise Told(Result.TRANSIENT, f"waits for {service} to run")
     return reading.text(best, "Id")
 
 

@@ -264,5 +264,5 @@ def _decoded(response: requests.Response) -> Json:
         return None
     try:
         return json.loads(response.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Garbage(f"no JSON: {response.content[:80]!r}") from error

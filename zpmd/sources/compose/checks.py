@@ -54,8 +54,8 @@ def dependency(parsed: Parsed, need: Dependency, cursor: Cursor, services: Servi
     if other is None:
         if need.required:
             cursor.problem_at_key(
-                f"service {shortened(need.service)!r} is not defined{suggestion(need.service, services)}: "
-                "define it, or write `required: false`"
+                f"service {shortened(need.service)!r} is not defined"
+                + (suggestion(need.service, services) or ": define it, or write `required: false`")
             )
         return
     if parsed.off:

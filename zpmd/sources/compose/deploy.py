@@ -157,7 +157,7 @@ def ulimits(cursor: Cursor) -> tuple[Ulimit, ...]:
         if isinstance(value.node, Map):
             f = value.fields(vocabulary.ULIMIT)
             soft = f.required("soft", "write both soft and hard").integer(low=-1)
-            hard = f.required("hard", "write both soft and hard").integer(low=-1)
+            hard = f.required("hard", "write both soft and hard").integer(low=-1, default=-1)
         else:
             soft = hard = value.integer(low=-1)
         if hard != -1 and (soft == -1 or soft > hard):

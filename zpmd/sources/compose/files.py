@@ -197,7 +197,7 @@ class Loader:
         path: str,
         variables: Variables,
         chain: tuple[str, ...],
-    ) -> Node:
+    ) -> Node | None:
         node = service.node
         if not isinstance(node, Map) or node.get("extends") is None:
             return node
@@ -206,11 +206,16 @@ class Loader:
         link = f"{name} of {path}"
         rest = Map({k: v for k, v in node.entries.items() if k != "extends"}, node.mark, node.tag)
         if link in chain or len(chain) >= MAX_CHAIN:
-            links = [*chain[chain.index(link) if link in chain else 0 :], link]
-            here.problem(f"extends itself: {' -> '.join(links[:5])}")
-            return rest
+            ring = [*chain[chain.index(link) if link in chain else -1 :], link]
+            what = "extends itself" if link in chain else f"extends through more than {MAX_CHAIN} services"
+            here.problem(f"{what}: {' -> '.join(ring[:5])}; remove one `extends`")
+            self.report.spoilt.add(service.mark)
+            return None
         base = self.base(here, siblings, path, variables, (*chain, link))
-        return rest if base is None else merged(base, rest, "services.*", self.report)
+        if base is None:
+            self.report.spoilt.add(service.mark)
+            return rest
+        return merged(base, rest, "services.*", self.report)
 
     def base(
         self, extends: Cursor, siblings: Cursor, path: str, variables: Variables, chain: tuple[str, ...]
@@ -228,10 +233,14 @@ class Loader:
                     return None
                 siblings = found
         name = wanted.text()
-        services = dict(siblings.entries())
-        if name and name not in services:
-            wanted.problem(f"there is no service {shortened(name)!r} in {path}{suggestion(name, services)}")
-        return self.with_extends(services[name], name, siblings, path, variables, chain) if name in services else None
+        services = siblings.node.entries if isinstance(siblings.node, Map) else {}
+        if name not in services:
+            if name:
+                wanted.problem(f"there is no service {shortened(name)!r} in {path}{suggestion(name, services)}")
+            return None
+        found = services[name]
+        base = Cursor(found.node, joined(siblings.path, name), self.report, found.mark)
+        return self.with_extends(base, name, siblings, path, variables, chain)
 
     def services_of(self, path: str, said_at: Cursor, variables: Variables) -> Cursor | None:
         """The services of another file, as they are written there."""
@@ -280,6 +289,7 @@ def substituted_scalar(node: Scalar, variables: Variables, path: str, report: Re
         result = interpolate(node.text, variables)
     except BadTemplate as error:
         report.problem(node.mark, path, str(error))
+        report.spoilt.add(node.mark)
         return node
     for name in result.unset:
         report.note(node.mark, path, f"variable {shortened(name)} is not set: an empty text stands in its place")

@@ -209,7 +209,10 @@ def devices(cursor: Cursor) -> tuple[tuple[Device, ...], tuple[DeviceRequest, ..
         if CDI_DEVICE.fullmatch(source):
             named.append(source)
         elif not source.startswith("/") or set(permissions) - set("rwm"):
-            item.problem("is not a device: write /dev/HOST, /dev/HOST:/dev/CONTAINER or /dev/HOST:/dev/CONTAINER:rwm")
+            item.problem(
+                f"{shortened(source)!r} is not a device: write /dev/HOST, /dev/HOST:/dev/CONTAINER or "
+                "/dev/HOST:/dev/CONTAINER:rwm"
+            )
         else:
             plain.append(Device(source=source, target=target or source, permissions=permissions or "rwm"))
     requests = (DeviceRequest(driver="cdi", device_ids=tuple(sorted(named))),) if named else ()

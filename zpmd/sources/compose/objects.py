@@ -91,6 +91,8 @@ class Objects:
 
     def content(self, found: Material) -> bytes | None:
         how, what = found.source
+        if not how:
+            return None
         if how != "file":
             return what.encode()
         try:
@@ -106,7 +108,8 @@ def lookup(table: dict[tuple[str, str], Defined[S]], cursor: Cursor, key: str, p
     if found is None:
         known = [k for p, k in table if p == project]
         cursor.problem(
-            f"{what} {shortened(key)!r} is not defined{suggestion(key, known)}: define it in the top-level `{what}s`"
+            f"{what} {shortened(key)!r} is not defined"
+            + (suggestion(key, known) or f": define it in the top-level `{what}s`")
         )
         return None
     found.used = True
@@ -114,12 +117,10 @@ def lookup(table: dict[tuple[str, str], Defined[S]], cursor: Cursor, key: str, p
 
 
 def define(
-    table: dict[tuple[str, str], Defined[S]], section: Cursor, unit: Unit, read: Callable[[Cursor, str], S | None]
+    table: dict[tuple[str, str], Defined[S]], section: Cursor, unit: Unit, read: Callable[[Cursor, str], S]
 ) -> None:
     for key, cursor in section.entries():
         value = read(cursor, key)
-        if value is None:
-            continue
         known = table.get((unit.project, key))
         if known is None:
             table[unit.project, key] = Defined(value, cursor)
@@ -191,16 +192,18 @@ def volume(cursor: Cursor, key: str, project: str) -> VolumeSpec:
     )
 
 
-def material(cursor: Cursor, key: str, kind: FileKind, unit: Unit) -> Material | None:
+def material(cursor: Cursor, key: str, kind: FileKind, unit: Unit) -> Material:
+    """The definition; with an empty source where it is wrong, so that those who use it are not blamed as well."""
+    nowhere = Material(kind, key, ("", ""), cursor)
     section = vocabulary.CONFIG if kind is FileKind.CONFIG else vocabulary.SECRET
     f = cursor.fields(section)
     if isinstance(cursor.node, Map) and any(k in cursor.node.entries for k in ("external", "driver")):
-        return None
+        return nowhere
     ways = [way for way in ("file", "environment", "content") if way in f]
     if len(ways) != 1:
         allowed = listing(way for way in ("file", "environment", "content") if way in section)
         cursor.problem_at_key(f"where the content comes from is {'said twice' if ways else 'missing'}: write {allowed}")
-        return None
+        return nowhere
     source = f[ways[0]]
     if ways[0] == "file":
         return Material(kind, key, ("file", resolved(source)), source)
@@ -208,7 +211,7 @@ def material(cursor: Cursor, key: str, kind: FileKind, unit: Unit) -> Material |
     if ways[0] == "environment":
         if text not in unit.variables:
             source.problem(f"variable {shortened(text)!r} is not set: set it, or name a `file`")
-            return None
+            return nowhere
         text = unit.variables[text]
     return Material(kind, key, ("content", text), source)
 

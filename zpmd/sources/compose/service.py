@@ -131,7 +131,8 @@ class Reader:
         if not image:
             if "build" in self.fields:
                 return f"{self.unit.project}-{self.name}"
-            self.cursor.problem_at_key("image is missing: write the image to run")
+            if not (isinstance(self.cursor.node, Map) and "provider" in self.cursor.node.entries):
+                self.cursor.problem_at_key("image is missing: write the image to run")
         elif not IMAGE.fullmatch(image):
             cursor.problem(f"{shortened(image)!r} is not an image: write [registry/]name[:tag], in lower case")
         return image

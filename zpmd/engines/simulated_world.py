@@ -1,0 +1,218 @@
+"""The simulated host: its containers, images, volumes and networks, and what happens to them by hand or by accident.
+
+Rules: deterministic (ids are counted, time is the clock's, no chance); every change goes through here and is told to
+the listeners, as an engine's events are. It knows no owner: whose a container is, its labels say, and a SimulatedEngine
+reads them. It survives every SimulatedEngine that works on it, as a host survives its daemon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from zpmd.engines.simulated_container import Behaviour, Box
+from zpmd.model.container import Container, Pairs
+from zpmd.model.observed import Health, Phase
+from zpmd.ports import Clock
+
+Behave = Callable[[Container], Behaviour]
+
+
+def well_behaved(_: Container) -> Behaviour:
+    """Starts at once, is healthy at the first probe, runs for ever, ends with 0 when asked to."""
+    return Behaviour()
+
+
+@dataclass(slots=True)
+class SimulatedWorld:
+    """`images` are on the host, `arriving` says when those that are being pulled will be, `registry` is what can be
+    pulled. `volumes` and `networks` map a name to its labels.
+
+    `lock` is held by whoever changes it; `listeners` are called after each change, with the lock held.
+    """
+
+    clock: Clock
+    behave: Behave = well_behaved
+    images: set[str] = field(default_factory=set)
+    arriving: dict[str, float] = field(default_factory=dict)
+    registry: set[str] = field(default_factory=set)
+    volumes: dict[str, Pairs] = field(default_factory=dict)
+    networks: dict[str, Pairs] = field(default_factory=lambda: dict.fromkeys(("bridge", "host", "none"), ()))
+    boxes: dict[str, Box] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    listeners: list[Callable[[], None]] = field(default_factory=list)
+    _made: int = 0
+    _names: dict[str, str] = field(default_factory=dict)
+    _touched: set[str] = field(default_factory=set)
+    _due: list[tuple[float, str]] = field(default_factory=list)
+    """A heap of instants at which a container may look different; entries that have become idle are harmless."""
+    _seen: dict[str, tuple[Phase, Health]] = field(default_factory=dict)
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def present(self, at: float | None = None) -> list[Box]:
+        """The containers that exist, in the order in which they were made."""
+        instant = self.now() if at is None else at
+        return [box for box in self.boxes.values() if box.exists(instant)]
+
+    def named(self, name: str) -> Box | None:
+        """The container that holds a name: also one that is still being made or removed."""
+        box = self.boxes.get(self._names.get(name, ""))
+        return None if box is None or _gone(box, self.now()) else box
+
+    def box(self, container_id: str) -> Box | None:
+        """A container that exists, by its full id."""
+        box = self.boxes.get(container_id)
+        return box if box is not None and box.exists(self.now()) else None
+
+    def put(self, box: Box) -> Box:
+        """Replace what is known of a container, or add one."""
+        self.boxes[box.id] = box
+        self._names[box.name] = box.id
+        self._touched.add(box.id)
+        return box
+
+    def new_id(self) -> str:
+        self._made += 1
+        return hashlib.sha256(str(self._made).encode()).hexdigest()
+
+    def image_id(self, reference: str) -> str:
+        return f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
+
+    def holder_of_port(self, ports: Iterable[str], at: float) -> Box | None:
+        """A running container that publishes one of these (`host_ip:port/protocol`) already."""
+        wanted = tuple(ports)
+        if not wanted:
+            return None
+        running = [box for box in self.present(at) if box.running(at)]
+        return next((box for box in running if any(_collide(a, b) for a in wanted for b in box.ports)), None)
+
+    def settle(self) -> None:
+        """Notice what has changed since the last time, by hand or by itself, and tell the listeners."""
+        with self.lock:
+            now = self.now()
+            changed = self._arrived(now)
+            while self._due and self._due[0][0] <= now:
+                self._touched.add(heapq.heappop(self._due)[1])
+            touched, self._touched = sorted(self._touched), set()
+            for container_id in touched:
+                changed = self._looks_different(container_id, now) or changed
+            if changed:
+                for listener in tuple(self.listeners):
+                    listener()
+
+    def next_change(self) -> float | None:
+        """The next instant at which something may look different by itself: where a simulation jumps to."""
+        with self.lock:
+            self.settle()
+            now = self.now()
+            while self._due and not self._still_due(*self._due[0], now):
+                heapq.heappop(self._due)
+            instants = [*self.arriving.values(), *(at for at, _ in self._due[:1])]
+            return min(instants, default=None)
+
+    def _arrived(self, now: float) -> bool:
+        arrived = {image for image, at in self.arriving.items() if at <= now}
+        self.images |= arrived
+        for image in arrived:
+            del self.arriving[image]
+        return bool(arrived)
+
+    def _looks_different(self, container_id: str, now: float) -> bool:
+        """Whether a container is not what it was when last looked at; notes what it is, and when to look again."""
+        box = self.boxes.get(container_id)
+        if box is None:
+            return False
+        was = self._seen.pop(container_id, None)
+        if _gone(box, now):
+            del self.boxes[container_id]
+            if self._names.get(box.name) == container_id:
+                del self._names[box.name]
+            return was is not None
+        following = box.changes_after(now)
+        if following is not None:
+            heapq.heappush(self._due, (following, container_id))
+        if not box.exists(now):
+            return was is not None
+        self._seen[container_id] = (box.phase(now), box.health(now))
+        return self._seen[container_id] != was
+
+    def _still_due(self, at: float, container_id: str, now: float) -> bool:
+        box = self.boxes.get(container_id)
+        return box is not None and box.changes_after(now) == at
+
+    # what happens by hand or by accident
+
+    def crash(self, container_id: str, exit_code: int = 137, oom_killed: bool = False) -> None:
+        """Its process dies now."""
+        self._change(container_id, lambda box: box.ended(self.now(), exit_code, oom_killed))
+
+    def sicken(self, container_id: str) -> None:
+        """Its health probes fail from now on, until it is started again or healed."""
+        self._change(container_id, lambda box: box.sickened(self.now()))
+
+    def heal(self, container_id: str) -> None:
+        self._change(container_id, lambda box: box.sickened(None))
+
+    def pause(self, container_id: str, paused: bool = True) -> None:
+        """`docker pause`, and `unpause`."""
+        self._change(container_id, lambda box: replace(box, paused=paused))
+
+    def start_by_hand(self, container_id: str) -> None:
+        self._change(container_id, lambda box: box if box.running(self.now()) else box.started(self.now()))
+
+    def stop_by_hand(self, container_id: str) -> None:
+        self._change(container_id, lambda box: box.stopped(self.now(), box.grace_seconds))
+
+    def remove_by_hand(self, container_id: str) -> None:
+        """`docker rm -f`."""
+        self._change(container_id, lambda box: replace(box.ended(self.now(), 137), removed_at=self.now()))
+
+    def add_stranger(self, name: str, ports: tuple[str, ...] = (), labels: Pairs = ()) -> str:
+        """A running container that somebody else made; its id. Raises ValueError when the name is taken."""
+        with self.lock:
+            if self.named(name) is not None:
+                raise ValueError(f"cannot add the stranger {name}: the name is taken")
+            image = "stranger:1"
+            box = Box(
+                id=self.new_id(),
+                name=name,
+                image=image,
+                image_id=self.image_id(image),
+                behaviour=Behaviour(),
+                created_at=self.now(),
+                labels=labels,
+                ports=ports,
+            )
+            self.put(box.started(self.now()))
+            self.settle()
+            return box.id
+
+    def restart_engine(self) -> None:
+        """The engine is killed and started again: it stops at once whatever it finds running."""
+        with self.lock:
+            now = self.now()
+            for box in self.present(now):
+                self.put(box.stopped(now, 0.0))
+            self.settle()
+
+    def _change(self, container_id: str, change: Callable[[Box], Box]) -> None:
+        with self.lock:
+            box = self.box(container_id)
+            if box is None:
+                raise KeyError(f"no container {container_id[:12]}")
+            self.put(change(box))
+            self.settle()
+
+
+def _gone(box: Box, now: float) -> bool:
+    return box.removed_at is not None and box.removed_at <= now
+
+
+def _collide(one: str, other: str) -> bool:
+    (ip, _, port), (other_ip, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    return port == other_port and (ip == other_ip or "0.0.0.0" in (ip, other_ip))
