@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.coldstart [--rounds 6] [--json FILE]
 
-zpmd starts four groups of five, each group a chain of dependencies; its time begins with its process. The floor creates
-and starts the same containers with 8 threads, in no order. Interleaved, each from an empty engine. The last `start`
-event of the engine ends the time.
+zpmd starts four groups of five, in each group one before the others; its time begins with its process. The floor
+creates and starts the same containers with 8 threads, in no order. Interleaved, each from an empty engine. The last
+`start` event of the engine ends the time.
 """
 
 from __future__ import annotations

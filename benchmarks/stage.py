@@ -41,8 +41,8 @@ def daemon(lab: LabEngine) -> Iterator[Daemon]:
 
 
 def service_files(folder: Path, services: int, replicas: int) -> None:
-    """`services` services of `replicas` replicas, spread over the four groups, each but the first of a group depending
-    on the one before it."""
+    """`services` services of `replicas` replicas, spread over the four groups; in each group the others depend on the
+    first, as a product's services do on a database."""
     folder.mkdir(parents=True, exist_ok=True)
     for order, group in enumerate(GROUPS):
         names = [f"{group}-{i}" for i in range(services // len(GROUPS) + (order < services % len(GROUPS)))]
@@ -52,7 +52,7 @@ def service_files(folder: Path, services: int, replicas: int) -> None:
                 "environment": {"NUMBER": str(i)},
                 "networks": ["bench"],
                 "deploy": {"replicas": replicas, "update_config": {"monitor": "0s"}},
-                **({"depends_on": [names[i - 1]]} if i else {}),
+                **({"depends_on": names[:1]} if i else {}),
             }
             for i, name in enumerate(names)
         }

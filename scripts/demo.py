@@ -302,7 +302,7 @@ The appliance is running, and zpmd with it. What to try:
     export ZPMD_SOCKET={shlex.quote(str(place.socket))} PATH={bin_folder}:$PATH
     zpmctl status                        # --watch to keep looking
     zpmctl why metadb_schema             # the story of any service
-    zpmctl stop redis; zpmctl status     # phpfpm goes on, and says what it lacks; `zpmctl start redis`
+    zpmctl stop redis; zpmctl status     # it stays stopped, over restarts of zpmd too, until `zpmctl start redis`
     zpmctl scale zona_user 3 --wait
     sed -i 's/PORT: 8090/PORT: 8091/' {folder}/services.d/20-core.yaml; zpmctl status --watch
     zpmctl doctor""",
