@@ -75,7 +75,9 @@ def test_a_start_ends_the_stop_and_skips_the_backoff(surface: Surface, api: http
     surface.store.attempt(Slot("zona_user", 1), attempt)
     assert api.post("/v1/services/redis/start").status_code == 202
     assert surface.store.memory().intent.stopped == frozenset()
-    assert set(surface.store.memory().attempts) == {Slot("zona_user", 1)}
+    attempts = surface.store.memory().attempts
+    assert (attempts[Slot("redis", 1)].tried, attempts[Slot("redis", 1)].count) == (Tried.STOP, 0)
+    assert attempts[Slot("zona_user", 1)] == attempt
 
 
 def test_up_ends_down_and_every_stop(surface: Surface, api: httpx.Client) -> None:
