@@ -23,7 +23,7 @@ from zpmd.engines.dockerd.wire import Pool, Wire, text
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Outcome, Result
-from zpmd.model.observed import Dossier, World
+from zpmd.model.observed import Dossier, Phase, World
 from zpmd.model.plan import (
     Action,
     CreateNetwork,
@@ -243,7 +243,10 @@ class DockerEngine:
         """The way from death to running: nothing but what the dossier would lose comes before the start."""
         replica = action.replica
         probes = dossiers.probes(wire, replica) if action.evidence else ()
-        creating.start(wire, replica.id)
+        if replica.phase is Phase.CREATED:
+            creating.start_first(wire, replica.id)
+        else:
+            creating.start(wire, replica.id)
         started_at = _started_at(wire, replica.id)
         dossier = (
             dossiers.gather(wire, replica, self._clock.now(), probes, restarted_at=started_at)
