@@ -158,9 +158,9 @@ class DockerHarness(Harness):
         self._clock = WallClock()
         self._stop = threading.Event()
         self._watchers: list[threading.Thread] = []
-        self.engine = self._engine(OWNER)
+        self.engine = self._patient = self._engine(OWNER)
 
-    def _engine(self, owner: str) -> DockerEngine:
+    def _engine(self, owner: str, timeout_seconds: float = 30.0) -> DockerEngine:
         return DockerEngine(
             url=self._lab.url,
             owner=owner,
@@ -168,7 +168,7 @@ class DockerHarness(Harness):
             materials_dir=self._folder,
             declared=lambda: DECLARED,
             workers=2,
-            timeout_seconds=2.0,
+            timeout_seconds=timeout_seconds,
             clock=self._clock,
         )
 
@@ -176,7 +176,7 @@ class DockerHarness(Harness):
         self._lab.resume()
         self._stop.set()
         for watcher in self._watchers:
-            watcher.join(5)
+            watcher.join(30)
             assert not watcher.is_alive(), "the watcher does not stop when it is told to"
 
     def now(self) -> float:
@@ -192,7 +192,7 @@ class DockerHarness(Harness):
         watcher = threading.Thread(target=self.engine.watch, args=(wake, self._stop), daemon=True)
         watcher.start()
         self._watchers.append(watcher)
-        eventually(self.engine.stream_alive, 5, "the stream of events is alive")
+        eventually(self.engine.stream_alive, 30, "the stream of events is alive")
 
     def another(self, owner: str = OWNER) -> Engine:
         return self._engine(owner)
@@ -243,6 +243,10 @@ class DockerHarness(Harness):
     def engine_returns(self) -> None:
         self._lab.start()
         self._lab.resume()
+        self.engine = self._patient
 
     def engine_hangs(self) -> None:
+        """From here to its return one is asked that does not wait long: it has spoken with the engine before."""
+        self.engine = self._engine(OWNER, timeout_seconds=2.0)
+        self.engine.observe(())
         self._lab.pause()

@@ -146,7 +146,7 @@ class Harness(ABC):
     def ended(self, data: ServiceData) -> Replica:
         """Run a replica that ends by itself, and wait for its end."""
         self.run(data)
-        self.eventually(lambda: self.seen(data.name).ended, 10, f"{data.name} has ended")
+        self.eventually(lambda: self.seen(data.name).ended, 30, f"{data.name} has ended")
         return self.seen(data.name)
 
 

@@ -8,6 +8,7 @@ reads them. It survives every SimulatedEngine that works on it, as a host surviv
 from __future__ import annotations
 
 import hashlib
+import heapq
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,8 @@ def well_behaved(_: Container) -> Behaviour:
 
 @dataclass(slots=True)
 class SimulatedWorld:
-    """`images` are on the host, `arriving` when those that are being pulled will be, `registry` is what can be pulled. `volumes` and `networks` map a name to its labels.
+    """`images` are on the host, `arriving` says when those that are being pulled will be, `registry` is what can be
+    pulled. `volumes` and `networks` map a name to its labels.
 
     `lock` is held by whoever changes it; `listeners` are called after each change, with the lock held.
     """
@@ -43,6 +45,10 @@ class SimulatedWorld:
     lock: threading.RLock = field(default_factory=threading.RLock)
     listeners: list[Callable[[], None]] = field(default_factory=list)
     _made: int = 0
+    _names: dict[str, str] = field(default_factory=dict)
+    _touched: set[str] = field(default_factory=set)
+    _due: list[tuple[float, str]] = field(default_factory=list)
+    """A heap of instants at which a container may look different; entries that have become idle are harmless."""
     _seen: dict[str, tuple[Phase, Health]] = field(default_factory=dict)
 
     def now(self) -> float:
@@ -55,8 +61,8 @@ class SimulatedWorld:
 
     def named(self, name: str) -> Box | None:
         """The container that holds a name: also one that is still being made or removed."""
-        now = self.now()
-        return next((b for b in self.boxes.values() if b.name == name and not _gone(b, now)), None)
+        box = self.boxes.get(self._names.get(name, ""))
+        return None if box is None or _gone(box, self.now()) else box
 
     def box(self, container_id: str) -> Box | None:
         """A container that exists, by its full id."""
@@ -66,6 +72,8 @@ class SimulatedWorld:
     def put(self, box: Box) -> Box:
         """Replace what is known of a container, or add one."""
         self.boxes[box.id] = box
+        self._names[box.name] = box.id
+        self._touched.add(box.id)
         return box
 
     def new_id(self) -> str:
@@ -78,6 +86,8 @@ class SimulatedWorld:
     def holder_of_port(self, ports: Iterable[str], at: float) -> Box | None:
         """A running container that publishes one of these (`host_ip:port/protocol`) already."""
         wanted = tuple(ports)
+        if not wanted:
+            return None
         running = [box for box in self.present(at) if box.running(at)]
         return next((box for box in running if any(_collide(a, b) for a in wanted for b in box.ports)), None)
 
@@ -85,25 +95,55 @@ class SimulatedWorld:
         """Notice what has changed since the last time, by hand or by itself, and tell the listeners."""
         with self.lock:
             now = self.now()
-            for container_id in [key for key, box in self.boxes.items() if _gone(box, now)]:
-                del self.boxes[container_id]
-            arrived = {image for image, at in self.arriving.items() if at <= now}
-            self.images |= arrived
-            for image in arrived:
-                del self.arriving[image]
-            seen = {box.id: (box.phase(now), box.health(now)) for box in self.present(now)}
-            if seen != self._seen or arrived:
-                self._seen = seen
+            changed = self._arrived(now)
+            while self._due and self._due[0][0] <= now:
+                self._touched.add(heapq.heappop(self._due)[1])
+            touched, self._touched = sorted(self._touched), set()
+            for container_id in touched:
+                changed = self._looks_different(container_id, now) or changed
+            if changed:
                 for listener in tuple(self.listeners):
                     listener()
 
     def next_change(self) -> float | None:
         """The next instant at which something may look different by itself: where a simulation jumps to."""
         with self.lock:
+            self.settle()
             now = self.now()
-            instants = [box.changes_after(now) for box in self.boxes.values()]
-            instants += [at for at in self.arriving.values() if at > now]
-            return min((instant for instant in instants if instant is not None), default=None)
+            while self._due and not self._still_due(*self._due[0], now):
+                heapq.heappop(self._due)
+            instants = [*self.arriving.values(), *(at for at, _ in self._due[:1])]
+            return min(instants, default=None)
+
+    def _arrived(self, now: float) -> bool:
+        arrived = {image for image, at in self.arriving.items() if at <= now}
+        self.images |= arrived
+        for image in arrived:
+            del self.arriving[image]
+        return bool(arrived)
+
+    def _looks_different(self, container_id: str, now: float) -> bool:
+        """Whether a container is not what it was when last looked at; notes what it is, and when to look again."""
+        box = self.boxes.get(container_id)
+        if box is None:
+            return False
+        was = self._seen.pop(container_id, None)
+        if _gone(box, now):
+            del self.boxes[container_id]
+            if self._names.get(box.name) == container_id:
+                del self._names[box.name]
+            return was is not None
+        following = box.changes_after(now)
+        if following is not None:
+            heapq.heappush(self._due, (following, container_id))
+        if not box.exists(now):
+            return was is not None
+        self._seen[container_id] = (box.phase(now), box.health(now))
+        return self._seen[container_id] != was
+
+    def _still_due(self, at: float, container_id: str, now: float) -> bool:
+        box = self.boxes.get(container_id)
+        return box is not None and box.changes_after(now) == at
 
     # what happens by hand or by accident
 

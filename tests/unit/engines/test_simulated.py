@@ -257,3 +257,10 @@ def test_an_oom_kill_is_told() -> None:
     outcome = simulation.apply(run())
     simulation.world.crash(outcome.container_id, 137, oom_killed=True)
     assert simulation.replicas()[0].oom_killed
+
+
+def test_an_end_that_a_stop_came_before_is_no_change_any_more() -> None:
+    simulation = Simulation(Behaviour(lives_for_seconds=30.0))
+    simulation.apply(run())
+    simulation.apply(StopReplica(replica=simulation.replicas()[0], cause=CAUSE))
+    assert simulation.world.next_change() is None
