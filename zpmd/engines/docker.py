@@ -19,7 +19,7 @@ from zpmd.engines.dockerd import creating, dossiers, hooks, logs, pulls, reading
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
-from zpmd.engines.dockerd.wire import Pool, Wire, text
+from zpmd.engines.dockerd.wire import Pool, Wire, version_text
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Outcome, Result
@@ -148,7 +148,7 @@ class DockerEngine:
             raise EngineUnknown(f"cannot ask the engine about itself: {verdict(error)[1]}") from error
         return {
             "engine": str(version.get("Version")),
-            "api": f"{text(wire.agreed.api)} (of {version.get('MinAPIVersion')} to {version.get('ApiVersion')})",
+            "api": f"{version_text(wire.agreed.api)} (of {version.get('MinAPIVersion')} to {version.get('ApiVersion')})",
             "storage driver": str(info.get("Driver")),
             "root": str(info.get("DockerRootDir")),
             "system": str(info.get("OperatingSystem")),
