@@ -146,9 +146,10 @@ class DockerEngine:
                 info = reading.mapping(wire.get("/info"), "info")
         except _ANY as error:
             raise EngineUnknown(f"cannot ask the engine about itself: {verdict(error)[1]}") from error
+        known = f"{version.get('MinAPIVersion')} to {version.get('ApiVersion')}"
         return {
             "engine": str(version.get("Version")),
-            "api": f"{version_text(wire.agreed.api)} (of {version.get('MinAPIVersion')} to {version.get('ApiVersion')})",
+            "api": f"{version_text(wire.agreed.api)} (of {known})",
             "storage driver": str(info.get("Driver")),
             "root": str(info.get("DockerRootDir")),
             "system": str(info.get("OperatingSystem")),
