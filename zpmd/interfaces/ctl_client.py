@@ -73,6 +73,11 @@ class Daemon:
         response = self._request("GET", "/v1/wait", query, timeout=timeout_seconds + ANSWER_SECONDS)
         return None if response.status_code == 204 else self._read(StatusView, response)
 
+    def changed(self, after: int, timeout_seconds: float) -> StatusView | None:
+        """As `newer`, and also the first one of a daemon that was restarted meanwhile: it counts from 1 again."""
+        view = self.newer(after, timeout_seconds) or self.get(StatusView, "/v1/status")
+        return view if view.number != after else None
+
     def lines(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """JSON objects as they come; ends when the daemon ends the stream."""
         timeout = httpx.Timeout(ANSWER_SECONDS, read=None)
@@ -89,7 +94,7 @@ class Daemon:
         deadline = time.monotonic() + timeout_seconds
         after, pending = 0, "zpmd has not looked yet"
         while (left := deadline - time.monotonic()) > 0:
-            view = self.newer(after, min(left, WAIT_SECONDS))
+            view = self.changed(after, min(left, WAIT_SECONDS))
             if view is None:
                 continue
             after = view.number

@@ -12,7 +12,7 @@ from datetime import tzinfo
 from zpmd.interfaces.advice import advice
 from zpmd.interfaces.status import TROUBLE, status
 from zpmd.interfaces.views import DossierView, EntryView, ReasonView, ReplicaStory, ReplicaView, ServiceView, WhyView
-from zpmd.interfaces.words import clock, exit_meaning, plural, span
+from zpmd.interfaces.words import clock, due, exit_meaning, plural, span
 from zpmd.model.events import Entry, Snapshot
 from zpmd.model.memory import Revision, Verdict
 from zpmd.model.observed import Dossier
@@ -118,8 +118,8 @@ def _handling(
     for reason in reasons:
         if not reason.by_itself:
             return False, f"needs you: {reason.advice}"
-    for reason in sorted(reasons, key=lambda r: r.until or now):
-        when = f" in {span(reason.until - now)} ({clock(reason.until, now, zone)})" if reason.until else ""
+    for reason in sorted(reasons, key=lambda r: now if r.until is None else r.until):
+        when = f", {due(reason.until, now, zone)}" if reason.until is not None else ""
         return True, f"being handled{when}: {reason.advice}"
     if State(view.state) in TROUBLE:
         return False, f"needs a look: `zpmctl logs {view.name}`"

@@ -73,7 +73,7 @@ def test_status_of_a_bad_night(surface: Surface, ctl: Ctl) -> None:
         "\n"
         "SERVICE      READY  STATE       AGE  RESTARTS  REASON\n"
         "system  0/1\n"
-        "  redis      0/1    crash-loop  -    4         exited with code 137; crash-loop, 12 s\n"
+        "  redis      0/1    crash-loop  -    4         exited with code 137; crash-loop, 12 s (12:00:13)\n"
         "core  1/2\n"
         "  zona_user  1/2    updating    2 h  0         the name is taken by a container that is not ours;"
         " run: pulling 40 %\n"
@@ -167,11 +167,11 @@ def test_why_tells_the_story_of_a_crash_loop(surface: Surface, ctl: Ctl) -> None
     )
     assert ctl("why", "redis").out == (
         "redis is in a crash loop: 0 of 1 replica ready; exited with code 137\n"
-        "  being handled in 12 s (12:00:13): zpmd goes on trying; see its last words below;"
+        "  being handled, 12 s (12:00:13): zpmd goes on trying; see its last words below;"
         " `zpmctl start redis` skips the wait\n"
         "\n"
         "waiting\n"
-        "  redis/1  crash-loop, 12 s  crash loop: 4 restarts\n"
+        "  redis/1  crash-loop, 12 s (12:00:13)  crash loop: 4 restarts\n"
         "    zpmd goes on trying; see its last words below; `zpmctl start redis` skips the wait\n"
         "\n"
         "redis/1  zpmd-redis-1  exited 6 s ago; exit code 137: killed by SIGKILL\n"

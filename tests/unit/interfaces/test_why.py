@@ -54,7 +54,7 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
             State.BACKOFF,
             {"waiting": (waits(Code.BACKOFF, NOON + 12),)},
             True,
-            "being handled in 12 s (12:00:12): zpmd starts it by itself; `zpmctl start redis` does it now",
+            "being handled, 12 s (12:00:12): zpmd starts it by itself; `zpmctl start redis` does it now",
         ),
         (
             State.STARTING,
