@@ -6,8 +6,9 @@ container, a file or an operator goes through `clean`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
+from types import MappingProxyType
 
 from rich.text import Text
 
@@ -42,6 +43,7 @@ HEADER = {
 }
 LEVEL = {"ok": GOOD, "warn": NOTICE, "fail": BAD}
 TITLES = ("SERVICE", "READY", "STATE", "AGE", "RESTARTS", "REASON")
+NO_CAUSES: Mapping[str, str] = MappingProxyType({})
 HAPPENINGS_SHOWN = 8
 LOG_LINES_SHOWN = 10
 
@@ -135,20 +137,28 @@ def _style(state: State) -> str:
 
 def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
     lines: list[Text] = []
+    causes = {a.subject: a.text for a in view.actions}
+    under_way = {f.subject for f in view.in_flight}
     if view.in_flight:
-        lines += [_line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
-    if view.actions:
-        rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in view.actions]
+        lines += [_line(("under way", STRONG)), *_in_flight(view.in_flight, view.now, causes)]
+    following = [a for a in view.actions if a.subject not in under_way]
+    if following:
+        rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in following]
         lines += [_line(("next", STRONG)), *_table(rows)]
     if view.waiting:
         lines += [_line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
     return lines or [_line(("nothing to do", GOOD))]
 
 
-def _in_flight(actions: Iterable[InFlightView], now: float) -> list[Text]:
+def _in_flight(actions: Iterable[InFlightView], now: float, causes: Mapping[str, str] = NO_CAUSES) -> list[Text]:
     return _table(
         [
-            ((f"  {a.verb}", NOTICE), (a.subject, ""), (f"for {span(now - a.since)}", ""), (a.progress, FAINT))
+            (
+                (f"  {a.verb}", NOTICE),
+                (a.subject, ""),
+                (f"for {span(now - a.since)}", ""),
+                ("; ".join(text for text in (a.progress, causes.get(a.subject, "")) if text), FAINT),
+            )
             for a in actions
         ]
     )

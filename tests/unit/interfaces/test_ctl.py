@@ -126,6 +126,10 @@ def test_plan_exits_0_when_there_is_nothing_and_3_when_there_is(surface: Surface
     assert said.out == (
         "next\n  stop  zona_user/3  2 replicas are wanted\nwaiting\n  redis/1  backoff  12 s (12:00:14)  backoff\n"
     )
+    surface.publish(
+        plan=Plan(actions=(stop,)), in_flight=(InFlight(subject="zona_user/3", verb="stop", since=surface.clock.at),)
+    )
+    assert ctl("plan").out == "under way\n  stop  zona_user/3  for 1 s  2 replicas are wanted\n"
     surface.publish(plan=Plan(waiting=(waiting("redis", Code.STOPPED, "stopped by an operator"),)))
     assert ctl("plan").code == 0, "what an operator has stopped is as it should be"
 
