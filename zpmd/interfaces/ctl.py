@@ -79,6 +79,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read has enough. Python would complain once more when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+    except Exception as error:
+        _complain(f"zpmctl: an error of zpmctl, please report it: {type(error).__name__}: {clean(str(error))}")
+        return Exit.FAILED
 
 
 def _complain(line: str) -> None:

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 ANSWER_SECONDS = 30.0
 WAIT_SECONDS = 20.0
+UNREADABLE = "cannot read the daemon's answer: are zpmctl and zpmd of the same version?"
 
 
 class Exit(IntEnum):
@@ -87,7 +88,7 @@ class Daemon:
                 self._check(response)
             for line in response.iter_lines():
                 if line:
-                    yield json.loads(line)
+                    yield _object(line)
 
     def until(self, goal: Goal, done: DoneView, timeout_seconds: float, note: Callable[[StatusView, str], None]) -> str:
         """Wait until the goal is met by a pass that knows of `done`; returns how. `note` hears what it waits for."""
@@ -134,8 +135,7 @@ class Daemon:
         try:
             return TypeAdapter(kind).validate_json(response.content)
         except ValidationError:
-            text = "cannot read the daemon's answer: are zpmctl and zpmd of the same version?"
-            raise Failure(Exit.FAILED, text) from None
+            raise Failure(Exit.FAILED, UNREADABLE) from None
 
 
 class _Told:
@@ -165,6 +165,25 @@ def _why(error: Exception) -> str:
     if "refused" in text:
         return "nobody answers: it has died, or is starting (`systemctl status zpmd`)"
     return text or "no answer"
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Failure(Exit.FAILED, UNREADABLE)
+    return value
+
+
+def parsed(kind: type[T], data: object) -> T:
+    """What came over a stream as a view; names that this zpmctl does not know are left out. Raises Failure."""
+    try:
+        value: T = TypeAdapter(kind).validate_python(data)
+    except ValidationError:
+        raise Failure(Exit.FAILED, UNREADABLE) from None
+    return value
 
 
 def segment(name: str) -> str:

@@ -105,7 +105,7 @@ def _service_table(view: StatusView, zone: Zone) -> list[Text]:
 
 
 def _service_row(service: ServiceView, now: float, zone: Zone) -> Row:
-    style = _style(State(service.state))
+    style = _style(service.state)
     age = "-" if service.since is None else span(now - service.since)
     return (
         (f"  {service.name}", ""),
@@ -129,10 +129,10 @@ def _reason(service: ServiceView, now: float, zone: Zone) -> str:
     return "; ".join(parts)
 
 
-def _style(state: State) -> str:
+def _style(state: str) -> str:
     if state in (State.RUNNING, State.COMPLETED):
         return GOOD
-    return BAD if state in status.TROUBLE or state is State.UNKNOWN else NOTICE
+    return BAD if state in status.TROUBLE or state == State.UNKNOWN else NOTICE
 
 
 def plan_lines(view: PlanView, zone: Zone) -> list[Text]:

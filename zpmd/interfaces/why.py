@@ -11,7 +11,16 @@ from datetime import tzinfo
 
 from zpmd.interfaces.advice import advice, standing_advice
 from zpmd.interfaces.status import TROUBLE, status
-from zpmd.interfaces.views import DossierView, EntryView, ReasonView, ReplicaStory, ReplicaView, ServiceView, WhyView
+from zpmd.interfaces.views import (
+    DossierView,
+    EntryView,
+    ReasonView,
+    ReplicaStory,
+    ReplicaView,
+    ServiceView,
+    WaitingView,
+    WhyView,
+)
 from zpmd.interfaces.words import clock, due, exit_meaning, plural, span
 from zpmd.model.events import Entry, Snapshot
 from zpmd.model.memory import Down, Revision, Verdict
@@ -32,7 +41,7 @@ def why(
 ) -> WhyView:
     """`entries` oldest first, `dossiers` newest first, both of this service."""
     view = status(snapshot, now).service(service)
-    reasons = tuple(_reason(w.subject, w.code, w.text, w.until, service) for w in view.waiting) if view else ()
+    reasons = tuple(_reason(w, view) for w in view.waiting) if view else ()
     handled, handling = _handling(view, snapshot, reasons, now, zone)
     happenings = tuple(entry_view(e) for e in entries)
     return WhyView(
@@ -123,7 +132,7 @@ def _handling(
         return True, f"being handled{when}: {reason.advice}"
     if what := _lasting(view, snapshot):
         return False, f"needs you: {what}"
-    if State(view.state) in TROUBLE:
+    if view.state in TROUBLE:
         return False, f"needs a look: `zpmctl logs {view.name}`"
     return True, "nothing to do"
 
@@ -134,12 +143,24 @@ def _lasting(view: ServiceView, snapshot: Snapshot) -> str:
         return "`zpmctl up` ends `zpmctl down`"
     if view.scaled == 0 and not view.stopped:
         return f"it is scaled to 0; `zpmctl scale {view.name} file` goes back to what its file says"
-    return standing_advice(view.state, view.name)
+    return standing_advice(view.state, _held_name(view) if view.state == State.HELD else view.name)
 
 
-def _reason(subject: str, code: str, text: str, until: float | None, service: str) -> ReasonView:
-    by_itself, what = advice(code, service)
-    return ReasonView(subject=subject, code=code, text=text, until=until, by_itself=by_itself, advice=what)
+def _reason(waiting: WaitingView, view: ServiceView) -> ReasonView:
+    by_itself, what = advice(waiting.code, _held_name(view) if waiting.code == Code.HELD else view.name)
+    return ReasonView(
+        subject=waiting.subject,
+        code=waiting.code,
+        text=waiting.text,
+        until=waiting.until,
+        by_itself=by_itself,
+        advice=what,
+    )
+
+
+def _held_name(view: ServiceView) -> str:
+    """What to release: the service, or everything where that is what is held."""
+    return "'*'" if view.hold is not None and view.hold.service == "*" else view.name
 
 
 def _replicas(

@@ -8,12 +8,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface, replica, standing
+from zpmd.interfaces.status import status
 from zpmd.model.events import Entry, Result, SourceState
 from zpmd.model.observed import Dossier, Health, InFlight, Observed, Phase, World
 from zpmd.model.plan import Cause, Code, Plan, State, StopReplica, Waiting
@@ -282,6 +287,21 @@ def test_doctor_with_a_daemon_asks_it_for_the_engine(surface: Surface, ctl: Ctl)
     said = ctl("doctor")
     assert said.code == 1
     assert "connection refused" in said.out
+
+
+def test_a_newer_daemon_may_say_more_than_this_zpmctl_knows(surface: Surface, ctl: Ctl) -> None:
+    surface.publish()
+
+    async def newer(_request: Request) -> JSONResponse:
+        view = asdict(status(surface.control.snapshot(), surface.clock.at))
+        view["mood"] = "fine"
+        view["groups"][0]["services"][0]["state"] = "meditating"
+        return JSONResponse(view)
+
+    surface.app.router.routes.insert(0, Route("/v1/status", newer))
+    said = ctl("status")
+    assert (said.code, said.err) == (0, "")
+    assert "  redis      1/1    meditating  2 h  0\n" in said.out
 
 
 # --wait

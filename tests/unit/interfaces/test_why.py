@@ -12,7 +12,7 @@ from zpmd.interfaces.advice import ADVICE
 from zpmd.interfaces.views import WhyView
 from zpmd.interfaces.why import why
 from zpmd.model.events import Entry
-from zpmd.model.memory import Down, Intent, Memory, Revision, Verdict
+from zpmd.model.memory import Down, Hold, Intent, Memory, Revision, Verdict
 from zpmd.model.observed import InFlight, Observed
 from zpmd.model.plan import Cause, Code, Plan, State, Waiting
 
@@ -92,6 +92,12 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
             {},
             False,
             "needs you: correct its definition; `zpmctl restart redis` tries the same one again",
+        ),
+        (
+            State.HELD,
+            {"memory": Memory(intent=Intent(holds=(Hold(service="*", owner="root", reason="", since=NOON),)))},
+            False,
+            "needs you: `zpmctl release '*'` ends the hold",
         ),
         (State.FAILED, {}, False, "needs a look: `zpmctl logs redis`"),
     ],
