@@ -63,7 +63,6 @@ class Code(StrEnum):
     ENGINE_UNKNOWN = "engine-unknown"
     SOURCE_UNKNOWN = "source-unknown"
     DEGRADED_GATE = "degraded-gate"
-    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from zpmd.planning.view import View
 _BY_CODE: tuple[tuple[Code, State], ...] = (
     (Code.GAVE_UP, State.FAILED),
     (Code.CRASH_LOOP, State.CRASH_LOOP),
+    (Code.NAME_TAKEN, State.BLOCKED),
     (Code.IMAGE_MISSING, State.BLOCKED),
     (Code.EXTERNAL_MISSING, State.BLOCKED),
     (Code.BACKOFF, State.BACKOFF),
