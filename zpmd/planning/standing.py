@@ -32,8 +32,9 @@ def standing(view: View, target: Target, lineups: Sequence[Lineup], waiting: Col
     ready = len([slot for slot in lineups if slot.ready or slot.completed])
     restarts = _restarts(view, target, lineups)
     refused = _refused(view, target, lineups)
-    there = [r for slot in lineups for r in slot.current] + [r for slot in lineups for r, _ in slot.old]
-    started = [r.started_at for r in there if r.started_at and r.running]
+    started = [r.started_at for slot in lineups for r in slot.current if r.started_at and r.running]
+    if any(slot.old for slot in lineups):
+        started += [r.started_at for slot in lineups for r, _ in slot.old if r.started_at and r.running]
     return Standing(
         service=service.name,
         group=service.group,
