@@ -41,9 +41,15 @@ class YamlFiles:
         self.disk = Disk()
         self.folder: State = ()
         self.folders = FolderWatch()
+        self.good: Desired | None = None
+        self.kept: frozenset[str] = frozenset()
 
     def load(self) -> Desired:
-        """Raises ConfigError with every problem of every file."""
+        """Raises ConfigError with every problem of every file. While nothing that was read has changed the answer is
+        the same object: at a resync of 2,500 services reading them all again took seconds."""
+        if self.good is not None and self.unchanged():
+            return self.good
+        self.good = None
         disk = Disk(digests=self.disk.digests)
         folder = folder_state(self.settings.services_dir)
         try:
@@ -54,7 +60,13 @@ class YamlFiles:
         if understood.problems:
             raise ConfigError(understood.problems)
         materials.keep(self.settings.materials_dir, understood.contents)
+        self.good, self.kept = understood.desired, frozenset(understood.contents)
         return understood.desired
+
+    def unchanged(self) -> bool:
+        """All that the last load read is as it found it, and what it wrote is still there."""
+        loaded, now = self.states()
+        return loaded == now and all((self.settings.materials_dir / digest).exists() for digest in self.kept)
 
     def watching(self) -> bool:
         return self.folders.alive()
