@@ -25,6 +25,8 @@ from zpmd.sources.watching import FolderWatch
 
 TICK_SECONDS = 2.0
 """How often states are compared, whatever inotify says."""
+STOP_LOOKS = 20
+"""How often in a tick the end of the daemon is looked for."""
 QUIET_SECONDS = 0.2
 """An editor's save is several events: they are one change when none came for this long."""
 MAX_DEBOUNCE_ROUNDS = 10
@@ -76,7 +78,7 @@ class YamlFiles:
         try:
             while not stop.is_set():
                 self.folders.arm(self.wanted_folders())
-                if self.folders.flag.raised.wait(TICK_SECONDS):
+                if self.noticed(stop):
                     self.until_quiet(stop)
                 loaded, now = self.states()
                 if now not in (loaded, announced):
@@ -84,6 +86,13 @@ class YamlFiles:
                     wake(Reason.FILES)
         finally:
             self.folders.disarm()
+
+    def noticed(self, stop: threading.Event) -> bool:
+        """Wait for an event, for one tick at most; whether one came."""
+        for _ in range(STOP_LOOKS):
+            if stop.is_set() or self.folders.flag.raised.wait(TICK_SECONDS / STOP_LOOKS):
+                break
+        return self.folders.flag.raised.is_set()
 
     def until_quiet(self, stop: threading.Event) -> None:
         for _ in range(MAX_DEBOUNCE_ROUNDS):
