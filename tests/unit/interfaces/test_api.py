@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import grp
 import json
 import os
 import socket
@@ -278,6 +279,15 @@ def test_a_stop_is_not_held_up_by_streams(surface: Surface, api: httpx.Client) -
 
 def test_the_socket_is_its_owners_alone_where_the_group_does_not_exist(surface: Surface) -> None:
     assert stat.S_IMODE(surface.socket.stat().st_mode) == 0o600
+
+
+def test_the_socket_is_its_groups_too_where_the_group_exists(surface: Surface, tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getgid())
+    server = ApiServer(surface.app, tmp_path / "group.sock", group.gr_name)
+    server.start()
+    found = (tmp_path / "group.sock").stat()
+    server.stop()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, group.gr_gid)
 
 
 def test_a_stale_socket_is_replaced_and_a_live_one_left_alone(surface: Surface, tmp_path: Path) -> None:
