@@ -7,6 +7,7 @@ appliance is as declared within CONVERGED_SECONDS and is then left alone for QUI
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import threading
@@ -27,7 +28,7 @@ from tests.lab.eventually import NotInTime, eventually
 COLD_START_SECONDS = 120.0
 CONVERGED_SECONDS = 120.0
 """Generous, because the machine may be busy; what it really took is in the report."""
-QUIET_SECONDS = 10.0
+QUIET_SECONDS = 10
 ENGINE_TIMEOUT_SECONDS = 10
 
 
@@ -143,9 +144,9 @@ def _calm(stage: Stage, report: Report) -> None:
         return
     report.converged_seconds = time.monotonic() - began
     eventually(lambda: stage.daemon.status()["state"] == "converged", 60, "a zpmd that says it has converged", 0.5)
-    since = time.time()
-    threading.Event().wait(QUIET_SECONDS)
-    commotion, events = stage.observer.commotion(since, time.time())
+    since = math.ceil(time.time())
+    until = since + QUIET_SECONDS
+    commotion, events = stage.observer.commotion(since, until)  # the engine answers when `until` has come
     report.checks["events in the calm"] += events
     if not events:
         report.broken.append("the engine told of no event at all in the calm, not even of health checks")

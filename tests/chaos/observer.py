@@ -74,6 +74,7 @@ class Observer:
     """Call `look` again and again; `watch` does so each second in a thread of its own."""
 
     def __init__(self, url: str, ledger: Ledger) -> None:
+        self._url = url
         self._client = docker.APIClient(base_url=url, version=API_VERSION, timeout=5)
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -153,11 +154,11 @@ class Observer:
                 return f"{service.name}: {len(good)} of {service.replicas}; {'; '.join(map(str, mine)) or 'none there'}"
         return ""
 
-    def commotion(self, since: float, until: float) -> tuple[list[str], int]:
+    def commotion(self, since: int, until: int) -> tuple[list[str], int]:
         """What the engine did to containers of ours in this time, and how many events of any kind it told of."""
-        client = docker.APIClient(base_url=self._client.base_url, version=API_VERSION, timeout=30)
+        client = docker.APIClient(base_url=self._url, version=API_VERSION, timeout=30)
         try:
-            events = list(client.events(since=f"{since:.9f}", until=f"{until:.9f}", decode=True))
+            events = list(client.events(since=since, until=until, decode=True))
         finally:
             client.close()
         felt = {"create", "start", "stop", "kill", "die", "destroy", "restart", "rename", "update", "pause", "oom"}

@@ -15,7 +15,6 @@ from tests.chaos.ledger import Kind
 def test_two_minutes_of_chaos_leave_no_trace(artifacts: Path) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     report = experiment.run(minutes=2, seed=seed, artifacts=artifacts)
-    print(report)
     assert report.held, str(report)
     assert report.explained.total() > 0, "nothing was restarted, so nothing was proved"
     assert {Kind.DAEMON_KILLED, Kind.CRASHED} <= set(report.faults)
