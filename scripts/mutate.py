@@ -30,7 +30,7 @@ WORK = CHECKOUT / ".lab" / "mutate"
 EQUIVALENT = Path(__file__).with_name("mutate-equivalent.toml")
 MEASURED = ("zpmd/planning", "zpmd/model/spechash.py", "zpmd/model/naming.py")
 TESTS = ("tests/unit/planning", "tests/unit/model")
-PYTEST = "-p no:hypothesispytest -p no:anyio -p no:cacheprovider --assert=plain --tb=no -q".split()
+PYTEST = ["-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:cacheprovider", "--assert=plain", "--tb=no", "-q"]
 GUARDS = {
     "zpmd/planning/removal.py": None,  # what may go, and when
     "zpmd/planning/checks.py": None,  # the last look at a plan

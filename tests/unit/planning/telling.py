@@ -1,6 +1,6 @@
 """A plan as literal text with all that it carries, for tests that compare the whole of it.
 
-`str(plan)` is what a log shows: subject, verb, cause. Journals, alerts, the executor and the next attempt read more: the
+`str(plan)` is what a log shows: subject, verb, cause. Journals, alerts, the executor and the next try read more: the
 code, the attempt, what is kept as evidence, when the planner looks again. Whatever has its default is left out, so that
 a line is as long as it says something. Instants are seconds from NOW.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from tests.unit.planning.build import NOW
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Action, Plan, Standing, Waiting, verb
-from zpmd.model.service import ServiceData
+from zpmd.model.service import NetworkSpec, ServiceData, VolumeSpec
 
 
 def told(plan: Plan) -> str:
@@ -23,7 +23,7 @@ def told(plan: Plan) -> str:
     lines += [_standing(each) for each in plan.standings]
     if plan.wake_at is not None:
         lines.append(f"look again at {_instant(plan.wake_at)}")
-    return "\n".join(lines)
+    return "\n".join(lines).replace(" \n", "\n")
 
 
 def text(block: str) -> str:
@@ -46,6 +46,8 @@ def _field(action: Action, field: dataclasses.Field[Any]) -> str:
         return f"replica={value.id}"
     if isinstance(value, ServiceData):
         return f"image={value.container.image}"
+    if isinstance(value, VolumeSpec | NetworkSpec):
+        return f"{field.name}={value.name} by {value.driver or 'default'}"
     if isinstance(value, tuple):
         return f"{field.name}={len(value)}"
     return f"{field.name}={getattr(value, 'name', value)}"
