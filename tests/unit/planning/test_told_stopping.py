@@ -18,7 +18,6 @@ NET = service(
     stop_grace_seconds=42.0,
     tenant="acme",
 )
-TEN = tuple(service(f"s{n}") for n in range(10))
 DOWN = Intent(down=Down.CONTAINERS)
 ALL_DOWN = Intent(down=Down.VOLUMES)
 OURS = {"own_networks": frozenset({"b", "a"}), "own_volumes": frozenset({"y", "x"})}
