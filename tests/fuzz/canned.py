@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from zpmd.engines.docker import MISSHAPEN
 from zpmd.engines.dockerd.faults import Answered, Garbage
 from zpmd.engines.dockerd.wire import Wire
 
-
-def garbage() -> tuple[type[Exception], ...]:
-    """What a reader of the engine's JSON may raise: the adapter turns exactly these into EngineUnknown."""
-    from zpmd.engines import docker
-
-    return (Garbage, Answered, *docker.MISSHAPEN)
+DECLARED: tuple[type[Exception], ...] = (Garbage, Answered, *MISSHAPEN)
+"""What a reader of the engine's JSON may raise: the adapter turns exactly these into EngineUnknown."""
 
 
 class _Canned:

@@ -6,17 +6,29 @@ the input, the target holds what came of it to what it must be good for. All of 
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import dataclasses
+import functools
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from tests.fuzz.canned import CannedWire, garbage
+import httpx
+from fastapi import FastAPI
+
+from tests.fuzz.canned import DECLARED, CannedWire
+from tests.unit.interfaces.given import Surface
 from tests.unit.sources.given import FOLDER, InMemory
 from zpmd.engines import labels
 from zpmd.engines.context import Surroundings, creation
 from zpmd.engines.dockerd import reading
+from zpmd.engines.dockerd.faults import Garbage
 from zpmd.engines.dockerd.observing import Observer
+from zpmd.engines.dockerd.wire import decode
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.model.container import Container
 from zpmd.model.memory import Attempt, Revision
@@ -30,6 +42,9 @@ from zpmd.sources.nodes import Origin
 from zpmd.stores import codec
 
 OWNER = "installation-1"
+VERBS = ("start", "stop", "restart", "scale", "hold", "release")
+EVERYTHING = ("/v1/approve", "/v1/down", "/v1/up", "/v1/reload", "/service/start", "/service/stop")
+ROUTES = (*(f"/v1/services/redis/{verb}" for verb in VERBS), *EVERYTHING)
 BESIDE: Mapping[str, str | bytes] = {
     f"{FOLDER}/other.yaml": "services: {other: {image: o, environment: {A: b}, depends_on: [web]}}\n",
     f"{FOLDER}/web.env": "A=1\nB='two'\n",
@@ -102,7 +117,7 @@ def engine_answers(data: bytes) -> None:
     for _ in range(2):
         try:
             world = observer.observe(CannedWire(answers), ("appliance/service:1.0", "sha256:0123456789ab"))
-        except garbage():
+        except DECLARED:
             continue
         for replica in world.replicas:
             dataclasses.replace(replica)
@@ -114,14 +129,14 @@ def health_logs(data: bytes) -> None:
     """One inspected container, for what its probes printed."""
     try:
         lines = reading.health_output(_json(data))
-    except garbage():
+    except DECLARED:
         return
     assert all(line.isprintable() or " " in line or not line for line in lines)
 
 
 def stored(data: bytes) -> None:
     """A row of the database that is not what was written there."""
-    text = data.decode(errors="surrogateescape")
+    text = data.decode(errors="replace")
     for kind in (Attempt, Revision, Desired, Dossier):
         try:
             value = codec.decode(kind, text)
@@ -131,7 +146,21 @@ def stored(data: bytes) -> None:
         assert again == value, f"{kind.__name__} does not survive being written again"
 
 
+def api_requests(data: bytes) -> None:
+    """A request body, whatever it is: refused with a problem, or carried out; never an error of ours."""
+    if not data:
+        return
+    path = ROUTES[data[0] % len(ROUTES)]
+    answer = _posted(path, data[1:])
+    assert answer.status_code < 500, f"POST {path}: {answer.status_code} {answer.text}"
+    if answer.status_code >= 400:
+        problem = answer.json()
+        assert problem["code"], problem
+        assert problem["detail"], problem
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "api_requests": api_requests,
     "service_files": service_files,
     "settings": settings,
     "env_files": env_files,
@@ -140,6 +169,32 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "health_logs": health_logs,
     "stored": stored,
 }
+
+
+def _posted(path: str, body: bytes) -> httpx.Response:
+    async def posted() -> httpx.Response:
+        transport = httpx.ASGITransport(_api(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://zpmd") as client:
+            return await client.post(path, content=body, headers={"content-type": "application/json"})
+
+    return _asyncio().run(posted())
+
+
+@functools.cache
+def _asyncio() -> asyncio.Runner:
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
+
+
+@functools.cache
+def _api() -> FastAPI:
+    """The API over the real control and store, without a socket; in a folder that goes away with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="zpmd-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    surface = Surface(folder)
+    surface.publish()
+    return surface.app
 
 
 def _readable(problems: tuple[Problem, ...]) -> None:
@@ -154,8 +209,8 @@ def _readable(problems: tuple[Problem, ...]) -> None:
 def _json(data: bytes) -> Any:
     """As the adapter decodes an answer: None where it is no JSON."""
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        return decode(data)
+    except Garbage:
         return None
 
 
