@@ -111,6 +111,12 @@ class Chronicle:
         """What is neither declared nor there any more need not be remembered."""
         self._write(now, lambda: self._store.forget(services, containers))
 
+    def disapprove(self, declared: Collection[str], now: float) -> None:
+        """What is declared again is no longer approved to go."""
+        approved = frozenset(declared) & self._store.memory().intent.approved
+        if approved:
+            self._write(now, lambda: self._store.disapprove(approved))
+
     def recover(self, now: float) -> None:
         """Once a pass: see whether a store that could not be written can be again."""
         before = self._unwritable

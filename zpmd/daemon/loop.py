@@ -174,7 +174,9 @@ class Loop:
     def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:
             return
-        services = {s.name for s in desired.services} | {r.service for r in observed.world.replicas}
+        declared = {s.name for s in desired.services}
+        services = declared | {r.service for r in observed.world.replicas}
+        self._p.chronicle.disapprove(declared, now)
         self._p.chronicle.forget(services, {r.id for r in observed.world.replicas}, now)
 
     def _snapshot(

@@ -100,7 +100,7 @@ def _make(case: Case, record: Attempt | None, cause: Cause) -> bool:
         turn = backoff.turn(case.view, case.target, case.slot, None)
         attempt = turn.attempt
         how = f"could not be made: {record.error}" if record.failed else cause.text
-        if not may_try(case, turn, how, Code.NAME_TAKEN if _names_a_stranger(case, record) else None):
+        if not may_try(case, turn, how):
             return False
     if not prerequisites.met(case.view, case.target.service, case.slot, case.draft):
         return False
@@ -115,12 +115,6 @@ def _make(case: Case, record: Attempt | None, cause: Cause) -> bool:
         )
     )
     return True
-
-
-def _names_a_stranger(case: Case, record: Attempt) -> bool:
-    """The engine's refusal speaks of a container that is not ours: a person has to settle that."""
-    said = record.error.split()
-    return record.failed and any(stranger.name in said for stranger in case.view.world.strangers)
 
 
 def _why_empty(case: Case, record: Attempt | None) -> Cause:

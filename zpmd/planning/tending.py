@@ -28,8 +28,8 @@ def tend(case: Case, replica: Replica, fresh: bool = True) -> bool:
     return True
 
 
-def may_try(case: Case, turn: backoff.Turn, how: str, code: Code | None = None) -> bool:
-    """Whether the next try is due; if it is not, the reason is drafted (as `code`, where that says more)."""
+def may_try(case: Case, turn: backoff.Turn, how: str) -> bool:
+    """Whether the next try is due; if it is not, the reason is drafted."""
     policy = case.target.service.restart
     if policy.condition is RestartCondition.NONE:
         text = f"{how}, and its restart policy is none: `zpmctl restart` tries it anew"
@@ -38,14 +38,8 @@ def may_try(case: Case, turn: backoff.Turn, how: str, code: Code | None = None) 
         text = f"{how}, and its {policy.max_attempts} attempts are spent: `zpmctl restart` tries it anew"
         case.wait(Cause(Code.GAVE_UP, text), until=turn.due)
     elif turn.due is not None and turn.due > case.view.now:
-        loop = turn.attempt >= case.view.limits.fresh_after
-        case.wait(
-            Cause(
-                code or (Code.CRASH_LOOP if loop else Code.BACKOFF),
-                f"{how}; try {turn.attempt} in a row comes after its backoff",
-            ),
-            until=turn.due,
-        )
+        code = Code.CRASH_LOOP if turn.attempt >= case.view.limits.fresh_after else Code.BACKOFF
+        case.wait(Cause(code, f"{how}; try {turn.attempt} in a row comes after its backoff"), until=turn.due)
     else:
         return True
     return False

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.planning.build import NOW, attempt, dead, memory, needs, planned, replica, service, sick, slot
 from zpmd.model.container import Container, Healthcheck, Hook
 from zpmd.model.memory import Intent, Retry, Tried
+from zpmd.model.naming import container_name
 from zpmd.model.observed import Health, InFlight, Phase, Stranger
 from zpmd.model.plan import Code, RestartReplica, StartReplica, State
 from zpmd.model.service import Condition, RestartCondition, RestartPolicy
@@ -153,12 +154,15 @@ def test_a_refused_creation_is_tried_again_within_a_minute_and_shown_with_the_en
     assert (answer.standings[0].state, answer.standings[0].reason) == (State.BLOCKED, "port 80 is taken")
 
 
-def test_a_name_that_a_stranger_holds_is_reported_as_such() -> None:
-    error = "the name web-1 is taken by a container that is not ours"
-    refused = attempt(WEB, 3, tried=Tried.RUN, failed=True, error=error)
-    strangers = (Stranger(id="s", name="web-1"),)
-    answer = planned((WEB,), [], memory(WEB, attempts={slot(WEB): refused}), strangers=strangers)
-    assert [w.cause.code for w in answer.waiting] == [Code.NAME_TAKEN]
+def test_a_name_that_a_stranger_holds_is_reported_and_nothing_is_tried() -> None:
+    name = container_name("zpmd", WEB, 1)
+    answer = planned((WEB,), [], strangers=(Stranger(id="0123456789abcdef", name=name),))
+    assert str(answer) == (
+        f"waiting web/1: waits for the name {name}, which container 0123456789ab has, and that is not ours: "
+        "rename or remove it"
+    )
+    assert answer.waiting[0].cause.code is Code.NAME_TAKEN
+    assert answer.standings[0].state is State.BLOCKED
 
 
 def test_a_busy_engine_is_asked_again_after_a_moment() -> None:
