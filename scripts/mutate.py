@@ -106,9 +106,9 @@ def _prepare(paths: list[str], again: bool) -> None:
     if not again:
         shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(WORK / "mutants" / "tests", ignore_errors=True)  # what mutmut copied the last time
     for tree in ("zpmd", "tests"):
-        for copy in (WORK / tree, WORK / "mutants" / tree if tree == "tests" else WORK / tree):
-            shutil.rmtree(copy, ignore_errors=True)
+        shutil.rmtree(WORK / tree, ignore_errors=True)
         shutil.copytree(CHECKOUT / tree, WORK / tree, ignore=shutil.ignore_patterns("__pycache__"))
     for path in paths:
         (WORK / path).write_text(undecorated((CHECKOUT / path).read_text()))
@@ -146,8 +146,6 @@ def undecorated(source: str) -> str:
             lines[at] = ""
             if "cache(" not in name:
                 lines[after] = f"{indent}{node.name} = {name}({node.name})"
-                if name == "cached_property":  # it takes the name that it is given first
-                    lines[after] += f"; {node.name}.__set_name__(None, {node.name!r})"
     return "\n".join(lines)
 
 
@@ -210,18 +208,18 @@ def _report(mutants: list[Mutant], paths: list[str]) -> int:
     entries = [e for e in tomllib.loads(EQUIVALENT.read_text()).get("equivalent", []) if e["file"] in paths]
     allowed = {(e["file"], e["function"], e["old"], e["new"]) for e in entries}
     survivors = [m for m in mutants if not m.noticed]
-    same = {m for m in survivors if (m.file, m.function, m.old, m.new) in allowed}
-    stale = allowed - {(m.file, m.function, m.old, m.new) for m in same}
+    same = {m for m in survivors if (m.file, m.function, m.old, m.new or "(nothing)") in allowed}
+    stale = allowed - {(m.file, m.function, m.old, m.new or "(nothing)") for m in same}
     for mutant in survivors:
         if mutant not in same:
             print(f"{mutant}{'  [guard]' if mutant.guard else ''}")
     for file, function, old, new in sorted(stale):
         print(f"mutate-equivalent.toml: noticed, or no mutant any more: {file}: {function}: {old} -> {new}")
     timeouts = sum(m.state == "timeout" for m in mutants)
-    alive = len(survivors) - len([m for m in survivors if m in same])
+    equivalent = sum(m in same for m in survivors)
     print(
-        f"{len(mutants)} mutants: {len(mutants) - len(survivors) - timeouts} killed, {alive} survived, "
-        f"{timeouts} timeouts, {len(survivors) - alive} equivalent"
+        f"{len(mutants)} mutants: {len(mutants) - len(survivors) - timeouts} killed, "
+        f"{len(survivors) - equivalent} survived, {timeouts} timeouts, {equivalent} equivalent"
     )
     score = _percent([m for m in mutants if m not in same])
     guards = _percent([m for m in mutants if m.guard and m not in same])
