@@ -172,14 +172,15 @@ class Order:
     # --- stopping -----------------------------------------------------------------------------------------------------
 
     def rank(self, service: str) -> tuple[int, int]:
-        """(group, depth of dependencies): what leaves goes from the highest rank down, one rank at a time."""
+        """(group, depth of dependencies) of a service that has replicas: what leaves goes from the highest rank down,
+        one rank at a time."""
         return self._group_order(service), self._depth(service, frozenset())
 
     def _group_order(self, service: str) -> int:
         target = self._view.targets.get(service)
         if target:
             return target.service.group.order
-        return max((r.group.order for r in self._view.replicas(service)), default=0)
+        return max(r.group.order for r in self._view.replicas(service))
 
     def _depth(self, service: str, path: frozenset[str]) -> int:
         known = self._depths.get(service)
