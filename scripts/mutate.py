@@ -28,13 +28,14 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 CHECKOUT = Path(__file__).resolve().parent.parent
 WORK = CHECKOUT / ".lab" / "mutate"
 EQUIVALENT = Path(__file__).with_name("mutate-equivalent.toml")
-MEASURED = ("zpmd/planning", "zpmd/model/spechash.py", "zpmd/model/naming.py")
-TESTS = ("tests/unit/planning", "tests/unit/model")
+MEASURED = ("zpmd/planning", "zpmd/model/spechash.py", "zpmd/model/naming.py", "zpmd/engines/labels.py")
+TESTS = ("tests/unit/planning", "tests/unit/model", "tests/unit/engines/test_labels.py")
 PYTEST = ["-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:cacheprovider", "--assert=plain", "--tb=no", "-q"]
 GUARDS = {
     "zpmd/planning/removal.py": None,  # what may go, and when
     "zpmd/planning/checks.py": None,  # the last look at a plan
     "zpmd/planning/leave.py": None,  # what lives is stopped before it is removed
+    "zpmd/engines/labels.py": None,  # what marks a container as ours, and what is read back from it
     # ours only: all that decisions can act on is indexed here, from the replicas of the world
     "zpmd/planning/view.py": ("view", "_by_slot", "View.slots", "View.replicas"),
 }
