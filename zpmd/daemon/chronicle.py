@@ -107,15 +107,16 @@ class Chronicle:
         self._begin(Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, code=code, text=text))
         logger.bind(action=verb_, cause=code).info("{} {}: {}", verb_, subject, text)
 
-    def forget(self, services: Collection[str], containers: Collection[str], now: float) -> None:
-        """What is neither declared nor there any more need not be remembered."""
-        self._write(now, lambda: self._store.forget(services, containers))
-
-    def disapprove(self, declared: Collection[str], now: float) -> None:
-        """What is declared again is no longer approved to go."""
+    def forget(
+        self, declared: Collection[str], present: Collection[str], containers: Collection[str], now: float
+    ) -> None:
+        """What is neither declared nor there any more need not be remembered; what is declared again is no longer
+        approved to go."""
         approved = frozenset(declared) & self._store.memory().intent.approved
         if approved:
             self._write(now, lambda: self._store.disapprove(approved))
+        services = {*declared, *present}
+        self._write(now, lambda: self._store.forget(services, containers))
 
     def recover(self, now: float) -> None:
         """Once a pass: see whether a store that could not be written can be again."""

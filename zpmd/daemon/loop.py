@@ -175,9 +175,8 @@ class Loop:
         if observed.world is None or not desired.complete:
             return
         declared = {s.name for s in desired.services}
-        services = declared | {r.service for r in observed.world.replicas}
-        self._p.chronicle.disapprove(declared, now)
-        self._p.chronicle.forget(services, {r.id for r in observed.world.replicas}, now)
+        present = {r.service for r in observed.world.replicas}
+        self._p.chronicle.forget(declared, present, {r.id for r in observed.world.replicas}, now)
 
     def _snapshot(
         self,

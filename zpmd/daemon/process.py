@@ -25,7 +25,7 @@ LOOK_SECONDS = 1.0
 
 @contextmanager
 def only_instance(state_dir: Path) -> Iterator[None]:
-    """Hold the lock of this state folder. Raises Refused while another zpmd has it, ZpmdError where none can be had."""
+    """Hold the lock of this state folder. Raises Refused while another has it, ZpmdError where there can be none."""
     path = state_dir / "zpmd.lock"
     try:
         lock = path.open("a+")

@@ -75,7 +75,7 @@ def listed(item: Mapping[str, Json], marks: Marks) -> Replica:
         health=_listed_health(str(item.get("Status") or "")),
         image=str(item.get("Image") or ""),
         image_id=str(item.get("ImageID") or ""),
-        created_at=float(item.get("Created") or 0),
+        created_at=float(number(item.get("Created"))),
         **_marked(marks),
     )
 
@@ -96,11 +96,20 @@ def replica(inspected: Json, marks: Marks) -> Replica:
         created_at=instant(body.get("Created")) or 0.0,
         started_at=instant(state.get("StartedAt")),
         finished_at=instant(state.get("FinishedAt")),
-        exit_code=int(state.get("ExitCode") or 0) if ended else None,
+        exit_code=int(number(state.get("ExitCode"))) if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=one_line(str(state.get("Error") or "")),
         **_marked(marks),
     )
+
+
+def number(value: Json) -> float:
+    """A number that the engine may leave out (0); one that no counter or clock of its could show is none."""
+    if value is None:
+        return 0
+    if not isinstance(value, int | float) or not abs(value) < 2**63:
+        raise Garbage(f"number {str(value)[:40]}")
+    return value
 
 
 def health_output(inspected: Json) -> tuple[str, ...]:
