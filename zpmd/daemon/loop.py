@@ -19,7 +19,7 @@ from zpmd.daemon.desire import Desire
 from zpmd.daemon.executor import Executor
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
-from zpmd.errors import EngineUnknown, StoreError
+from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Observed
@@ -81,19 +81,17 @@ class Loop:
             try:
                 snapshot = self.step(reasons, outcomes)
                 sleep_seconds = self._sleep_seconds(snapshot)
-            except StoreError as error:
-                logger.error("this pass could not be carried out: {}", error)
-                sleep_seconds = PASS_RETRY_SECONDS
             except Exception:
                 logger.opt(exception=True).error("this pass failed; the next one begins anew")
                 sleep_seconds = PASS_RETRY_SECONDS
 
     def step(self, reasons: frozenset[Reason], outcomes: Sequence[Outcome] = ()) -> Snapshot:
-        """One pass. Raises StoreError when what has to be durable could not be made so: then nothing is dispatched."""
+        """One pass."""
         clock, began = self._p.clock, self._p.clock.monotonic()
         self._absorb(outcomes)
         self._p.watchers.ensure()
         now = clock.now()
+        self._p.chronicle.recover(now)
         if began >= self._next_resync:
             reasons |= {Reason.RESYNC}
             self._next_resync = began + self._p.resync_seconds * random.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
@@ -110,7 +108,7 @@ class Loop:
         if self._sane(decision, desired, observed, now):
             self._dispatch(decision, now)
         if Reason.RESYNC in reasons:
-            self._forget(desired, observed)
+            self._forget(desired, observed, now)
         snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
         seconds = {
             "load": loaded - began,
@@ -173,16 +171,12 @@ class Loop:
             else:
                 self._p.executor.submit(action)
 
-    def _forget(self, desired: Desired, observed: Observed) -> None:
-        """What is neither declared nor there any more need not be remembered."""
+    def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:
             return
         declared = {s.name for s in desired.services}
-        services = declared | {r.service for r in observed.world.replicas}
-        approved = declared & self._p.store.memory().intent.approved
-        if approved:
-            self._p.store.disapprove(approved)
-        self._p.store.forget(services, {r.id for r in observed.world.replicas})
+        present = {r.service for r in observed.world.replicas}
+        self._p.chronicle.forget(declared, present, {r.id for r in observed.world.replicas}, now)
 
     def _snapshot(
         self,
@@ -208,6 +202,7 @@ class Loop:
             in_flight=self._p.executor.in_flight(),
             reasons=reasons,
             watchers=self._p.watchers.alive(),
+            unwritable=self._p.chronicle.unwritable,
         )
 
     def _sleep_seconds(self, snapshot: Snapshot) -> float:
