@@ -110,8 +110,9 @@ class Chronicle:
     def forget(
         self, declared: Collection[str], present: Collection[str], containers: Collection[str], now: float
     ) -> None:
-        """What is neither declared nor there any more need not be remembered; an approval ends with a declaration."""
-        approved = set(declared) & self._store.memory().intent.approved
+        """What is neither declared nor there any more need not be remembered; what is declared again is no longer
+        approved to go."""
+        approved = frozenset(declared) & self._store.memory().intent.approved
         if approved:
             self._write(now, lambda: self._store.disapprove(approved))
         services = {*declared, *present}

@@ -55,11 +55,14 @@ def name(item: Mapping[str, Json]) -> str:
 
 
 def stranger(item: Mapping[str, Json]) -> Stranger:
+    """Its ports only while it lives: the engine goes on listing those of one that could not be started."""
     ports = {
         f"{p.get('IP') or '0.0.0.0'}:{p['PublicPort']}/{p.get('Type') or 'tcp'}"
         for p in item.get("Ports") or ()
         if p.get("PublicPort")
     }
+    if item.get("State") not in ("running", "paused", "restarting"):
+        ports.clear()
     return Stranger(id=text(item, "Id"), name=name(item), ports=tuple(sorted(ports)))
 
 
@@ -112,7 +115,7 @@ def number(value: Json) -> float:
 def health_output(inspected: Json) -> tuple[str, ...]:
     """What the last probes printed, oldest first, each with its exit code."""
     log = ((mapping(inspected, "container").get("State") or {}).get("Health") or {}).get("Log") or ()
-    return tuple(one_line(f"exit {probe.get('ExitCode')}: {probe.get('Output') or ''}") for probe in log)
+    return tuple(one_line(f"exit {p.get('ExitCode')}" + (f": {p['Output']}" if p.get("Output") else "")) for p in log)
 
 
 def instant(value: Json) -> float | None:
