@@ -8,7 +8,7 @@ from functools import cached_property
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
 from zpmd.model.service import GROUPS, Condition, Dependency, Group, ServiceData
-from zpmd.planning import drift, readiness
+from zpmd.planning import drift, lineup, readiness
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.target import Target, namespaces_of, volumes_of
 from zpmd.planning.view import View, names
@@ -166,7 +166,7 @@ class Order:
                 return "" if met else "to be healthy"
             case Condition.COMPLETED:
                 done = [r for r in replicas if drift.own_cause(target, r) is None]
-                met = any(readiness.completed(target.service, r) for r in done)
+                met = any(lineup.completed(view, target, r) for r in done)
                 return "" if met else "to be completed"
 
     # --- stopping -----------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def _revive(case: Case, replica: Replica, fresh: bool) -> bool:
     """Start it again in place, or from the third failure in a row make room for a fresh one."""
     target = case.target
     record = backoff.remembered(case.view, target, case.slot, replica)
-    asked = _asked_for(record, replica)
+    asked = backoff.wanted_again(record, replica)
     if not asked and readiness.completed(target.service, replica):
         return False
     shut = case.order.shut(target)
@@ -112,11 +112,6 @@ def _revive(case: Case, replica: Replica, fresh: bool) -> bool:
     else:
         _try_again(case, replica, record, fresh)
     return True
-
-
-def _asked_for(record: Attempt | None, replica: Replica) -> bool:
-    """It ended because it was stopped on purpose, or an operator has asked for a new beginning since it ended."""
-    return record is not None and record.tried is Tried.STOP and (replica.finished_at or 0.0) <= record.at
 
 
 def _never_tried(record: Attempt | None, replica: Replica, now: float) -> bool:
