@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Protocol
 
 from loguru import logger
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
-from zpmd.daemon.executor import Executor
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
 from zpmd.errors import EngineUnknown, StoreError
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
-from zpmd.model.observed import Observed
-from zpmd.model.plan import JudgeSpec, Plan
+from zpmd.model.observed import InFlight, Observed
+from zpmd.model.plan import Action, JudgeSpec, Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, Group
 from zpmd.planning import checks
@@ -36,6 +36,16 @@ PASS_RETRY_SECONDS = 5.0
 RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.RELOAD, Reason.RESYNC})
 
 
+class Workers(Protocol):
+    """Who carries out actions: executor.Executor, or a scheduler that decides when each one comes to its end."""
+
+    def submit(self, action: Action) -> None: ...
+
+    def land(self, outcome: Outcome) -> None: ...
+
+    def in_flight(self) -> tuple[InFlight, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the loop is made of; assembly hands it in."""
@@ -45,7 +55,7 @@ class Parts:
     clock: Clock
     desire: Desire
     mailbox: Mailbox
-    executor: Executor
+    executor: Workers
     chronicle: Chronicle
     watchers: Watchers
     board: Board
@@ -55,6 +65,8 @@ class Parts:
     owner: str
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
+    chance: random.Random = field(default_factory=random.Random)
+    """For the jitter of resyncs; a simulation hands in a seeded one."""
 
 
 class Loop:
@@ -80,7 +92,7 @@ class Loop:
                 return
             try:
                 snapshot = self.step(reasons, outcomes)
-                sleep_seconds = self._sleep_seconds(snapshot)
+                sleep_seconds = self.sleep_seconds(snapshot)
             except StoreError as error:
                 logger.error("this pass could not be carried out: {}", error)
                 sleep_seconds = PASS_RETRY_SECONDS
@@ -96,7 +108,8 @@ class Loop:
         now = clock.now()
         if began >= self._next_resync:
             reasons |= {Reason.RESYNC}
-            self._next_resync = began + self._p.resync_seconds * random.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
+            jitter = self._p.chance.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
+            self._next_resync = began + self._p.resync_seconds * jitter
         if reasons & RELOADING:
             self._load(now, reasons)
         loaded = clock.monotonic()
@@ -206,7 +219,7 @@ class Loop:
             watchers=self._p.watchers.alive(),
         )
 
-    def _sleep_seconds(self, snapshot: Snapshot) -> float:
+    def sleep_seconds(self, snapshot: Snapshot) -> float:
         """Until the next resync, the plan's own instant, or another try at an engine that is away."""
         seconds = self._next_resync - self._p.clock.monotonic()
         if snapshot.plan.wake_at is not None:
