@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs

@@ -11,13 +11,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from zpmd.engines import context_host, context_network
+from zpmd.engines import context_host, context_network, labels
 from zpmd.engines.uncreatable import Version, need
 from zpmd.model.container import Container, FileMount, Healthcheck
 from zpmd.model.service import ServiceData
@@ -68,9 +69,12 @@ def creation(service: ServiceData, around: Surroundings) -> Creation:
     container = service.container
     endpoints = context_network.endpoints(service.name, container, around.api, around.neighbours)
     at_create = endpoints if around.api >= (1, 44) else endpoints[:1]
+    connect = endpoints[len(at_create) :]
+    # zpmd may die between the creation and the joining: whoever starts the container then finds it in this label
+    joins = {labels.JOINS: json.dumps(connect)} if connect else {}
     body: dict[str, Any] = {
         **_config(container, around),
-        "Labels": {**dict(container.labels), **around.labels},
+        "Labels": {**dict(container.labels), **around.labels, **joins},
         "StopTimeout": math.ceil(service.stop_grace_seconds),
         "HostConfig": {
             **context_host.host_config(container, around.api, around.neighbours, around.materials, around.profiles),
@@ -82,7 +86,7 @@ def creation(service: ServiceData, around: Surroundings) -> Creation:
     return Creation(
         body=body,
         platform=container.platform,
-        connect=tuple(endpoints[len(at_create) :]),
+        connect=tuple(connect),
     )
 
 

@@ -19,11 +19,11 @@ from zpmd.engines.dockerd import creating, dossiers, hooks, logs, pulls, reading
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
-from zpmd.engines.dockerd.wire import Pool, Wire, text
+from zpmd.engines.dockerd.wire import Pool, Wire, version_text
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Outcome, Result
-from zpmd.model.observed import Dossier, World
+from zpmd.model.observed import Dossier, Phase, World
 from zpmd.model.plan import (
     Action,
     CreateNetwork,
@@ -146,9 +146,10 @@ class DockerEngine:
                 info = reading.mapping(wire.get("/info"), "info")
         except _ANY as error:
             raise EngineUnknown(f"cannot ask the engine about itself: {verdict(error)[1]}") from error
+        known = f"{version.get('MinAPIVersion')} to {version.get('ApiVersion')}"
         return {
             "engine": str(version.get("Version")),
-            "api": f"{text(wire.agreed.api)} (of {version.get('MinAPIVersion')} to {version.get('ApiVersion')})",
+            "api": f"{version_text(wire.agreed.api)} (of {known})",
             "storage driver": str(info.get("Driver")),
             "root": str(info.get("DockerRootDir")),
             "system": str(info.get("OperatingSystem")),
@@ -243,7 +244,10 @@ class DockerEngine:
         """The way from death to running: nothing but what the dossier would lose comes before the start."""
         replica = action.replica
         probes = dossiers.probes(wire, replica) if action.evidence else ()
-        creating.start(wire, replica.id)
+        if replica.phase is Phase.CREATED:
+            creating.start_first(wire, replica.id)
+        else:
+            creating.start(wire, replica.id)
         started_at = _started_at(wire, replica.id)
         dossier = (
             dossiers.gather(wire, replica, self._clock.now(), probes, restarted_at=started_at)

@@ -28,6 +28,8 @@ ATTEMPT = f"{PREFIX}attempt"
 REVISION = f"{PREFIX}revision"
 GENERATION = f"{PREFIX}generation"
 AFTER = f"{PREFIX}after"
+JOINS = f"{PREFIX}joins"
+"""JSON pairs of network and endpoint that the container joins before its first start (API < 1.44: context.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zpmd.model.plan import Code
+from zpmd.model.plan import Code, State
 
 ADVICE: dict[Code, tuple[bool, str]] = {
     Code.BACKOFF: (True, "zpmd starts it by itself; `zpmctl start {service}` does it now"),
@@ -35,3 +35,18 @@ def advice(code: str, service: str) -> tuple[bool, str]:
     """(whether it passes by itself, what can be done)."""
     by_itself, text = ADVICE.get(Code(code), (True, "it goes on by itself"))
     return by_itself, text.format(service=service)
+
+
+STANDING: dict[State, Code] = {
+    State.STOPPED: Code.STOPPED,
+    State.HELD: Code.HELD,
+    State.ROLLED_BACK: Code.ROLLED_BACK,
+    State.PAUSED: Code.ROLLOUT_PAUSED,
+}
+"""States that last until somebody changes them, though nothing waits: what helps is what helps against the wait."""
+
+
+def standing_advice(state: str, service: str) -> str:
+    """What ends a state that lasts until somebody changes it; "" for any other."""
+    code = STANDING.get(State(state))
+    return advice(code, service)[1] if code is not None else ""

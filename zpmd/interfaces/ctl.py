@@ -26,7 +26,6 @@ app = typer.Typer(
     name="zpmctl",
     help="Look at what zpmd supervises, ask why, and tell it what to do.",
     epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 would change, 4 not found, 5 refused, 6 unreachable, 7 timed out.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,7 +59,7 @@ def root(ctx: typer.Context, socket: Socket = DEFAULT_SOCKET, _version: Version 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """The exit code of a command line. Prints one line on stderr for an error, never a traceback."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         return int(app(given, prog_name="zpmctl", standalone_mode=False) or 0)
     except Failure as failure:
@@ -79,6 +78,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read has enough. Python would complain once more when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except Exception as error:
+        _complain(f"zpmctl: an error of zpmctl, please report it: {type(error).__name__}: {clean(str(error))}")
         return Exit.FAILED
 
 

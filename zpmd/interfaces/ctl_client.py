@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 ANSWER_SECONDS = 30.0
 WAIT_SECONDS = 20.0
+UNREADABLE = "cannot read the daemon's answer: are zpmctl and zpmd of the same version?"
 
 
 class Exit(IntEnum):
@@ -73,6 +74,11 @@ class Daemon:
         response = self._request("GET", "/v1/wait", query, timeout=timeout_seconds + ANSWER_SECONDS)
         return None if response.status_code == 204 else self._read(StatusView, response)
 
+    def changed(self, after: int, timeout_seconds: float) -> StatusView | None:
+        """As `newer`, and also the first one of a daemon that was restarted meanwhile: it counts from 1 again."""
+        view = self.newer(after, timeout_seconds) or self.get(StatusView, "/v1/status")
+        return view if view.number != after else None
+
     def lines(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """JSON objects as they come; ends when the daemon ends the stream."""
         timeout = httpx.Timeout(ANSWER_SECONDS, read=None)
@@ -82,14 +88,14 @@ class Daemon:
                 self._check(response)
             for line in response.iter_lines():
                 if line:
-                    yield json.loads(line)
+                    yield _object(line)
 
     def until(self, goal: Goal, done: DoneView, timeout_seconds: float, note: Callable[[StatusView, str], None]) -> str:
         """Wait until the goal is met by a pass that knows of `done`; returns how. `note` hears what it waits for."""
         deadline = time.monotonic() + timeout_seconds
         after, pending = 0, "zpmd has not looked yet"
         while (left := deadline - time.monotonic()) > 0:
-            view = self.newer(after, min(left, WAIT_SECONDS))
+            view = self.changed(after, min(left, WAIT_SECONDS))
             if view is None:
                 continue
             after = view.number
@@ -129,8 +135,7 @@ class Daemon:
         try:
             return TypeAdapter(kind).validate_json(response.content)
         except ValidationError:
-            text = "cannot read the daemon's answer: are zpmctl and zpmd of the same version?"
-            raise Failure(Exit.FAILED, text) from None
+            raise Failure(Exit.FAILED, UNREADABLE) from None
 
 
 class _Told:
@@ -160,6 +165,25 @@ def _why(error: Exception) -> str:
     if "refused" in text:
         return "nobody answers: it has died, or is starting (`systemctl status zpmd`)"
     return text or "no answer"
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Failure(Exit.FAILED, UNREADABLE)
+    return value
+
+
+def parsed(kind: type[T], data: object) -> T:
+    """What came over a stream as a view; names that this zpmctl does not know are left out. Raises Failure."""
+    try:
+        value: T = TypeAdapter(kind).validate_python(data)
+    except ValidationError:
+        raise Failure(Exit.FAILED, UNREADABLE) from None
+    return value
 
 
 def segment(name: str) -> str:

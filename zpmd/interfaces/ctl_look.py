@@ -10,7 +10,7 @@ import typer
 
 from zpmd.interfaces import ctl_render as render
 from zpmd.interfaces import doctor as checks
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
+from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, parsed, segment
 from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, complete_service
 from zpmd.interfaces.ctl_screen import Screen
 from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
@@ -121,7 +121,7 @@ def events(
     screen = Screen()
     if follow:
         for line in ctx.obj.lines("/v1/events", service=service, limit=tail, follow="true"):
-            entry = EntryView(**line)
+            entry = parsed(EntryView, line)
             screen.say(as_json, entry, render.entry_lines([entry], entry.at, screen.zone), compact=True)
         return
     entries = ctx.obj.get(list[EntryView], "/v1/events", service=service, limit=tail)

@@ -6,8 +6,9 @@ container, a file or an operator goes through `clean`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
+from types import MappingProxyType
 
 from rich.text import Text
 
@@ -24,7 +25,7 @@ from zpmd.interfaces.views import (
     WaitingView,
     WhyView,
 )
-from zpmd.interfaces.words import clean, clock, plural, span
+from zpmd.interfaces.words import clean, clock, due, plural, span
 from zpmd.model.plan import State
 
 Zone = tzinfo | None
@@ -42,6 +43,7 @@ HEADER = {
 }
 LEVEL = {"ok": GOOD, "warn": NOTICE, "fail": BAD}
 TITLES = ("SERVICE", "READY", "STATE", "AGE", "RESTARTS", "REASON")
+NO_CAUSES: Mapping[str, str] = MappingProxyType({})
 HAPPENINGS_SHOWN = 8
 LOG_LINES_SHOWN = 10
 
@@ -61,7 +63,7 @@ def status_lines(view: StatusView, zone: Zone) -> list[Text]:
         for h in view.holds
     ]
     if view.groups:
-        lines += [Text(""), *_service_table(view)]
+        lines += [Text(""), *_service_table(view, zone)]
     if view.in_flight:
         lines += [Text(""), _line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
     if view.waiting:
@@ -94,16 +96,16 @@ def _hold_rest(reason: str, until: float | None, now: float, zone: Zone) -> str:
     return f" {end}" + (f": {reason}" if reason else "")
 
 
-def _service_table(view: StatusView) -> list[Text]:
+def _service_table(view: StatusView, zone: Zone) -> list[Text]:
     rows: list[Row | Text] = [tuple((title, FAINT) for title in TITLES)]
     for group in view.groups:
         rows.append(_line((f"{group.name}  {group.ready}/{group.desired}", STRONG)))
-        rows += [_service_row(service, view.now) for service in group.services]
+        rows += [_service_row(service, view.now, zone) for service in group.services]
     return _table(rows)
 
 
-def _service_row(service: ServiceView, now: float) -> Row:
-    style = _style(State(service.state))
+def _service_row(service: ServiceView, now: float, zone: Zone) -> Row:
+    style = _style(service.state)
     age = "-" if service.since is None else span(now - service.since)
     return (
         (f"  {service.name}", ""),
@@ -111,44 +113,52 @@ def _service_row(service: ServiceView, now: float) -> Row:
         (service.state, style),
         (age, ""),
         (str(service.restarts), NOTICE if service.restarts else FAINT),
-        (_reason(service, now), ""),
+        (_reason(service, now, zone), ""),
     )
 
 
-def _reason(service: ServiceView, now: float) -> str:
+def _reason(service: ServiceView, now: float, zone: Zone) -> str:
     """Why it is as it is, and what it waits for until when."""
     parts = [service.reason] if service.reason else []
     for waiting in service.waiting[:1]:
         if not service.reason:
             parts.append(waiting.text)
         if waiting.until is not None:
-            parts.append(f"{waiting.code}, {span(waiting.until - now)}")
+            parts.append(f"{waiting.code}, {due(waiting.until, now, zone)}")
     parts += [f"{a.verb}: {a.progress}" for a in service.in_flight[:1] if a.progress]
     return "; ".join(parts)
 
 
-def _style(state: State) -> str:
+def _style(state: str) -> str:
     if state in (State.RUNNING, State.COMPLETED):
         return GOOD
-    return BAD if state in status.TROUBLE or state is State.UNKNOWN else NOTICE
+    return BAD if state in status.TROUBLE or state == State.UNKNOWN else NOTICE
 
 
 def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
     lines: list[Text] = []
+    causes = {a.subject: a.text for a in view.actions}
+    under_way = {f.subject for f in view.in_flight}
     if view.in_flight:
-        lines += [_line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
-    if view.actions:
-        rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in view.actions]
+        lines += [_line(("under way", STRONG)), *_in_flight(view.in_flight, view.now, causes)]
+    following = [a for a in view.actions if a.subject not in under_way]
+    if following:
+        rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in following]
         lines += [_line(("next", STRONG)), *_table(rows)]
     if view.waiting:
         lines += [_line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
     return lines or [_line(("nothing to do", GOOD))]
 
 
-def _in_flight(actions: Iterable[InFlightView], now: float) -> list[Text]:
+def _in_flight(actions: Iterable[InFlightView], now: float, causes: Mapping[str, str] = NO_CAUSES) -> list[Text]:
     return _table(
         [
-            ((f"  {a.verb}", NOTICE), (a.subject, ""), (f"for {span(now - a.since)}", ""), (a.progress, FAINT))
+            (
+                (f"  {a.verb}", NOTICE),
+                (a.subject, ""),
+                (f"for {span(now - a.since)}", ""),
+                ("; ".join(text for text in (a.progress, causes.get(a.subject, "")) if text), FAINT),
+            )
             for a in actions
         ]
     )
@@ -160,7 +170,7 @@ def _waiting(waiting: Iterable[WaitingView], now: float, zone: Zone) -> list[Tex
             (
                 (f"  {w.subject}", ""),
                 (w.code, NOTICE),
-                ("-" if w.until is None else f"{span(w.until - now)} ({clock(w.until, now, zone)})", ""),
+                ("-" if w.until is None else due(w.until, now, zone), ""),
                 (w.text, ""),
             )
             for w in waiting
@@ -179,7 +189,7 @@ def why_lines(view: WhyView, zone: Zone) -> list[Text]:
     if view.reasons:
         lines += [Text(""), _line(("waiting", STRONG))]
         for reason in view.reasons:
-            until = "" if reason.until is None else f", {span(reason.until - view.now)}"
+            until = "" if reason.until is None else f", {due(reason.until, view.now, zone)}"
             lines.append(
                 _line((f"  {reason.subject}", ""), (f"  {reason.code}{until}", NOTICE), (f"  {reason.text}", ""))
             )

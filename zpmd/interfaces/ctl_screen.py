@@ -14,7 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure
+from zpmd.interfaces.ctl_client import WAIT_SECONDS, Daemon, Exit, Failure
 from zpmd.interfaces.ctl_render import BAD, status_lines
 from zpmd.interfaces.views import StatusView
 from zpmd.interfaces.words import clean, clock
@@ -71,8 +71,7 @@ class Screen:
         """One status, new or the old one again: either way the ages go on."""
         try:
             newer = None if view is None else daemon.newer(view.number, REFRESH_SECONDS)
-            # A restarted daemon counts from 1 again, so every second the newest is asked for, whatever its number.
-            view = newer or daemon.get(StatusView, "/v1/status")
+            view = newer or daemon.get(StatusView, "/v1/status")  # the old one again, with its ages a second on
         except Failure as failure:
             if failure.code not in (Exit.UNREACHABLE, Exit.REFUSED, Exit.TIMED_OUT):
                 raise
@@ -109,7 +108,7 @@ def _changes(daemon: Daemon) -> Iterator[StatusView]:
     view = daemon.get(StatusView, "/v1/status")
     yield view
     while True:
-        newer = daemon.newer(view.number, 20.0)
-        if newer is not None:
-            view = newer
+        changed = daemon.changed(view.number, WAIT_SECONDS)
+        if changed is not None:
+            view = changed
             yield view

@@ -36,7 +36,7 @@ SETTLED = frozenset({Code.STOPPED})
 def status(snapshot: Snapshot, now: float) -> StatusView:
     services = _services(snapshot)
     degraded = _degraded(snapshot)
-    troubled = tuple(s.name for s in services if State(s.state) in TROUBLE)
+    troubled = tuple(s.name for s in services if s.state in TROUBLE)
     containers = len(snapshot.observed.world.replicas) if snapshot.observed.world else 0
     waiting = tuple(_waiting(w) for w in snapshot.plan.waiting)
     sinces = [d.since for d in degraded if d.since is not None]

@@ -39,13 +39,12 @@ def runs(name: str, replicas: int | None = None) -> Goal:
             return Met(False, f"{name} is not declared any more")
         if service.hold is not None:
             return Met(False, f"{name} is held by {service.hold.owner}: {service.hold.reason or 'no reason given'}")
-        state = State(service.state)
-        if state in STUCK:
+        if service.state in STUCK:
             return Met(False, _stands(service))
         if replicas is not None and service.desired != replicas:
             return Met(None, f"{name} is wanted {service.desired} times, not yet {replicas}")
         extra = sum(r.phase == "running" for r in service.replicas) > service.desired
-        if state is State.COMPLETED or (
+        if service.state == State.COMPLETED or (
             service.ready >= service.desired and not service.outdated and not service.in_flight and not extra
         ):
             return Met(
@@ -101,8 +100,8 @@ def all_run(view: StatusView) -> Met:
     if view.down != "no":
         return Met(False, "somebody has called `down` meanwhile")
     services = [s for s in view.services() if not s.stopped and s.hold is None]
-    stuck = [s for s in services if State(s.state) in STUCK]
-    pending = [s for s in services if State(s.state) not in STUCK and (State(s.state) not in GOOD or s.in_flight)]
+    stuck = [s for s in services if s.state in STUCK]
+    pending = [s for s in services if s.state not in STUCK and (s.state not in GOOD or s.in_flight)]
     if pending:
         return Met(None, "; ".join(_stands(s) for s in pending[:3]) + (" ..." if len(pending) > 3 else ""))
     if stuck:

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from zpmd.interfaces.advice import advice
+from zpmd.interfaces.advice import advice, standing_advice
 from zpmd.interfaces.status import TROUBLE, status
-from zpmd.interfaces.views import DossierView, EntryView, ReasonView, ReplicaStory, ReplicaView, ServiceView, WhyView
-from zpmd.interfaces.words import clock, exit_meaning, plural, span
+from zpmd.interfaces.views import (
+    DossierView,
+    EntryView,
+    ReasonView,
+    ReplicaStory,
+    ReplicaView,
+    ServiceView,
+    WaitingView,
+    WhyView,
+)
+from zpmd.interfaces.words import clock, due, exit_meaning, plural, span
 from zpmd.model.events import Entry, Snapshot
-from zpmd.model.memory import Revision, Verdict
+from zpmd.model.memory import Down, Revision, Verdict
 from zpmd.model.observed import Dossier
 from zpmd.model.plan import Code, State
 
@@ -32,8 +41,8 @@ def why(
 ) -> WhyView:
     """`entries` oldest first, `dossiers` newest first, both of this service."""
     view = status(snapshot, now).service(service)
-    reasons = tuple(_reason(w.subject, w.code, w.text, w.until, service) for w in view.waiting) if view else ()
-    handled, handling = _handling(view, reasons, now, zone)
+    reasons = tuple(_reason(w, view) for w in view.waiting) if view else ()
+    handled, handling = _handling(view, snapshot, reasons, now, zone)
     happenings = tuple(entry_view(e) for e in entries)
     return WhyView(
         service=service,
@@ -107,7 +116,7 @@ def _last_failure(entries: Sequence[Entry], now: float, zone: tzinfo | None) -> 
 
 
 def _handling(
-    view: ServiceView | None, reasons: Sequence[ReasonView], now: float, zone: tzinfo | None
+    view: ServiceView | None, snapshot: Snapshot, reasons: Sequence[ReasonView], now: float, zone: tzinfo | None
 ) -> tuple[bool, str]:
     """(whether nobody needs to do anything, one line about it)."""
     if view is None:
@@ -118,17 +127,40 @@ def _handling(
     for reason in reasons:
         if not reason.by_itself:
             return False, f"needs you: {reason.advice}"
-    for reason in sorted(reasons, key=lambda r: r.until or now):
-        when = f" in {span(reason.until - now)} ({clock(reason.until, now, zone)})" if reason.until else ""
+    for reason in sorted(reasons, key=lambda r: now if r.until is None else r.until):
+        when = f", {due(reason.until, now, zone)}" if reason.until is not None else ""
         return True, f"being handled{when}: {reason.advice}"
-    if State(view.state) in TROUBLE:
+    if what := _lasting(view, snapshot):
+        return False, f"needs you: {what}"
+    if view.state in TROUBLE:
         return False, f"needs a look: `zpmctl logs {view.name}`"
     return True, "nothing to do"
 
 
-def _reason(subject: str, code: str, text: str, until: float | None, service: str) -> ReasonView:
-    by_itself, what = advice(code, service)
-    return ReasonView(subject=subject, code=code, text=text, until=until, by_itself=by_itself, advice=what)
+def _lasting(view: ServiceView, snapshot: Snapshot) -> str:
+    """What would end a state that an operator, or a failed rollout, has brought about."""
+    if snapshot.memory.intent.down is not Down.NO:
+        return "`zpmctl up` ends `zpmctl down`"
+    if view.scaled == 0 and not view.stopped:
+        return f"it is scaled to 0; `zpmctl scale {view.name} file` goes back to what its file says"
+    return standing_advice(view.state, _held_name(view) if view.state == State.HELD else view.name)
+
+
+def _reason(waiting: WaitingView, view: ServiceView) -> ReasonView:
+    by_itself, what = advice(waiting.code, _held_name(view) if waiting.code == Code.HELD else view.name)
+    return ReasonView(
+        subject=waiting.subject,
+        code=waiting.code,
+        text=waiting.text,
+        until=waiting.until,
+        by_itself=by_itself,
+        advice=what,
+    )
+
+
+def _held_name(view: ServiceView) -> str:
+    """What to release: the service, or everything where that is what is held."""
+    return "'*'" if view.hold is not None and view.hold.service == "*" else view.name
 
 
 def _replicas(

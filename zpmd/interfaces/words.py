@@ -32,6 +32,11 @@ def span(seconds: float) -> str:
     return f"{seconds / DAY:.0f} d"
 
 
+def due(until: float, now: float, zone: tzinfo | None) -> str:
+    """When something is looked at again: "12 s (14:03:10)", or "now" when that instant has come."""
+    return f"{span(until - now)} ({clock(until, now, zone)})" if until - now >= 0.5 else "now"
+
+
 def clock(at: float, now: float, zone: tzinfo | None) -> str:
     """An instant: the time alone when it lies within the last 12 hours or the next, else with its date."""
     moment = datetime.fromtimestamp(at, zone)

@@ -66,11 +66,19 @@ def _replace(case: Case, old: Replica, why: Cause, permit: Cause | None) -> None
     elif not old.live or target.update.order is UpdateOrder.STOP_FIRST:
         _retire(case, old, why)
     else:
-        hindrance = rollout.start_first_hindrance(target)
-        if hindrance:
-            _retire(case, old, Cause(why.code, f"{why}; stop-first because {hindrance}"))
-        else:
-            case.act(_run(case, why, attempt=0))
+        _start_first(case, old, why)
+
+
+def _start_first(case: Case, old: Replica, why: Cause) -> None:
+    """Put the new replica beside the old one, which goes on whatever becomes of the new one."""
+    hindrance = rollout.start_first_hindrance(case.target)
+    if hindrance:
+        _retire(case, old, Cause(why.code, f"{why}; stop-first because {hindrance}"))
+        return
+    of_old = backoff.remembered(case.view, case.target, case.slot, old)
+    record = None if of_old else backoff.remembered(case.view, case.target, case.slot, None)
+    if not _make(case, record, why):
+        tend(case, old, fresh=False)
 
 
 def _fill(case: Case) -> None:
@@ -79,40 +87,44 @@ def _fill(case: Case) -> None:
         case.wait_for_start(shut)
         return
     record = backoff.remembered(case.view, case.target, case.slot, None)
-    attempt, cause = _why_empty(case, record)
-    if record and _failed_try(record):
+    _make(case, record, _why_empty(case, record))
+
+
+def _make(case: Case, record: Attempt | None, cause: Cause) -> bool:
+    """Run a new replica. `record` is the last try at this definition in this slot: what follows a failed one counts,
+    and waits for its backoff. False if there is something to wait for."""
+    attempt = 0
+    if record and record.tried is Tried.REMOVE:
+        attempt = record.count
+    elif record and record.tried is not Tried.STOP:
         turn = backoff.turn(case.view, case.target, case.slot, None)
         attempt = turn.attempt
-        if not may_try(case, turn, cause.text):
-            return
-    if prerequisites.met(case.view, case.target.service, case.slot, case.draft):
-        case.act(_run(case, cause, attempt))
+        how = f"could not be made: {record.error}" if record.failed else cause.text
+        if not may_try(case, turn, how):
+            return False
+    if not prerequisites.met(case.view, case.target.service, case.slot, case.draft):
+        return False
+    case.act(
+        RunReplica(
+            service=case.target.service,
+            slot=case.slot.number,
+            cause=cause,
+            attempt=attempt,
+            generation=case.target.generation,
+            pull=prerequisites.asks_registry(case.view, case.target.service),
+        )
+    )
+    return True
 
 
-def _failed_try(record: Attempt) -> bool:
-    """The slot is empty although the last try was to fill it."""
-    return record.failed or record.tried not in (Tried.REMOVE, Tried.STOP)
-
-
-def _why_empty(case: Case, record: Attempt | None) -> tuple[int, Cause]:
+def _why_empty(case: Case, record: Attempt | None) -> Cause:
     last = record or case.view.memory.attempts.get(case.slot)
     if last is not None and last.tried is Tried.REMOVE:
         if record and record.count:
-            return record.count, Cause(Code.DIED, f"takes the place of one that failed {record.count} times in a row")
-        return 0, Cause(Code.MISSING, "takes the place of one that was removed")
+            return Cause(Code.DIED, f"takes the place of one that failed {record.count} times in a row")
+        return Cause(Code.MISSING, "takes the place of one that was removed")
     if record is None or record.tried is Tried.STOP:
-        return 0, Cause(Code.MISSING, "is declared and not there")
+        return Cause(Code.MISSING, "is declared and not there")
     if record.failed:
-        return 0, Cause(Code.FAILED_START, f"could not be made: {record.error}")
-    return 0, Cause(Code.VANISHED, "was removed by somebody else")
-
-
-def _run(case: Case, cause: Cause, attempt: int) -> RunReplica:
-    return RunReplica(
-        service=case.target.service,
-        slot=case.slot.number,
-        cause=cause,
-        attempt=attempt,
-        generation=case.target.generation,
-        pull=prerequisites.asks_registry(case.view, case.target.service),
-    )
+        return Cause(Code.FAILED_START, f"could not be made: {record.error}")
+    return Cause(Code.VANISHED, "was removed by somebody else")

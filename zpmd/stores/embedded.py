@@ -24,6 +24,8 @@ from zpmd.stores.database import Database
 from zpmd.stores.recall import Recall
 
 DOSSIERS_KEPT = 10
+DOSSIERS_KEPT_IN_ALL = 5000
+"""Of all services, so that those which come and go over the years leave no more than this."""
 TRIM_EVERY = 64
 """Journal lines between two trims: the bound is kept to within so many."""
 
@@ -160,12 +162,14 @@ class EmbeddedStore:
 
     def keep_dossier(self, dossier: Dossier) -> None:
         with self._database.transaction() as connection:
-            connection.execute("INSERT INTO dossier (service, body) VALUES (?, ?)", (dossier.service, encode(dossier)))
+            row = (dossier.service, encode(dossier))
+            newest = connection.execute("INSERT INTO dossier (service, body) VALUES (?, ?)", row).lastrowid or 0
             connection.execute(
                 "DELETE FROM dossier WHERE service = ? AND id NOT IN"
                 " (SELECT id FROM dossier WHERE service = ? ORDER BY id DESC LIMIT ?)",
                 (dossier.service, dossier.service, DOSSIERS_KEPT),
             )
+            connection.execute("DELETE FROM dossier WHERE id <= ?", (newest - DOSSIERS_KEPT_IN_ALL,))
 
     def dossiers(self, service: str) -> tuple[Dossier, ...]:
         found = []

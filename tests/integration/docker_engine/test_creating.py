@@ -9,7 +9,7 @@ from tests.lab.eventually import eventually
 from zpmd.engines import labels
 from zpmd.model import container as c
 from zpmd.model.events import Result
-from zpmd.model.plan import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
+from zpmd.model.plan import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume, StartReplica
 from zpmd.model.service import Desired, IpamPool, NetworkSpec, VolumeSpec
 
 FRONT = NetworkSpec(name="front", ipam_pools=(IpamPool(subnet="10.88.1.0/24", aux_addresses=(("gw", "10.88.1.9"),)),))
@@ -165,6 +165,25 @@ def test_what_a_lost_answer_left_behind_is_adopted_networks_and_all(rig: Rig) ->
     outcome = rig.run(web)
     assert (outcome.ok, outcome.container_id) == (True, first.id)
     assert set(rig.host.inspect(first.id)["NetworkSettings"]["Networks"]) == {"front", "back"}
+
+
+def test_a_container_that_never_ran_joins_what_it_lacks_before_it_starts(rig: Rig) -> None:
+    """zpmd died between the creation and the second network, and the start is all that is planned afterwards."""
+    rig.desired = Desired(networks=(FRONT, BACK))
+    for network in (FRONT, BACK):
+        rig.apply(CreateNetwork(network=network, cause=CAUSE))
+    taken = c.PortBinding(target=80, published="18080")
+    networks = (c.NetworkAttachment(network="front"), c.NetworkAttachment(network="back", aliases=("b",)))
+    first = rig.running(service("first", networks=networks, ports=(taken,)))
+    assert rig.run(service("second", networks=networks, ports=(taken,))).result is Result.PERMANENT
+    client = rig.host.client()
+    client.stop(first.id, timeout=0)
+    second = next(r for r in rig.engine.observe(()).replicas if r.service == "second")
+    client.disconnect_container_from_network(second.id, "front")
+    assert rig.apply(StartReplica(replica=second, cause=CAUSE)).ok
+    joined = rig.host.inspect(second.id)["NetworkSettings"]["Networks"]
+    assert set(joined) == {"front", "back"}
+    assert "second" in joined["front"]["Aliases"]
 
 
 def test_two_replicas_of_a_start_first_update_do_not_collide(rig: Rig) -> None:

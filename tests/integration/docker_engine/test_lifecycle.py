@@ -103,6 +103,15 @@ def test_a_stubborn_replica_is_killed_after_its_grace(rig: Rig) -> None:
     assert rig.seen(replica.id).exit_code == 137
 
 
+def test_a_paused_replica_can_be_stopped(rig: Rig) -> None:
+    replica = rig.running(service())
+    rig.host.client().pause(replica.id)
+    paused = rig.seen(replica.id)
+    assert paused.phase is Phase.PAUSED
+    assert rig.apply(StopReplica(replica=paused, cause=CAUSE, grace_seconds=1.0)).ok
+    assert rig.seen(replica.id).phase is Phase.EXITED
+
+
 def test_a_removal_takes_no_running_and_no_foreign_container(rig: Rig) -> None:
     replica = rig.running(service())
     remove = RemoveReplica(replica=replica, cause=CAUSE, evidence=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from zpmd.engines import context
+from zpmd.engines import context, labels
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.model import container as c
 from zpmd.model.service import Group, ServiceData
@@ -221,6 +221,7 @@ def test_several_networks_are_joined_one_by_one_before_api_1_44() -> None:
     old, new = made(container, api=(1, 43)), made(container, api=(1, 44))
     assert old.body["NetworkingConfig"] == {"EndpointsConfig": {"b": {"Aliases": ["web", "bee"]}}}
     assert old.connect == (("a", {"Aliases": ["web"]}),)
+    assert old.body["Labels"][labels.JOINS] == '[["a", {"Aliases": ["web"]}]]'
     assert old.body["MacAddress"] == "02:42:ac:11:65:43"
     assert new.connect == ()
     assert new.body["NetworkingConfig"] == {

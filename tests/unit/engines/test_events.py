@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,22 @@ def test_a_stream_that_has_not_been_heard_of_for_long_is_not_alive(
         eventually(engine.stream_alive, 5)
         clock.ahead_seconds = 3600.0
         assert not engine.stream_alive()
+
+
+def test_a_stream_that_breaks_again_and_again_is_opened_ever_more_slowly(
+    scripted: ScriptedEngine, engine: DockerEngine
+) -> None:
+    opened_at: list[float] = []
+
+    def answer(conversation: Conversation) -> None:
+        opened_at.append(time.monotonic())
+        conversation.send_chunks(event())
+
+    scripted.answers["/events"] = answer
+    with watching(engine):
+        eventually(lambda: len(opened_at) == 5, 10)
+    gaps = [after - before for before, after in pairwise(opened_at)]
+    assert gaps[3] > 2 * gaps[0]
 
 
 def test_stop_ends_a_stream_that_waits_at_once(scripted: ScriptedEngine, engine: DockerEngine) -> None:

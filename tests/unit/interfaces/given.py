@@ -178,5 +178,7 @@ class Surface:
         return made
 
     def close(self) -> None:
+        for ended in self.engine.more.values():
+            ended.set()
         self.server.stop()
         self.store.close()

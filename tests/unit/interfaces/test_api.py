@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import grp
 import json
 import os
 import socket
@@ -75,7 +76,9 @@ def test_a_start_ends_the_stop_and_skips_the_backoff(surface: Surface, api: http
     surface.store.attempt(Slot("zona_user", 1), attempt)
     assert api.post("/v1/services/redis/start").status_code == 202
     assert surface.store.memory().intent.stopped == frozenset()
-    assert set(surface.store.memory().attempts) == {Slot("zona_user", 1)}
+    attempts = surface.store.memory().attempts
+    assert (attempts[Slot("redis", 1)].tried, attempts[Slot("redis", 1)].count) == (Tried.STOP, 0)
+    assert attempts[Slot("zona_user", 1)] == attempt
 
 
 def test_up_ends_down_and_every_stop(surface: Surface, api: httpx.Client) -> None:
@@ -276,6 +279,15 @@ def test_a_stop_is_not_held_up_by_streams(surface: Surface, api: httpx.Client) -
 
 def test_the_socket_is_its_owners_alone_where_the_group_does_not_exist(surface: Surface) -> None:
     assert stat.S_IMODE(surface.socket.stat().st_mode) == 0o600
+
+
+def test_the_socket_is_its_groups_too_where_the_group_exists(surface: Surface, tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getgid())
+    server = ApiServer(surface.app, tmp_path / "group.sock", group.gr_name)
+    server.start()
+    found = (tmp_path / "group.sock").stat()
+    server.stop()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, group.gr_gid)
 
 
 def test_a_stale_socket_is_replaced_and_a_live_one_left_alone(surface: Surface, tmp_path: Path) -> None:

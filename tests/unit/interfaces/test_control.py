@@ -97,6 +97,7 @@ def test_followers_end_when_their_reader_closes(surface: Surface) -> None:
     surface.publish()
     surface.engine.lines = {"redis1000000": [b"x"]}
     ended = surface.engine.more["redis1000000"] = threading.Event()
+    before = set(threading.enumerate())
     lines = surface.control.logs("redis", None, 10, True)
     assert isinstance(lines, Followed)
     assert next(lines) == ("zpmd-redis-1", b"x")
@@ -104,6 +105,6 @@ def test_followers_end_when_their_reader_closes(surface: Surface) -> None:
     ended.set()
     assert list(lines) == []
     deadline = time.monotonic() + 20
-    while any(t.name == "zpmd-logs" for t in threading.enumerate()) and time.monotonic() < deadline:
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
         threading.Event().wait(0.05)
-    assert not any(t.name == "zpmd-logs" for t in threading.enumerate())
+    assert left == set()

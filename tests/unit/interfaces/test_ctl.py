@@ -8,12 +8,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface, replica, standing
+from zpmd.interfaces.status import status
 from zpmd.model.events import Entry, Result, SourceState
 from zpmd.model.observed import Dossier, Health, InFlight, Observed, Phase, World
 from zpmd.model.plan import Cause, Code, Plan, State, StopReplica, Waiting
@@ -73,7 +78,7 @@ def test_status_of_a_bad_night(surface: Surface, ctl: Ctl) -> None:
         "\n"
         "SERVICE      READY  STATE       AGE  RESTARTS  REASON\n"
         "system  0/1\n"
-        "  redis      0/1    crash-loop  -    4         exited with code 137; crash-loop, 12 s\n"
+        "  redis      0/1    crash-loop  -    4         exited with code 137; crash-loop, 12 s (12:00:13)\n"
         "core  1/2\n"
         "  zona_user  1/2    updating    2 h  0         the name is taken by a container that is not ours;"
         " run: pulling 40 %\n"
@@ -126,6 +131,10 @@ def test_plan_exits_0_when_there_is_nothing_and_3_when_there_is(surface: Surface
     assert said.out == (
         "next\n  stop  zona_user/3  2 replicas are wanted\nwaiting\n  redis/1  backoff  12 s (12:00:14)  backoff\n"
     )
+    surface.publish(
+        plan=Plan(actions=(stop,)), in_flight=(InFlight(subject="zona_user/3", verb="stop", since=surface.clock.at),)
+    )
+    assert ctl("plan").out == "under way\n  stop  zona_user/3  for 1 s  2 replicas are wanted\n"
     surface.publish(plan=Plan(waiting=(waiting("redis", Code.STOPPED, "stopped by an operator"),)))
     assert ctl("plan").code == 0, "what an operator has stopped is as it should be"
 
@@ -167,11 +176,11 @@ def test_why_tells_the_story_of_a_crash_loop(surface: Surface, ctl: Ctl) -> None
     )
     assert ctl("why", "redis").out == (
         "redis is in a crash loop: 0 of 1 replica ready; exited with code 137\n"
-        "  being handled in 12 s (12:00:13): zpmd goes on trying; see its last words below;"
+        "  being handled, 12 s (12:00:13): zpmd goes on trying; see its last words below;"
         " `zpmctl start redis` skips the wait\n"
         "\n"
         "waiting\n"
-        "  redis/1  crash-loop, 12 s  crash loop: 4 restarts\n"
+        "  redis/1  crash-loop, 12 s (12:00:13)  crash loop: 4 restarts\n"
         "    zpmd goes on trying; see its last words below; `zpmctl start redis` skips the wait\n"
         "\n"
         "redis/1  zpmd-redis-1  exited 6 s ago; exit code 137: killed by SIGKILL\n"
@@ -278,6 +287,21 @@ def test_doctor_with_a_daemon_asks_it_for_the_engine(surface: Surface, ctl: Ctl)
     said = ctl("doctor")
     assert said.code == 1
     assert "connection refused" in said.out
+
+
+def test_a_newer_daemon_may_say_more_than_this_zpmctl_knows(surface: Surface, ctl: Ctl) -> None:
+    surface.publish()
+
+    async def newer(_request: Request) -> JSONResponse:
+        view = asdict(status(surface.control.snapshot(), surface.clock.at))
+        view["mood"] = "fine"
+        view["groups"][0]["services"][0]["state"] = "meditating"
+        return JSONResponse(view)
+
+    surface.app.router.routes.insert(0, Route("/v1/status", newer))
+    said = ctl("status")
+    assert (said.code, said.err) == (0, "")
+    assert "  redis      1/1    meditating  2 h  0\n" in said.out
 
 
 # --wait

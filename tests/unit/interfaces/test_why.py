@@ -12,7 +12,7 @@ from zpmd.interfaces.advice import ADVICE
 from zpmd.interfaces.views import WhyView
 from zpmd.interfaces.why import why
 from zpmd.model.events import Entry
-from zpmd.model.memory import Memory, Revision, Verdict
+from zpmd.model.memory import Down, Hold, Intent, Memory, Revision, Verdict
 from zpmd.model.observed import InFlight, Observed
 from zpmd.model.plan import Cause, Code, Plan, State, Waiting
 
@@ -54,7 +54,7 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
             State.BACKOFF,
             {"waiting": (waits(Code.BACKOFF, NOON + 12),)},
             True,
-            "being handled in 12 s (12:00:12): zpmd starts it by itself; `zpmctl start redis` does it now",
+            "being handled, 12 s (12:00:12): zpmd starts it by itself; `zpmctl start redis` does it now",
         ),
         (
             State.STARTING,
@@ -73,6 +73,31 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
             {"waiting": (waits(Code.RETRY, NOON + 1), waits(Code.NAME_TAKEN))},
             False,
             "needs you: rename or remove the other container: zpmd never touches what is not its own",
+        ),
+        (State.STOPPED, {}, False, "needs you: `zpmctl start redis` starts it"),
+        (
+            State.STOPPED,
+            {"memory": Memory(intent=Intent(scaled={"redis": 0}))},
+            False,
+            "needs you: it is scaled to 0; `zpmctl scale redis file` goes back to what its file says",
+        ),
+        (
+            State.STOPPED,
+            {"memory": Memory(intent=Intent(down=Down.CONTAINERS))},
+            False,
+            "needs you: `zpmctl up` ends `zpmctl down`",
+        ),
+        (
+            State.ROLLED_BACK,
+            {},
+            False,
+            "needs you: correct its definition; `zpmctl restart redis` tries the same one again",
+        ),
+        (
+            State.HELD,
+            {"memory": Memory(intent=Intent(holds=(Hold(service="*", owner="root", reason="", since=NOON),)))},
+            False,
+            "needs you: `zpmctl release '*'` ends the hold",
         ),
         (State.FAILED, {}, False, "needs a look: `zpmctl logs redis`"),
     ],

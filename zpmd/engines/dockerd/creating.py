@@ -8,7 +8,7 @@ is left alone, and the outcome names it).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,19 @@ def start(wire: Wire, container_id: str) -> None:
     wire.post(f"/containers/{container_id}/start")
 
 
+def start_first(wire: Wire, container_id: str) -> None:
+    """Start a container that never ran: zpmd may have died before it had joined all of its networks."""
+    found = reading.mapping(wire.get(f"/containers/{container_id}/json"), "container")
+    wanted = reading.labels(found.get("Config") or {}).get(labels.JOINS)
+    if wanted:
+        try:
+            pairs = [(str(network), dict(endpoint)) for network, endpoint in json.loads(wanted)]
+        except (ValueError, TypeError) as error:
+            raise Told(Result.PERMANENT, f"label {labels.JOINS} cannot be read: {error}") from error
+        _join(wire, container_id, pairs, found.get("NetworkSettings"))
+    start(wire, container_id)
+
+
 def _created(wire: Wire, site: Site, action: RunReplica) -> str:
     service = action.service
     name = labels.container_name(site.project, service, action.slot, action.generation, action.revision)
@@ -92,14 +105,14 @@ def _adopted(wire: Wire, site: Site, action: RunReplica, name: str, made: contex
     wanted = (action.service.name, action.slot, spec_hash(action.service.container), action.generation)
     if marks is None or (marks.service, marks.slot, marks.spec, marks.generation) != wanted:
         raise Told(Result.PERMANENT, f"name {name} is taken by container {container_id[:12]}, ours of another spec")
-    _join(wire, container_id, made.connect, reading.mapping(found.get("NetworkSettings") or {}, "NetworkSettings"))
+    _join(wire, container_id, made.connect, found.get("NetworkSettings"))
     return container_id
 
 
 def _join(
     wire: Wire,
     container_id: str,
-    connect: tuple[tuple[str, Mapping[str, Any]], ...],
+    connect: Iterable[tuple[str, Mapping[str, Any]]],
     settings: Mapping[str, Json] | None = None,
 ) -> None:
     """Join further networks; one that it is in already is left out."""

@@ -27,6 +27,8 @@ from zpmd.ports import Clock, Wake
 IDLE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+STEADY_SECONDS = 10.0
+"""A stream that lived for less has not shown that the trouble before it is over: the pauses go on growing."""
 MAX_EVENT_BYTES = 1 << 20
 
 # What changes the world. The rest (exec_* of every probe, attach, top, mount, ...) would only wake for nothing.
@@ -59,13 +61,12 @@ class EventStream:
         failures, opened_before = 0, False
         cut = _Cut(stop)
         while not stop.is_set():
-            heard = False
+            heard, began_at = False, self._clock.monotonic()
             try:
                 for reason in self._events(cut):
                     if reason is Reason.STREAM_LOST and not opened_before:
                         reason = Reason.ENGINE  # nothing was missed but what came before the first stream
                     opened_before = heard = True
-                    failures = 0
                     wake(reason)
                 error: Exception = Garbage("the event stream ended")
             except (Told, Answered, Garbage, *FAILURES) as caught:
@@ -78,6 +79,8 @@ class EventStream:
             self._observer.forget()
             if stop.is_set():
                 return
+            if heard and self._clock.monotonic() - began_at >= STEADY_SECONDS:
+                failures = 0
             if idle:
                 continue
             if not failures:

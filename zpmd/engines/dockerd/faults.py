@@ -37,7 +37,6 @@ _LASTING = (
     "not a directory",
     "permission denied",
     "operation not permitted",
-    "invalid argument",
     "unknown runtime",
     "could not select device driver",
     "not found in range",

@@ -134,17 +134,17 @@ class Observer:
         strangers: list[Stranger] = []
         kept: dict[str, tuple[str, Replica]] = {}
         for item in items:
-            container_id, marked = reading.text(item, "Id"), reading.labels(item)
-            marks = labels.marks_of(marked) if marked.get(labels.OWNER) == self._owner else None
-            if marks is None:
-                strangers.append(reading.stranger(item))
-                continue
-            if Slot(marks.service, marks.slot) in self._at_work:
-                replicas.append(reading.listed(item, marks))
-                continue
-            line = _line(item)
+            container_id, marked, line = reading.text(item, "Id"), reading.labels(item), _line(item)
             known = self._inspected.get(container_id)
+            # labels never change, so they are read once in a container's life
             if known is None or known[0] != line or self._started_anew(item, known[1]):
+                marks = labels.marks_of(marked) if marked.get(labels.OWNER) == self._owner else None
+                if marks is None:
+                    strangers.append(reading.stranger(item))
+                    continue
+                if Slot(marks.service, marks.slot) in self._at_work:
+                    replicas.append(reading.listed(item, marks))
+                    continue
                 replica = _inspected(wire, container_id, marks)
                 if replica is None:
                     continue

@@ -48,7 +48,7 @@ class Agreed:
     body: Version
 
 
-def text(version: Version) -> str:
+def version_text(version: Version) -> str:
     return f"{version[0]}.{version[1]}"
 
 
@@ -58,11 +58,11 @@ def agree(server_max: str, server_min: str) -> Agreed:
         newest, oldest = _parsed(server_max), _parsed(server_min or "1.12")
     except ValueError as error:
         raise Garbage(f"versions {server_max!r} and {server_min!r}") from error
-    api = min(newest, NEWEST)
+    api, oldest_known, newest_known = min(newest, NEWEST), version_text(OLDEST), version_text(NEWEST)
     if newest < OLDEST:
-        raise Told(Result.PERMANENT, f"the engine speaks API {server_max} at most, zpmd needs {text(OLDEST)} or newer")
+        raise Told(Result.PERMANENT, f"the engine speaks API {server_max} at most, zpmd needs {oldest_known} or newer")
     if api < oldest:
-        raise Told(Result.PERMANENT, f"the engine speaks API {server_min} at least, zpmd knows {text(NEWEST)} at most")
+        raise Told(Result.PERMANENT, f"the engine speaks API {server_min} at least, zpmd knows {newest_known} at most")
     return Agreed(api, max(api, min(newest, NEWEST_BODY)))
 
 
@@ -156,7 +156,7 @@ class Wire:
     ) -> requests.Response:
         return self._client.request(
             method,
-            f"{self._client.base_url}/v{text(version or self.agreed.api)}{path}",
+            f"{self._client.base_url}/v{version_text(version or self.agreed.api)}{path}",
             params=params,
             data=None if body is None else json.dumps(body),
             headers={**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})},
@@ -242,7 +242,7 @@ class Pool:
         return Wire(self._client(agreed.api), agreed, self._timeout_seconds)
 
     def _client(self, version: Version) -> docker.APIClient:
-        client = docker.APIClient(self._url, version=text(version), timeout=math.ceil(self._timeout_seconds))
+        client = docker.APIClient(self._url, version=version_text(version), timeout=math.ceil(self._timeout_seconds))
         # proxies and netrc of the environment are not for a local socket, and looking for them costs every request
         client.trust_env = not self._url.startswith(("unix:", "http+unix:"))
         return client

@@ -69,15 +69,23 @@ class Loader:
         folder = PurePosixPath(posixpath.dirname(path))
         known = {**self.dotenv(str(folder / ".env")), **variables}
         origin = Origin(shown, folder)
-        tree = self.tree(path, origin, known)
-        if tree is None:
+        raw = self.raw(path, origin)
+        if raw is None:
             return
-        name = tree.get("name") if isinstance(tree, Map) else None
-        project = name.text if isinstance(name, Scalar) and name.text else project
-        self.unit(tree, {**known, "COMPOSE_PROJECT_NAME": project}, project, origin, (path,), None)
+        name = raw.get("name") if isinstance(raw, Map) else None
+        if isinstance(name, Scalar):
+            # Silently: what is wrong with it is told when the whole file is substituted.
+            project = substituted_scalar(name, known, "name", Report()).text or project
+        known["COMPOSE_PROJECT_NAME"] = project
+        self.unit(substituted(raw, known, "", self.report), known, project, origin, (path,), None)
 
-    def tree(self, path: str, origin: Origin, variables: Variables, said_at: Cursor | None = None) -> Node | None:
-        """One file with its variables substituted. `said_at` is the place that named it, None for the command line."""
+    def tree(self, path: str, origin: Origin, variables: Variables, said_at: Cursor) -> Node | None:
+        """Another file, that `said_at` names, with its variables substituted."""
+        raw = self.raw(path, origin, said_at)
+        return None if raw is None else substituted(raw, variables, "", self.report)
+
+    def raw(self, path: str, origin: Origin, said_at: Cursor | None = None) -> Node | None:
+        """One file as it is written."""
         try:
             content = self.files.read(path)
         except OSError as error:
@@ -89,7 +97,7 @@ class Loader:
             return None
         node, problems = yamltext.compose(content, origin)
         self.report.problems.extend(problems)
-        return None if node is None else substituted(node, variables, "", self.report)
+        return node
 
     def dotenv(self, path: str, said_at: Cursor | None = None) -> dict[str, str]:
         """Variables of an env file; one that nobody named may be missing."""
@@ -238,8 +246,8 @@ class Loader:
             if name:
                 wanted.problem(f"there is no service {shortened(name)!r} in {path}{suggestion(name, services)}")
             return None
-        entry = services[name]
-        base = Cursor(entry.node, joined(siblings.path, name), self.report, entry.mark)
+        known = services[name]
+        base = Cursor(known.node, joined(siblings.path, name), self.report, known.mark)
         return self.with_extends(base, name, siblings, path, variables, chain)
 
     def services_of(self, path: str, said_at: Cursor, variables: Variables) -> Cursor | None:
