@@ -44,9 +44,7 @@ class Tablet:
 class MemoryStore:
     """ports.Store on a tablet. `boundary` is told before and after each write, by the write's name: it may raise."""
 
-    def __init__(
-        self, tablet: Tablet, journal_entries: int, boundary: Callable[[str], None] = lambda name: None
-    ) -> None:
+    def __init__(self, tablet: Tablet, journal_entries: int, boundary: Callable[[str], None] = lambda _: None) -> None:
         self._t = tablet
         self._journal_entries = journal_entries
         self._boundary = boundary
