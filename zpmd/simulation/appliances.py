@@ -76,19 +76,21 @@ def many() -> Desired:
 BY_NAME: dict[str, Callable[[], Desired]] = {"one": one, "small": small, "many": many}
 
 
-def drawn(chance: random.Random) -> Desired:
-    """Two to six services with everything that decisions depend on, in an order that can be had."""
+def drawn(chance: random.Random, hopeless: bool = True) -> Desired:
+    """Two to six services with everything that decisions depend on, in an order that can be had; `hopeless`: there
+    may be one among them whose program does nothing but crash."""
+    tags = ("", "", "", "", "slow", "stubborn", *(["crash"] if hopeless else []))
     services: list[ServiceData] = []
     for name in NAMES[: chance.randint(2, 6)]:
         group = chance.choice(GROUPS)
         before = [s for s in services if chance.random() < 0.35 and s.group.order <= group.order]
-        one_shot = chance.random() < 0.15
+        one_shot, fixed_port = chance.random() < 0.15, chance.random() < 0.15
         services.append(
             ServiceData(
                 name=name,
                 group=group,
-                container=_container(chance, name),
-                replicas=1 if one_shot else chance.choice((1, 1, 1, 2, 3)),
+                container=_container(chance, name, chance.choice(tags), fixed_port),
+                replicas=1 if one_shot or fixed_port else chance.choice((1, 1, 1, 2, 3)),
                 depends_on=tuple(_dependency(chance, s) for s in before),
                 restart=ONE_SHOT if one_shot else _restart(chance),
                 update=_update(chance),
@@ -98,15 +100,15 @@ def drawn(chance: random.Random) -> Desired:
     return appliance(*services)
 
 
-def _container(chance: random.Random, name: str) -> Container:
+def _container(chance: random.Random, name: str, tag: str, fixed_port: bool) -> Container:
     volume = Mount(kind=MountKind.VOLUME, source=DATA.name, target="/data")
     return Container(
-        image=f"app/{name}:{chance.choice(('', '', '', '', 'slow', 'stubborn', 'crash'))}1",
+        image=f"app/{name}:{tag}1",
         healthcheck=CHECK if chance.random() < 0.5 else None,
         mounts=(volume,) if chance.random() < 0.3 else (),
         networks=(NetworkAttachment(network=NET.name),) if chance.random() < 0.6 else (),
         post_start=(Hook(command=("init",)),) if chance.random() < 0.25 else (),
-        ports=(PortBinding(target=80, published=str(8000 + NAMES.index(name))),) if chance.random() < 0.15 else (),
+        ports=(PortBinding(target=80, published=str(8000 + NAMES.index(name))),) if fixed_port else (),
     )
 
 

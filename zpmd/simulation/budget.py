@@ -68,10 +68,15 @@ class Budget:
     def called(self, call: Call) -> None:
         action = call.action
         if isinstance(action, StopReplica | RemoveReplica):
-            if not action.evidence:
+            if not action.evidence or self._follows(action.replica.service):
                 self._rows.pop(action.subject, None)
         elif isinstance(action, RunReplica | StartReplica | RestartReplica):
             self._tried(call, action)
+
+    def _follows(self, service: str) -> bool:
+        """Whether it is replaced with another one: then a dead one may be replaced for that, and not for its death."""
+        found = self._site.source.desired.service(service)
+        return found is not None and any(d.restart for d in found.depends_on)
 
     def _tried(self, call: Call, action: RunReplica | StartReplica | RestartReplica) -> None:
         slot, meaning = action.subject, _meaning(action)

@@ -19,7 +19,7 @@ PROJECT = "zpmd"
 
 
 def one_of(*options: str) -> Choose:
-    return lambda site, chance: chance.choice(options)
+    return lambda _, chance: chance.choice(options)
 
 
 def a_running_slot(site: Site, chance: random.Random) -> str | None:

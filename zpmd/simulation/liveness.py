@@ -23,7 +23,7 @@ from zpmd.model.events import Reason
 from zpmd.model.memory import Verdict
 from zpmd.model.plan import JudgeSpec, RunHook
 from zpmd.model.service import FailureAction, ServiceData
-from zpmd.simulation import faults, schedule, wishes
+from zpmd.simulation import faults, programs, schedule, wishes
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.events import Delivery
 from zpmd.simulation.truth import Truth
@@ -80,15 +80,15 @@ def heal(site: Site) -> None:
 
 def hopeful(site: Site, service: ServiceData) -> ServiceData:
     """The service as somebody would mend it, if its image is hopeless and there is nothing that it could go back to."""
-    kind = service.container.image.rpartition(":")[2].rstrip("0123456789")
     revision = site.tablet.revisions.get(service.name)
     undone = (
         revision is not None
         and revision.stable is not None
+        and programs.kind(revision.stable.container) not in programs.HOPELESS
         and service.update.failure_action is FailureAction.ROLLBACK
         and revision.verdict is not Verdict.PAUSED
     )
-    if undone or kind not in ("crash", "sick", "refuse", "oom"):
+    if undone or programs.kind(service.container) not in programs.HOPELESS:
         return service
     return replace(service, container=replace(service.container, image=f"app/{service.name}:1"))
 

@@ -34,7 +34,13 @@ class Move:
 MOVES: dict[str, Move] = {}
 
 
-def move(word: str, says: str, kind: str, choose: Choose = lambda site, chance: "") -> Callable[[Act], Act]:
+def nothing(site: Site, chance: random.Random) -> str:
+    """The arguments of a move that takes none."""
+    del site, chance
+    return ""
+
+
+def move(word: str, says: str, kind: str, choose: Choose = nothing) -> Callable[[Act], Act]:
     """Register a function as a move. It gets the site and the words of its arguments."""
 
     def register(act: Act) -> Act:

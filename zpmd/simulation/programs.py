@@ -19,8 +19,16 @@ BEHAVIOURS = {
     "sick": Behaviour(never_healthy=True, healthcheck=CHECK),
     "refuse": Behaviour(fails_to_start="exec: /bin/main: no such file or directory"),
     "stubborn": Behaviour(ignores_term=True),
-    "slow": Behaviour(healthy_after_seconds=20.0),
+    "slow": Behaviour(healthy_after_seconds=1.5),
 }
+
+
+HOPELESS = frozenset({"crash", "oom", "sick", "refuse"})
+
+
+def kind(container: Container) -> str:
+    """The word in its image's tag."""
+    return container.image.rpartition(":")[2].rstrip("0123456789")
 
 
 class Programs:
@@ -42,5 +50,4 @@ class Programs:
                 self._by_container.pop(service.container, None)
 
     def __call__(self, container: Container) -> Behaviour:
-        kind = container.image.rpartition(":")[2].rstrip("0123456789")
-        return BEHAVIOURS.get(kind) or self._by_container.get(container) or Behaviour()
+        return BEHAVIOURS.get(kind(container)) or self._by_container.get(container) or Behaviour()

@@ -203,6 +203,7 @@ class Site:
         except StoreError as error:
             self.trace.say(f"the pass could not be carried out: {error}")
             daemon.pass_due_at = self.true.now() + PASS_RETRY_SECONDS
+            self.invariants.pass_failed()
             return None
         self.counts["passes"] += 1
         daemon.pass_due_at = self.true.now() + daemon.loop.sleep_seconds(snapshot)

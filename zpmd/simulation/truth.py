@@ -77,6 +77,15 @@ class Truth:
             return frozenset({stable})
         return frozenset({declared, stable}) if revision.verdict is Verdict.PAUSED else frozenset({declared})
 
+    def barred(self, service: ServiceData) -> bool:
+        """Whether it cannot start, whatever zpmd does, because people do not want what it depends on to run."""
+        for dependency in service.depends_on:
+            needed = self.desired.service(dependency.service)
+            unwanted = needed is None or self.replicas(needed) == 0 or self.barred(needed)
+            if dependency.required and unwanted:
+                return True
+        return False
+
     def up(self, service: ServiceData) -> bool:
         """Every slot of it is ready, or completed."""
         return all(
@@ -139,7 +148,8 @@ class Truth:
             for number in range(1, self.replicas(service) + 1):
                 slot = f"{service.name}/{number}"
                 expected.add(slot)
-                found += self._of_slot(service, slot)
+                if not self.barred(service):
+                    found += self._of_slot(service, slot)
         for slot, boxes in self.slots.items():
             name = slot.rpartition("/")[0]
             stopped = name in self.site.tablet.stopped and self.site.tablet.down is Down.NO

@@ -26,6 +26,12 @@ def a_service(site: Site, chance: random.Random) -> str | None:
     return chance.choice(services).name if services else None
 
 
+def a_number(site: Site, chance: random.Random) -> str | None:
+    """Of replicas, for a service that can have any: one with a fixed host port can have one."""
+    found = [s.name for s in site.source.desired.services if not s.container.ports]
+    return f"{chance.choice(found)} {chance.randint(0, 3)}" if found else None
+
+
 # --- operators' verbs, by the daemon's own Control --------------------------------------------------------------------
 
 
@@ -60,12 +66,7 @@ def restart(site: Site, service: str) -> bool:
     return _ask(site, service, lambda control: control.restart(service, ACTOR))
 
 
-@move(
-    "scale",
-    "an operator asks for COUNT replicas of SERVICE",
-    "wish",
-    lambda site, chance: f"{name} {chance.randint(0, 3)}" if (name := a_service(site, chance)) else None,
-)
+@move("scale", "an operator asks for COUNT replicas of SERVICE", "wish", a_number)
 def scale(site: Site, service: str, count: str) -> bool:
     return _ask(site, service, lambda control: control.scale(service, int(count), ACTOR))
 
@@ -157,12 +158,7 @@ def image(site: Site, service: str, reference: str) -> bool:
     return _change(site, service, lambda s: replace(s, container=replace(s.container, image=reference)))
 
 
-@move(
-    "replicas",
-    "the files say COUNT replicas for SERVICE",
-    "wish",
-    lambda site, chance: f"{name} {chance.randint(0, 3)}" if (name := a_service(site, chance)) else None,
-)
+@move("replicas", "the files say COUNT replicas for SERVICE", "wish", a_number)
 def replicas(site: Site, service: str, count: str) -> bool:
     return _change(site, service, lambda s: replace(s, replicas=int(count)))
 
