@@ -112,6 +112,19 @@ def test_operator_intent_is_there_at_once_and_after_a_restart(reopen: Open) -> N
         assert memory.intent.down is Down.VOLUMES
 
 
+def test_a_generation_is_raised_above_what_containers_carry(store: Store) -> None:
+    assert store.raise_generation("redis", above=7) == 8
+    assert store.raise_generation("redis", above=3) == 9
+
+
+def test_an_approval_can_end_and_leaves_other_intent_alone(store: Store) -> None:
+    store.approve({"redis", "kafka"})
+    store.set_stopped("redis", True)
+    store.disapprove({"redis"})
+    intent = store.memory().intent
+    assert (intent.approved, intent.stopped) == ({"kafka"}, {"redis"})
+
+
 def test_a_release_tells_whether_there_was_a_hold(store: Store) -> None:
     store.hold(Hold(service="redis", owner="me", reason="", since=1.0))
     assert store.release("redis")

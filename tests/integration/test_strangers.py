@@ -22,7 +22,7 @@ def test_a_stranger_with_a_name_of_ours_is_reported_untouched_and_everything_els
     assert state["Running"]
     assert state["StartedAt"] == started
     daemon.engine.client().remove_container(stranger, force=True)
-    assert daemon.ctl("start", "edge", "--wait").code == 0
+    eventually(lambda: daemon.running("edge"), 20, "the name to be taken as soon as it is free", 0.1)
     daemon.converged()
 
 

@@ -33,7 +33,7 @@ from zpmd.planning.target import active_hold
 UNSHRUNK = (Phase_.explicit, Phase_.reuse, Phase_.generate)
 """A closed loop is too long to be made small within a test's patience; its failure shows the last steps instead."""
 
-many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
 
 

@@ -95,7 +95,7 @@ class DaemonControl:
             raise Refused(f"cannot restart {service}: it is stopped; `zpmctl start {service}` starts it")
         with self._asked("restart", service, Code.RESTART_ASKED, actor, "every replica is to be replaced"):
             self._begin_anew(service)
-            self._store.raise_generation(service)
+            self._store.raise_generation(service, above=self._highest_generation(service))
 
     def scale(self, service: str, replicas: int | None, actor: str) -> None:
         self._declared(service)
@@ -173,6 +173,10 @@ class DaemonControl:
             self._store.finish(entry, Result.PERMANENT, str(error), 0.0, "")
             raise
         self._wake(reason)
+
+    def _highest_generation(self, service: str) -> int:
+        world = self.snapshot().observed.world
+        return max((r.generation for r in (world.replicas if world else ()) if r.service == service), default=0)
 
     def _begin_anew(self, service: str | None) -> None:
         """What failed of a service (None: of all) counts as stopped on purpose from here on: its next try comes at

@@ -53,6 +53,7 @@ class Desire:
             services=tuple(sorted((s for a in answers for s in a.services), key=lambda s: (s.group.order, s.name))),
             volumes=tuple(v for a in answers for v in a.volumes),
             networks=tuple(n for a in answers for n in a.networks),
+            project=answers[0].project if answers else "zpmd",
             complete=len(answers) == len(self._sources) and all(a.complete for a in answers),
         )
 

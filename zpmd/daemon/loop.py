@@ -190,7 +190,11 @@ class Loop:
         """What is neither declared nor there any more need not be remembered."""
         if observed.world is None or not desired.complete:
             return
-        services = {s.name for s in desired.services} | {r.service for r in observed.world.replicas}
+        declared = {s.name for s in desired.services}
+        services = declared | {r.service for r in observed.world.replicas}
+        approved = declared & self._p.store.memory().intent.approved
+        if approved:
+            self._p.store.disapprove(approved)
         self._p.store.forget(services, {r.id for r in observed.world.replicas})
 
     def _snapshot(

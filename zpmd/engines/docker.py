@@ -153,6 +153,7 @@ class DockerEngine:
             "storage driver": str(info.get("Driver")),
             "root": str(info.get("DockerRootDir")),
             "system": str(info.get("OperatingSystem")),
+            "clock": str(info.get("SystemTime")),
             "kernel": str(info.get("KernelVersion")),
             "cgroup": f"{info.get('CgroupDriver')} {info.get('CgroupVersion') or ''}".strip(),
             "log driver": str(info.get("LoggingDriver")),

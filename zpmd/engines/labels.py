@@ -8,12 +8,11 @@ the engine, while the two replicas of a start-first update do not.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zpmd.model.plan import RunReplica
-from zpmd.model.service import Group, ServiceData
+from zpmd.model.service import Group
 from zpmd.model.spechash import spec_hash
 
 PREFIX = "io.zpmd."
@@ -88,17 +87,6 @@ def marks_of(labels: Mapping[str, str]) -> Marks | None:
         revision=labels.get(REVISION, ""),
         after=tuple(name for name in labels.get(AFTER, "").split(",") if name),
     )
-
-
-def container_name(project: str, service: ServiceData, slot: int, generation: int = 0, revision: str = "") -> str:
-    """`container_name` where the service has one, else `<project>-<service>-<slot>-<6 hex>`.
-
-    The digits stand for spec, generation and revision: what a replica is replaced over, and nothing else.
-    """
-    if service.container.container_name:
-        return service.container.container_name
-    identity = "\n".join((spec_hash(service.container), str(generation), revision))
-    return f"{project}-{service.name}-{slot}-{hashlib.sha256(identity.encode()).hexdigest()[:6]}"
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ from zpmd.engines import labels, references
 from zpmd.engines.simulated_container import Behaviour, Box
 from zpmd.engines.simulated_faults import Failed, Fault, Faults
 from zpmd.engines.simulated_world import SimulatedWorld
+from zpmd.model import naming
 from zpmd.model.container import Container, Hook, MountKind, Pairs
 from zpmd.model.events import Result
 from zpmd.model.observed import Dossier, Health, Replica
@@ -140,7 +141,7 @@ class SimulatedActions:
     def _created(self, action: RunReplica, at: float) -> Box:
         """The container that the action is for: made, or adopted where its name holds one that is the same."""
         service, container = action.service, action.service.container
-        name = labels.container_name(self._project, service, action.slot, action.generation, action.revision)
+        name = naming.container_name(self._project, service, action.slot, action.generation, action.revision)
         holder = self._world.named(name)
         if holder is not None:
             return self._adopted(holder, action)

@@ -27,7 +27,6 @@ ADVICE: dict[Code, tuple[bool, str]] = {
     Code.ENGINE_UNKNOWN: (False, "zpmd changes nothing until the engine answers: `zpmctl doctor`"),
     Code.SOURCE_UNKNOWN: (False, "correct the files: `zpmctl status` names them"),
     Code.DEGRADED_GATE: (True, "the others went on without it"),
-    Code.UNSUPPORTED: (False, "change its definition: this engine cannot do it"),
 }
 
 

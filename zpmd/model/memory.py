@@ -115,7 +115,7 @@ class Retry:
 class Memory:
     """All that a pass remembers. `hooked` holds (container id, started_at) of replicas whose post_start has run;
     `retries` maps a subject that is no slot (volume:x, network:x, image:x, hook) to its failures in a row and the last
-    instant; `gates` maps a group to the instant since which it has been shut."""
+    instant; `gates` maps a group to the instant since which it has kept the later ones waiting."""
 
     intent: Intent = field(default_factory=Intent)
     attempts: Mapping[Slot, Attempt] = field(default_factory=lambda: MappingProxyType({}))

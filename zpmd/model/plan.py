@@ -63,7 +63,6 @@ class Code(StrEnum):
     ENGINE_UNKNOWN = "engine-unknown"
     SOURCE_UNKNOWN = "source-unknown"
     DEGRADED_GATE = "degraded-gate"
-    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +365,7 @@ class Plan:
     """The answer to one comparison. Same arguments, same plan; an empty `actions` with an empty `waiting` is converged.
 
     `wake_at` is the instant at which the same comparison may give another answer. `gates` go back into the next pass's
-    memory: since when each shut group has been shut.
+    memory: since when each group has kept the later ones waiting.
     """
 
     actions: tuple[Action, ...] = ()

@@ -182,13 +182,14 @@ class NetworkSpec:
 class Desired:
     """What should be: the sum of all sources at one instant. Services are sorted by (group, name), names are unique.
 
-    `complete` is False while a source has never answered: then what is missing is unknown, not absent, and nothing is
-    removed.
+    `project` is the prefix of the names of containers. `complete` is False while a source has never answered: then
+    what is missing is unknown, not absent, and nothing is removed.
     """
 
     services: tuple[ServiceData, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
     networks: tuple[NetworkSpec, ...] = ()
+    project: str = "zpmd"
     complete: bool = True
 
     def service(self, name: str) -> ServiceData | None:

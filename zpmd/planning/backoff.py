@@ -42,6 +42,11 @@ def delay_seconds(policy: RestartPolicy, attempt: int) -> float:
     return min(first * 2.0 ** min(attempt - 2, 32), max(policy.max_delay_seconds, SHORTEST_DELAY_SECONDS))
 
 
+def window_seconds(policy: RestartPolicy) -> float:
+    """How long a replica has to run for its next failure to be the first of a new row."""
+    return max(policy.window_seconds, SHORTEST_WINDOW_SECONDS)
+
+
 def remembered(view: View, target: Target, slot: Slot, replica: Replica | None) -> Attempt | None:
     """The last try at this slot, if it was a try at this very replica; where there is none, at the target's spec and
     generation: a new definition begins with a clean slate."""
@@ -110,7 +115,7 @@ def _after(last: float, delay: float, now: float) -> float:
 def _proven_at(policy: RestartPolicy, record: Attempt | None, replica: Replica | None) -> float | None:
     """The instant from which a failure is the first of a new row, because what was tried last held for the policy's
     window; None where it did not hold."""
-    window = max(policy.window_seconds, SHORTEST_WINDOW_SECONDS)
+    window = window_seconds(policy)
     if replica is None:
         return record.at + window if record and not record.failed else None
     if replica.started_at is None:

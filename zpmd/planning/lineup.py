@@ -45,6 +45,13 @@ def of(view: View, target: Target) -> tuple[Lineup, ...]:
 
 def _slot(view: View, target: Target, number: int, here: Sequence[Replica]) -> Lineup:
     service, memory = target.service, view.memory
+    if len(here) == 1:  # nearly every slot of nearly every pass
+        replica = here[0]
+        why = drift.cause(view, target, replica)
+        ready = readiness.ready(service, replica, memory)
+        if why is None:
+            return Lineup(number, (replica,), (), ready, not ready and readiness.completed(service, replica))
+        return Lineup(number, (), ((replica, why),), ready, completed=False)
     if len(here) > 1:
         # What the engine is removing is as good as gone, unless there is nothing else to speak of.
         staying = [r for r in here if r.phase is not Phase.REMOVING] or here

@@ -1,7 +1,8 @@
-"""What must be on the engine before a container can be made: its image, volumes and networks."""
+"""What a container needs before it can be made: a name that is free, its image, volumes and networks."""
 
 from __future__ import annotations
 
+from zpmd.model import naming
 from zpmd.model.container import MountKind
 from zpmd.model.observed import Slot
 from zpmd.model.plan import Cause, Code, CreateNetwork, CreateVolume, PullImage
@@ -12,7 +13,7 @@ from zpmd.planning.view import Draft, View
 
 def met(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
     """Whether all is there. What is not is asked for in `draft`, or said to be waited for."""
-    found = [_image(view, service, slot, draft)]
+    found = [_name(view, service, slot, draft), _image(view, service, slot, draft)]
     found += [_volume(view, name, slot, draft) for name in _volumes(service)]
     found += [_network(view, a.network, slot, draft) for a in service.container.networks]
     return all(found)
@@ -32,6 +33,17 @@ def asks_registry(view: View, service: ServiceData) -> bool:
 
 def _volumes(service: ServiceData) -> list[str]:
     return [m.source for m in service.container.mounts if m.kind is MountKind.VOLUME and m.source]
+
+
+def _name(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
+    generation = view.targets[service.name].generation
+    name = naming.container_name(view.desired.project, service, slot.number, generation)
+    holder = view.strangers.get(name)
+    if holder is None:
+        return True
+    text = f"waits for the name {name}, which container {holder.id[:12]} has, and that is not ours: rename or remove it"
+    draft.wait(slot, Cause(Code.NAME_TAKEN, text))
+    return False
 
 
 def _image(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:

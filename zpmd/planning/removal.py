@@ -36,7 +36,7 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
             draft.wait(name, Cause(Code.SOURCE_UNKNOWN, text), service=name)
         return going
     held = _held_by_guard(view, gone)
-    for name in held:
+    for name in sorted(held):
         text = f"{len(held)} of {len(view.by_slot)} services would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}

@@ -16,6 +16,7 @@ from zpmd.planning.view import View
 _BY_CODE: tuple[tuple[Code, State], ...] = (
     (Code.GAVE_UP, State.FAILED),
     (Code.CRASH_LOOP, State.CRASH_LOOP),
+    (Code.NAME_TAKEN, State.BLOCKED),
     (Code.IMAGE_MISSING, State.BLOCKED),
     (Code.EXTERNAL_MISSING, State.BLOCKED),
     (Code.BACKOFF, State.BACKOFF),
@@ -30,10 +31,11 @@ def standing(view: View, target: Target, lineups: Sequence[Lineup], waiting: Col
     """`waiting` is what this pass found to wait for in this service."""
     service = target.service
     ready = len([slot for slot in lineups if slot.ready or slot.completed])
-    restarts = max([_restarts(view, target, slot) for slot in lineups], default=0)
+    restarts = _restarts(view, target, lineups)
     refused = _refused(view, target, lineups)
-    started = [r.started_at for slot in lineups for r in slot.current if r.running and r.started_at]
-    started += [r.started_at for slot in lineups for r, _ in slot.old if r.running and r.started_at]
+    started = [r.started_at for slot in lineups for r in slot.current if r.started_at and r.running]
+    if any(slot.old for slot in lineups):
+        started += [r.started_at for slot in lineups for r, _ in slot.old if r.started_at and r.running]
     return Standing(
         service=service.name,
         group=service.group,
@@ -119,9 +121,16 @@ def _good_state(target: Target, lineups: Sequence[Lineup], codes: Collection[Cod
     return State.COMPLETED if all(slot.completed for slot in lineups) else State.RUNNING
 
 
-def _restarts(view: View, target: Target, slot: Lineup) -> int:
-    replica = slot.current[0] if slot.current else None
-    return backoff.restarts(view, target, slot.number, replica)
+def _restarts(view: View, target: Target, lineups: Sequence[Lineup]) -> int:
+    """The most restarts in a row that a slot has behind it."""
+    most = 0
+    proven_before = view.now - backoff.window_seconds(target.service.restart)
+    for slot in lineups:
+        replica = slot.current[0] if slot.current else None
+        if slot.ready and replica and replica.started_at and replica.running and replica.started_at <= proven_before:
+            continue  # as nearly always: spared the look into what is remembered
+        most = max(most, backoff.restarts(view, target, slot.number, replica))
+    return most
 
 
 def _refused(view: View, target: Target, lineups: Sequence[Lineup]) -> str:

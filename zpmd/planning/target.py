@@ -75,13 +75,13 @@ def target(declared: ServiceData, memory: Memory, now: float) -> Target:
         revision=revision,
         namespaces=namespaces,
         shared=shared,
-        follows=tuple(sorted({d.service for d in service.depends_on if d.restart} | shared)),
+        follows=tuple(sorted(shared.union(d.service for d in service.depends_on if d.restart))),
     )
 
 
 def namespaces_of(container: Container) -> frozenset[str]:
     """The services in whose namespaces this container is made."""
-    modes = (container.network_mode, container.ipc, container.pid)
+    modes = [mode for mode in (container.network_mode, container.ipc, container.pid) if mode]
     return frozenset(mode.removeprefix("service:") for mode in modes if mode.startswith("service:"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zpmd.model.memory import Memory
-from zpmd.model.observed import InFlight, Observed, Replica, Slot, World
+from zpmd.model.observed import InFlight, Observed, Replica, Slot, Stranger, World
 from zpmd.model.plan import Action, Cause, Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
@@ -34,6 +34,8 @@ class View:
     busy: Mapping[str, InFlight]
     busy_services: frozenset[str]
     troubled: frozenset[str]
+    strangers: Mapping[str, Stranger]
+    """By name."""
 
     def slots(self, service: str) -> Slots:
         return self.by_slot.get(service, {})
@@ -59,6 +61,7 @@ def view(desired: Desired, observed: Observed, world: World, memory: Memory, now
         busy={f.subject: f for f in observed.in_flight},
         busy_services=busy_services,
         troubled=busy_services | refused,
+        strangers={s.name: s for s in world.strangers},
     )
 
 

@@ -74,7 +74,7 @@ def in_order(found: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def suggestion(word: str, known: Collection[str]) -> str:
     """ ", did you mean 'image'?" or ""."""
-    close = difflib.get_close_matches(word[:64], known, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(word[:64], known, n=1, cutoff=0.6)
     return f", did you mean {close[0]!r}?" if close else ""
 
 

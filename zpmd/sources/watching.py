@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Collection, Mapping
 
 from watchdog.events import (
@@ -43,6 +44,9 @@ CHANGES: list[type[FileSystemEvent]] = [
 
 Identity = tuple[int, int]
 
+REFUSED_SECONDS = 30.0
+"""How long to compare only, before asking a kernel that refused for watches again."""
+
 
 class Flag(FileSystemEventHandler):
     """Says that something happened, to whoever waits for it."""
@@ -61,38 +65,43 @@ class FolderWatch:
         self.flag = Flag()
         self.observer: BaseObserver | None = None
         self.watched: dict[str, Identity] = {}
-        self.refused = False
+        self.again_at = 0.0
 
     def alive(self) -> bool:
         """Whether a change in one of the folders would be noticed at once."""
+        # Only an observer whose watches are all in place is ever kept in `observer`.
         observer = self.observer
-        if observer is None or self.refused or not observer.is_alive():
-            return False
-        return all(emitter.is_alive() for emitter in observer.emitters)
+        return observer is not None and observer.is_alive() and all(e.is_alive() for e in observer.emitters)
 
     def arm(self, folders: Mapping[str, bool]) -> None:
         """Watch these folders, those with True with all below them. Cheap when nothing has changed."""
         wanted = identities(folders)
-        if wanted == self.watched and self.alive():
+        if (wanted == self.watched and self.alive()) or time.monotonic() < self.again_at:
             return
         self.disarm()
-        self.observer = Observer()
-        self.refused = False
+        observer = Observer()
         try:
-            self.observer.start()
+            observer.start()
             for folder in wanted:
-                self.observer.schedule(self.flag, folder, recursive=folders[folder], event_filter=CHANGES)
-            self.watched = wanted
+                observer.schedule(self.flag, folder, recursive=folders[folder], event_filter=CHANGES)
         except OSError:
-            self.refused = True
+            end(observer)
+            self.again_at = time.monotonic() + REFUSED_SECONDS
+            return
+        self.observer, self.watched = observer, wanted
         # What changed while no watch was up is found by whoever compares states after this.
         self.flag.raised.set()
 
     def disarm(self) -> None:
         observer, self.observer, self.watched = self.observer, None, {}
-        if observer is not None and observer.is_alive():
-            observer.stop()
-            observer.join(timeout=5)
+        if observer is not None:
+            end(observer)
+
+
+def end(observer: BaseObserver) -> None:
+    if observer.is_alive():
+        observer.stop()
+        observer.join(timeout=5)
 
 
 def identities(folders: Collection[str]) -> dict[str, Identity]:

@@ -201,9 +201,9 @@ class EmbeddedStore:
     def set_scale(self, service: str, replicas: int | None) -> None:
         self._intend(service, "replicas", replicas)
 
-    def raise_generation(self, service: str) -> int:
+    def raise_generation(self, service: str, above: int = 0) -> int:
         with self._lock:
-            generation = self._recall.intent.generations.get(service, 0) + 1
+            generation = max(above, self._recall.intent.generations.get(service, 0)) + 1
             self._intend(service, "generation", generation)
             return generation
 
@@ -214,6 +214,12 @@ class EmbeddedStore:
                     "INSERT INTO intent (service, approved) VALUES (?, 1) ON CONFLICT DO UPDATE SET approved = 1",
                     [(service,) for service in services],
                 )
+            self._recall.reread_intent(self._database)
+
+    def disapprove(self, services: Collection[str]) -> None:
+        with self._lock:
+            with self._database.transaction(durable=True) as connection:
+                connection.executemany("UPDATE intent SET approved = 0 WHERE service = ?", [(s,) for s in services])
             self._recall.reread_intent(self._database)
 
     def hold(self, hold: Hold) -> None:

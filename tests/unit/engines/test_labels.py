@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from zpmd.engines import labels
+from zpmd.model import naming
 from zpmd.model.container import Container
 from zpmd.model.plan import Cause, Code, RunReplica
 from zpmd.model.service import Dependency, Group, ServiceData
@@ -83,8 +84,8 @@ def test_other_unreadable_labels_count_as_nothing() -> None:
 
 
 def test_the_same_replica_always_has_the_same_name() -> None:
-    name = labels.container_name("zpmd", WEB, 1)
-    assert name == labels.container_name("zpmd", dataclasses.replace(WEB, replicas=5), 1)
+    name = naming.container_name("zpmd", WEB, 1)
+    assert name == naming.container_name("zpmd", dataclasses.replace(WEB, replicas=5), 1)
     assert name.startswith("zpmd-web-1-")
     assert len(name.rsplit("-", 1)[1]) == 6
 
@@ -102,9 +103,9 @@ def test_the_same_replica_always_has_the_same_name() -> None:
 def test_what_a_replica_is_replaced_over_changes_its_name(
     service: ServiceData, slot: int, generation: int, revision: str
 ) -> None:
-    assert labels.container_name("zpmd", service, slot, generation, revision) != labels.container_name("zpmd", WEB, 1)
+    assert naming.container_name("zpmd", service, slot, generation, revision) != naming.container_name("zpmd", WEB, 1)
 
 
 def test_a_container_name_is_honoured() -> None:
     named = dataclasses.replace(WEB, container=Container(image="x", container_name="the-web"))
-    assert labels.container_name("zpmd", named, 1, 3, "p") == "the-web"
+    assert naming.container_name("zpmd", named, 1, 3, "p") == "the-web"

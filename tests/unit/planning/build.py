@@ -48,12 +48,10 @@ def replica(of: ServiceData, slot: int = 1, ago: float = 3600.0, **fields: Any) 
     return Replica(**(defaults | fields))
 
 
-def dead(
-    of: ServiceData, slot: int = 1, ago: float = 3600.0, for_seconds: float = 1.0, code: int = 137, **f: Any
-) -> Replica:
-    """A replica of `of` that ended `for_seconds` before NOW."""
-    f = {"phase": Phase.EXITED, "exit_code": code, "finished_at": NOW - for_seconds} | f
-    return replica(of, slot, ago, **f)
+def dead(of: ServiceData, slot: int = 1, ago: float = 3600.0, ended_ago: float = 1.0, **fields: Any) -> Replica:
+    """A replica of `of` that ended with 137 `ended_ago` seconds before NOW."""
+    defaults: dict[str, Any] = {"phase": Phase.EXITED, "exit_code": 137, "finished_at": NOW - ended_ago}
+    return replica(of, slot, ago, **(defaults | fields))
 
 
 def sick(of: ServiceData, slot: int = 1, ago: float = 3600.0, **f: Any) -> Replica:
@@ -83,7 +81,8 @@ def memory(*services: ServiceData, intent: Intent | None = None, **fields: Any) 
 
 
 def attempt(of: ServiceData, count: int, ago: float = 0.0, tried: Tried = Tried.START, **fields: Any) -> Attempt:
-    return Attempt(tried=tried, count=count, at=NOW - ago, spec=spec_hash(of.container), generation=0, **fields)
+    defaults: dict[str, Any] = {"spec": spec_hash(of.container), "generation": 0}
+    return Attempt(tried=tried, count=count, at=NOW - ago, **(defaults | fields))
 
 
 def slot(of: ServiceData, number: int = 1) -> Slot:

@@ -18,6 +18,7 @@ from zpmd.engines import context, labels
 from zpmd.engines.dockerd import materials, reading, resources
 from zpmd.engines.dockerd.faults import Answered, Told
 from zpmd.engines.dockerd.wire import Json, Wire
+from zpmd.model import naming
 from zpmd.model.container import Container, MountKind
 from zpmd.model.events import Result
 from zpmd.model.plan import RunReplica
@@ -73,7 +74,7 @@ def start_first(wire: Wire, container_id: str) -> None:
 
 def _created(wire: Wire, site: Site, action: RunReplica) -> str:
     service = action.service
-    name = labels.container_name(site.project, service, action.slot, action.generation, action.revision)
+    name = naming.container_name(site.project, service, action.slot, action.generation, action.revision)
     made = context.creation(service, _surroundings(wire, site, action))
     params = {"name": name, **({"platform": made.platform} if made.platform else {})}
     try:

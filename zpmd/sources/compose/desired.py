@@ -52,7 +52,7 @@ def understand(
         for mark, path, message in unused(objects):
             report.note(mark, path, message)
     return Understood(
-        desired=desired(services.values(), objects),
+        desired=desired(services.values(), objects, project),
         problems=in_order(report.problems),
         notes=in_order(report.notes),
         contents=objects.contents,
@@ -83,7 +83,7 @@ def all_services(units: Iterable[Unit], objects: Objects, host: Host, files: Fil
     return found
 
 
-def desired(services: Iterable[Parsed], objects: Objects) -> Desired:
+def desired(services: Iterable[Parsed], objects: Objects, project: str) -> Desired:
     """What runs here, and of volumes and networks what that uses."""
     running = sorted((p.data for p in services if not p.off), key=lambda s: (s.group.order, s.name))
     networks = {a.network for s in running for a in s.container.networks}
@@ -92,6 +92,7 @@ def desired(services: Iterable[Parsed], objects: Objects) -> Desired:
         services=tuple(running),
         volumes=by_name(objects.volumes, volumes),
         networks=by_name(objects.networks, networks),
+        project=project,
     )
 
 

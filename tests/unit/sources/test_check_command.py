@@ -1,0 +1,105 @@
+"""`zpmd check`: what it prints, where, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zpmd import __version__
+
+ROOT = Path(__file__).parents[3]
+
+
+def zpmd(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "zpmd", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "services.d").mkdir()
+    (tmp_path / "zpmd.yaml").write_text("services_dir: services.d\n")
+    (tmp_path / "services.d/a.yaml").write_text("services: {a: {image: a}}")
+    (tmp_path / "services.d/b.yaml").write_text("x-zpmd: {group: batch}\nservices: {b: {image: b, attach: false}}")
+    return tmp_path
+
+
+def test_a_good_folder(site: Path) -> None:
+    result = zpmd("check", "--settings", "zpmd.yaml", cwd=site)
+    assert (result.returncode, result.stdout) == (0, "2 services in 2 groups: ok\n")
+    assert result.stderr == (
+        f"{site}/services.d/b.yaml:2:26: services.b.attach: has no effect: a daemon attaches to no container, use "
+        "`zpmctl logs` (note)\n"
+    )
+
+
+def test_a_single_file(site: Path) -> None:
+    result = zpmd("check", "services.d/a.yaml", cwd=site)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "1 service in 1 group: ok\n", "")
+
+
+def test_problems_go_to_stderr_one_a_line(site: Path) -> None:
+    (site / "bad.yaml").write_text("services:\n  a: {imag: x}\n")
+    result = zpmd("check", "bad.yaml", cwd=site)
+    assert (result.returncode, result.stdout) == (78, "")
+    assert result.stderr.splitlines() == [
+        "bad.yaml:2:3: services.a: image is missing: write the image to run",
+        "bad.yaml:2:7: services.a.imag: unknown key 'imag', did you mean 'image'?",
+        "2 problems: nothing would be taken",
+    ]
+
+
+def test_wrong_settings(site: Path) -> None:
+    (site / "zpmd.yaml").write_text("rol: active\n")
+    result = zpmd("check", "--settings", "zpmd.yaml", cwd=site)
+    assert result.returncode == 78
+    assert result.stderr.startswith("zpmd.yaml:1:1: rol: unknown key 'rol', did you mean 'role'?\n")
+
+
+def test_json(site: Path) -> None:
+    good = json.loads(zpmd("check", "--json", "--settings", "zpmd.yaml", cwd=site).stdout)
+    assert (good["ok"], good["services"], good["groups"], good["problems"]) == (True, 2, {"core": 1, "batch": 1}, [])
+    assert [n["path"] for n in good["notes"]] == ["services.b.attach"]
+    (site / "bad.yaml").write_text("services: {a: {image: A}}")
+    result = zpmd("check", "--json", "bad.yaml", cwd=site)
+    assert (result.returncode, result.stderr) == (78, "")
+    assert json.loads(result.stdout)["problems"] == [
+        {
+            "file": "bad.yaml", "line": 1, "column": 23, "path": "services.a.image",
+            "message": "'A' is not an image: write [registry/]name[:tag], in lower case",
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["nothing.yaml", "services.d", "/dev/zero"])
+def test_what_cannot_be_read_is_one_line(site: Path, name: str) -> None:
+    result = zpmd("check", name, cwd=site)
+    assert result.returncode == 78
+    assert len(result.stderr.splitlines()) == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_key_cannot_steer_the_terminal(site: Path) -> None:
+    (site / "bad.yaml").write_text('services: {a: {image: a, "\\e[31m\\nred": 1}}')
+    result = zpmd("check", "bad.yaml", cwd=site)
+    assert "\x1b" not in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("arguments", [("chekc",), ("check", "--jsn")])
+def test_a_wrong_argument_is_exit_2_and_no_traceback(site: Path, arguments: tuple[str, ...]) -> None:
+    result = zpmd(*arguments, cwd=site)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_help_has_examples_and_version_is_a_line(site: Path) -> None:
+    assert "zpmd check compose.yaml" in zpmd("check", "--help", cwd=site).stdout
+    assert zpmd("--version", cwd=site).stdout == f"zpmd {__version__}\n"
