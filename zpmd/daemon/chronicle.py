@@ -74,15 +74,17 @@ class Chronicle:
         self.ended(Outcome(action=action, result=Result.OK, at=now, detail=str(action.verdict)))
 
     def ended(self, outcome: Outcome) -> None:
-        """Turn an outcome into memory and a finished journal entry."""
+        """Turn an outcome into memory and a finished journal entry. Raises StoreError; the same outcome may then be
+        given again, and counts once."""
         action = outcome.action
-        entry = self._open.pop(action.subject, None)
+        entry = self._open.get(action.subject)
+        self._remember(outcome)
         if entry is not None:
             self._store.finish(entry, outcome.result, outcome.detail, outcome.seconds, outcome.container_id)
-        self._count(outcome)
-        self._remember(outcome)
         if outcome.dossier:
             self._store.keep_dossier(outcome.dossier)
+        self._open.pop(action.subject, None)
+        self._count(outcome)
         if not outcome.ok:
             _log(action).warning("{} {} failed ({}): {}", verb(action), action.subject, outcome.result, outcome.detail)
 

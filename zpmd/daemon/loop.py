@@ -7,6 +7,7 @@ steady state, reload, recovery and disaster; start-up is pass number one.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -79,6 +80,8 @@ class Loop:
         self._unknown_since: float | None = None
         self._engine_failures = 0
         self._complaints: tuple[str, ...] = ()
+        self._owed: frozenset[Reason] = frozenset()
+        self._unabsorbed: deque[Outcome] = deque()
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
@@ -101,13 +104,16 @@ class Loop:
                 sleep_seconds = PASS_RETRY_SECONDS
 
     def step(self, reasons: frozenset[Reason], outcomes: Sequence[Outcome] = ()) -> Snapshot:
-        """One pass. Raises StoreError when what has to be durable could not be made so: then nothing is dispatched."""
+        """One pass. Raises StoreError when what has to be durable could not be made so: then nothing is dispatched, and
+        the next pass begins with what this one was given."""
         clock, began = self._p.clock, self._p.clock.monotonic()
+        self._owed |= reasons
         self._absorb(outcomes)
+        reasons = self._owed
         self._p.watchers.ensure()
         now = clock.now()
         if began >= self._next_resync:
-            reasons |= {Reason.RESYNC}
+            reasons = self._owed = reasons | {Reason.RESYNC}
             jitter = self._p.chance.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
             self._next_resync = began + self._p.resync_seconds * jitter
         if reasons & RELOADING:
@@ -124,6 +130,7 @@ class Loop:
             self._dispatch(decision, now)
         if Reason.RESYNC in reasons:
             self._forget(desired, observed)
+        self._owed = frozenset()
         snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
         seconds = {
             "load": loaded - began,
@@ -139,9 +146,11 @@ class Loop:
     # --- the parts of a pass ------------------------------------------------------------------------------------------
 
     def _absorb(self, outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            self._p.executor.land(outcome)
-            self._p.chronicle.ended(outcome)
+        """Take note of each, and only then let its subject go: what could not be written down is not forgotten."""
+        self._unabsorbed.extend(outcomes)
+        while self._unabsorbed:
+            self._p.chronicle.ended(self._unabsorbed[0])
+            self._p.executor.land(self._unabsorbed.popleft())
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
         news = self._p.desire.refresh(now)
