@@ -37,7 +37,8 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
         return going
     held = _held_by_guard(view).intersection(gone)
     for name in sorted(held):
-        text = f"{len(undeclared(view))} of {len(view.by_slot)} services would be removed at once: `zpmctl approve` lets them go"
+        share = f"{len(undeclared(view))} of {len(view.by_slot)} services"
+        text = f"{share} would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}
 

@@ -183,9 +183,9 @@ class MemoryStore:
             else:
                 t.scaled[service] = replicas
 
-    def raise_generation(self, service: str) -> int:
+    def raise_generation(self, service: str, above: int = 0) -> int:
         with self._write("intent") as t:
-            t.generations[service] = t.generations.get(service, 0) + 1
+            t.generations[service] = max(t.generations.get(service, 0), above) + 1
             return t.generations[service]
 
     def hold(self, hold: Hold) -> None:
