@@ -89,7 +89,7 @@ def drawn(chance: random.Random, hopeless: bool = True) -> Desired:
             ServiceData(
                 name=name,
                 group=group,
-                container=_container(chance, name, chance.choice(tags), fixed_port),
+                container=_container(chance, name, "" if one_shot else chance.choice(tags), fixed_port),
                 replicas=1 if one_shot or fixed_port else chance.choice((1, 1, 1, 2, 3)),
                 depends_on=tuple(_dependency(chance, s) for s in before),
                 restart=ONE_SHOT if one_shot else _restart(chance),

@@ -200,6 +200,11 @@ class MemoryStore:
         with self._write("intent") as t:
             t.approved.update(services)
 
+    def disapprove(self, services: Collection[str]) -> None:
+        if self._t.approved.intersection(services):
+            with self._write("intent") as t:
+                t.approved.difference_update(services)
+
     def set_down(self, down: Down) -> None:
         with self._write("intent") as t:
             t.down = down
