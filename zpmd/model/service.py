@@ -130,7 +130,7 @@ class ServiceData:
     """Whether later groups wait for it (`x-zpmd: {required: false}` lets them go on without)."""
     tenant: str = ""
     watch: tuple[str, ...] = ()
-    """Host paths of `develop.watch` with action `restart`: a change in one raises the service's generation."""
+    """Host paths of `develop.watch` with action `restart`; what they hold is in the label `io.zpmd.watched`."""
     origin: str = ""
     """`file:line` of the definition, for messages; no part of any comparison of meaning."""
 

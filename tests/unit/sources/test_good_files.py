@@ -282,7 +282,7 @@ def test_services_that_run_once() -> None:
     result = read("jobs")
     found = {s.name: (s.restart.condition, s.restart.max_attempts, s.one_shot) for s in result.desired.services}
     assert found == {
-        "migrate": (RestartCondition.NONE, 0, True),
+        "migrate": (RestartCondition.ON_FAILURE, 0, True),
         "seed": (RestartCondition.ON_FAILURE, 5, True),
         "web": (RestartCondition.ANY, 0, False),
     }

@@ -20,13 +20,14 @@ Services = Mapping[str, Parsed]
 
 
 def settled(services: Services) -> dict[str, Parsed]:
-    """The services, one-shots recognised: what others wait for to complete runs once, unless it says otherwise."""
+    """The services, one-shots recognised: what others wait for to complete runs until it has, unless it says otherwise.
+    A reboot in the middle of it must not leave its dependants waiting for a person."""
     awaited = {
         need.service for p in services.values() for need, _ in p.needs.values() if need.condition is Condition.COMPLETED
     }
 
     def once(parsed: Parsed) -> Parsed:
-        restart = RestartPolicy(condition=RestartCondition.NONE)
+        restart = RestartPolicy(condition=RestartCondition.ON_FAILURE)
         return replace(parsed, data=replace(parsed.data, restart=restart))
 
     return {name: once(p) if name in awaited and not restart_written(p) else p for name, p in services.items()}
