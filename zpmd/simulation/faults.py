@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zpmd.engines import labels
 from zpmd.engines.simulated_faults import Fault
 from zpmd.model.events import Reason
+from zpmd.model.naming import container_name
 from zpmd.simulation.events import Delivery
 from zpmd.simulation.moves import Choose, move
 
@@ -97,7 +97,7 @@ def stranger(site: Site, slot: str) -> bool:
     if service is None:
         return False
     generation = site.tablet.generations.get(name, 0)
-    taken = labels.container_name(PROJECT, service, int(number), generation)
+    taken = container_name(PROJECT, service, int(number), generation)
     if site.world.named(taken) is not None:
         return False
     site.world.add_stranger(taken)

@@ -22,7 +22,8 @@ from zpmd.engines.simulated_container import Box
 from zpmd.model.events import Reason
 from zpmd.model.memory import Verdict
 from zpmd.model.plan import JudgeSpec, RunHook
-from zpmd.model.service import FailureAction, ServiceData
+from zpmd.model.service import ServiceData
+from zpmd.model.spechash import spec_hash
 from zpmd.simulation import faults, programs, schedule, wishes
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.events import Delivery
@@ -85,8 +86,8 @@ def hopeful(site: Site, service: ServiceData) -> ServiceData:
         revision is not None
         and revision.stable is not None
         and programs.kind(revision.stable.container) not in programs.HOPELESS
-        and service.update.failure_action is FailureAction.ROLLBACK
-        and revision.verdict is not Verdict.PAUSED
+        and revision.verdict is Verdict.FAILED
+        and revision.judged == spec_hash(service.container)
     )
     if undone or programs.kind(service.container) not in programs.HOPELESS:
         return service
