@@ -34,6 +34,8 @@ from zpmd.ports import Clock, Engine, Store
 RESYNC_JITTER = 0.2
 ENGINE_RETRY_SECONDS = (0.5, 10.0)
 PASS_RETRY_SECONDS = 5.0
+JUMP_SECONDS = 1.0
+"""What the two clocks drift apart by less is not somebody's doing."""
 RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.RELOAD, Reason.RESYNC})
 
 
@@ -76,6 +78,8 @@ class Loop:
         self._number = 0
         self._gates: Mapping[Group, float] = {}
         self._started_at = parts.clock.now()
+        self._difference = parts.clock.now() - parts.clock.monotonic()
+        """Between the wall clock and the one that nobody sets."""
         self._next_resync = 0.0
         self._unknown_since: float | None = None
         self._engine_failures = 0
@@ -112,6 +116,7 @@ class Loop:
         reasons = self._owed
         self._p.watchers.ensure()
         now = clock.now()
+        self._keep_gates_patient(now - clock.monotonic())
         if began >= self._next_resync:
             reasons = self._owed = reasons | {Reason.RESYNC}
             jitter = self._p.chance.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
@@ -151,6 +156,13 @@ class Loop:
         while self._unabsorbed:
             self._p.chronicle.ended(self._unabsorbed[0])
             self._p.executor.land(self._unabsorbed.popleft())
+
+    def _keep_gates_patient(self, difference: float) -> None:
+        """Somebody sets the wall clock, as a time server does soon after a boot: a group has not waited longer for
+        it."""
+        jump, self._difference = difference - self._difference, difference
+        if abs(jump) >= JUMP_SECONDS:
+            self._gates = {group: since + jump for group, since in self._gates.items()}
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
         news = self._p.desire.refresh(now)

@@ -109,7 +109,6 @@ class Invariants:
     def excuse_all(self) -> None:
         """Something has happened after which a new row of tries may begin anywhere: the wall clock was set."""
         self._budget.memory_lost()
-        self._shut_since.clear()
 
     def asked(self, service: str) -> None:
         """An operator, or a changed file, has given a service (or "*") a new beginning."""
