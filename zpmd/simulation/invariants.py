@@ -20,7 +20,9 @@ from zpmd.model.memory import Down
 from zpmd.model.plan import (
     Action,
     Code,
+    RemoveNetwork,
     RemoveReplica,
+    RemoveVolume,
     RestartReplica,
     RunHook,
     RunReplica,
@@ -71,6 +73,8 @@ class Invariants:
                 self._budget.decided(truth, action)
             if isinstance(action, StopReplica | RestartReplica | RemoveReplica):
                 self._justified(truth, action)
+            if isinstance(action, RemoveVolume | RemoveNetwork) and self._site.tablet.down is Down.NO:
+                raise Violation("S3", f"{verb(action)} {action.subject}, and nobody took the appliance down")
         self._no_mass_removal(truth, snapshot)
 
     def pass_failed(self) -> None:
@@ -147,8 +151,6 @@ class Invariants:
         for lost, ours in call.volumes_lost:
             if not ours:
                 raise Violation("S2", f"{name} has removed {lost}, which is not ours")
-            if self._site.tablet.down is Down.NO:
-                raise Violation("S3", f"{name} has removed {lost}, and nobody took the appliance down")
 
     # --- S3, S4 -------------------------------------------------------------------------------------------------------
 

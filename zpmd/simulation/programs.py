@@ -6,6 +6,8 @@ gets healthy, `:refuse1` cannot be started at all. Of a one-shot the default is 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zpmd.engines.simulated_container import Behaviour
 from zpmd.model.container import Container, Healthcheck
 from zpmd.model.service import Desired
@@ -50,4 +52,8 @@ class Programs:
                 self._by_container.pop(service.container, None)
 
     def __call__(self, container: Container) -> Behaviour:
-        return BEHAVIOURS.get(kind(container)) or self._by_container.get(container) or Behaviour()
+        made_for = BEHAVIOURS.get(kind(container))
+        declared = self._by_container.get(container)
+        if made_for is None or declared is None or made_for.fails_to_start or made_for.lives_for_seconds is not None:
+            return made_for or declared or Behaviour()
+        return replace(made_for, lives_for_seconds=declared.lives_for_seconds)

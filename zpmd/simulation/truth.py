@@ -39,12 +39,14 @@ class Truth:
     # --- one container ------------------------------------------------------------------------------------------------
 
     def ready(self, service: ServiceData, box: Box) -> bool:
-        """It runs, is healthy where it is asked, and its hooks were run in this run of it."""
+        """It runs, is healthy where it is asked, and its hooks were run in this run of it, as zpmd knows."""
         if box.phase(self.now) is not Phase.RUNNING or box.health(self.now) not in (Health.HEALTHY, Health.NONE):
             return False
         run = box.run(self.now)
-        hooked = run is not None and (box.id, run.started_at) in self.site.invariants.hooked
-        return hooked or not service.container.post_start
+        if run is None or not service.container.post_start:
+            return run is not None
+        known = self.site.tablet.hooked.get(box.id) == self.site.clock.wall(run.started_at)
+        return known and (box.id, run.started_at) in self.site.invariants.hooked
 
     def completed(self, service: ServiceData, box: Box) -> bool:
         run = box.run(self.now)
@@ -59,6 +61,11 @@ class Truth:
 
     def leaving(self, name: str) -> bool:
         return self.site.tablet.down is not Down.NO or name in self.site.tablet.stopped
+
+    def held(self, name: str) -> bool:
+        """By a hold that is in force."""
+        found = [h for h in self.site.tablet.holds.values() if h.service in (name, "*")]
+        return any(h.until is None or h.until > self.site.clock.now() for h in found)
 
     def replicas(self, service: ServiceData) -> int:
         return 0 if self.leaving(service.name) else self.site.tablet.scaled.get(service.name, service.replicas)
@@ -117,15 +124,10 @@ class Truth:
 
     def unready(self, group: Group) -> list[str]:
         """The required services of a group that are not up, held ones left out."""
-        holds = self.site.tablet.holds
         return [
             s.name
             for s in self.desired.services
-            if s.group is group
-            and s.required
-            and not (s.name in holds or "*" in holds)
-            and not self.leaving(s.name)
-            and not self.up(s)
+            if s.group is group and s.required and not self.held(s.name) and not self.leaving(s.name) and not self.up(s)
         ]
 
     def alive(self, group: Group) -> bool:
