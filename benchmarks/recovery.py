@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.recovery [--rounds 30] [--json FILE]
 
-Three arms on one engine, interleaved: zpmd; the floor, a loop of three lines that starts again what died; and the
+Three arms on one engine, interleaved: zpmd; the floor, a process of three lines that starts again what died; and the
 engine's own restart policy `always`. Every death is the first of its container, so that nobody waits for a backoff, and
 comes from outside (kill -9 of the process). Times are those of the engine's `start` event.
 """
@@ -10,15 +10,15 @@ comes from outside (kill -9 of the process). Times are those of the engine's `st
 from __future__ import annotations
 
 import os
-import queue
 import signal
-import threading
+import subprocess
+import sys
 import time
-
-import docker
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from benchmarks import measure, stage
-from tests.lab.engine import API_VERSION, LabEngine
+from tests.lab.engine import LabEngine
 
 NETWORK = "t_bench"
 
@@ -32,22 +32,23 @@ def main() -> None:
         events = stage.Events(lab)
         victims = {
             "zpmd": daemon.running(),
-            "floor: the same engine call, by hand": by_hand(lab, events, options.rounds),
+            "floor: the same engine call, by hand": made(lab, options.rounds),
             "the engine's policy `always`": by_policy(lab, options.rounds),
         }
         series = {name: measure.Series(name) for name in victims}
         stage.settle(10)  # an engine's policy resets its own delay after this long
-        for number, name in enumerate(measure.rotated(tuple(victims), options.rounds)):
-            container = victims[name][number // len(victims)]
-            pid = lab.pid_of(container)
-            killed = time.time()
-            os.kill(pid, signal.SIGKILL)
-            series[name].values.append(events.after("start", container, killed) - killed)
-            stage.settle()
+        with floor(lab, tuple(victims.values())[1]):
+            for number, name in enumerate(measure.rotated(tuple(victims), options.rounds)):
+                container = victims[name][number // len(victims)]
+                pid = lab.pid_of(container)
+                killed = time.time()
+                os.kill(pid, signal.SIGKILL)
+                series[name].values.append(events.after("start", container, killed) - killed)
+                stage.settle()
         events.close()
-        zpmd, floor, policy = series.values()
+        zpmd, by_hand, policy = series.values()
         title = f"death to running, {3 * options.rounds} containers on a bridge"
-        measure.report(title, (zpmd, floor, policy), options, reference=floor)
+        measure.report(title, (zpmd, by_hand, policy), options, reference=by_hand)
 
 
 def made(lab: LabEngine, number: int, **host: object) -> list[str]:
@@ -66,23 +67,17 @@ def by_policy(lab: LabEngine, number: int) -> list[str]:
     return made(lab, number, restart_policy={"Name": "always"})
 
 
-def by_hand(lab: LabEngine, events: stage.Events, number: int) -> list[str]:
-    """Containers that a minimal loop starts again: what any program on this engine could do at best."""
-    ours = made(lab, number)
-    died: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def listen(action: str, container: str) -> None:
-        if action == "die" and container in ours:
-            died.put(container)
-
-    def start_again() -> None:
-        client = docker.APIClient(base_url=lab.url, version=API_VERSION)
-        while True:
-            client.start(died.get())
-
-    events.listeners.append(listen)
-    threading.Thread(target=start_again, daemon=True).start()
-    return ours
+@contextmanager
+def floor(lab: LabEngine, containers: Sequence[str]) -> Iterator[None]:
+    """What any program on this engine could do at best, in a process of its own (floor.py)."""
+    command = [sys.executable, "-m", "benchmarks.floor", lab.url, *containers]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"listening\n"
+            yield
+        finally:
+            process.terminate()
 
 
 if __name__ == "__main__":
