@@ -65,6 +65,8 @@ class WatchedEngine:
         world, began = self.inner.world, self._clock.monotonic()
         boxes, kept = dict(world.boxes), {**world.volumes, **world.networks}
         halved = self._halfway(name)
+        if self._failpoints.loses_answer():
+            self.inner.faults.fail_next(Fault.ANSWER_LOST, name)
         outcome = self.inner.apply(action, progress)
         changed = tuple((boxes.get(i), box) for i, box in world.boxes.items() if boxes.get(i) is not box)
         still = world.volumes.keys() | world.networks.keys()

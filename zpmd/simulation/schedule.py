@@ -63,6 +63,7 @@ def next_instant(site: Site) -> bool:
 def go_on(site: Site) -> bool:
     """The next thing that would happen without anybody's doing, in a fixed order: outcomes, passes, workers, time.
     False where nothing ever will."""
+    site.revive()
     daemon = site.daemon
     if daemon is not None:
         over = daemon.workers.over()
@@ -80,6 +81,7 @@ def run_for(site: Site, seconds: float) -> None:
     """Let the site be for so long."""
     until = site.true.now() + seconds
     while True:
+        site.revive()
         following = site.next_instant()
         busy = site.pass_is_due or (site.daemon and (site.daemon.workers.waiting or site.daemon.workers.over()))
         if not busy and (following is None or following > until):

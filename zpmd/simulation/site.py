@@ -44,6 +44,8 @@ from zpmd.stores.memory import MemoryStore, Tablet
 PROJECT = "zpmd"
 BEGINNING = 1_700_000_000.0
 JOURNAL_ENTRIES = 2000
+RESTART_SECONDS = 1.0
+"""RestartSec of the unit."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class Site:
         self.gone = ""
         self.tablet = Tablet()
         self.disk_full = False
+        self.revives = False
+        """Whether systemd starts the daemon again when it has died. Otherwise a move has to."""
         self.failpoints = Failpoints()
         self.trace = Trace(self.true)
         self.stream = Stream()
@@ -181,6 +185,12 @@ class Site:
         self.invariants.daemon_died()
         self.counts["kills"] += 1
         self.trace.say(f"zpmd is killed ({where})")
+
+    def revive(self) -> None:
+        """What systemd does about a daemon that has died."""
+        while self.daemon is None and self.revives:
+            self.true.advance(RESTART_SECONDS)
+            self.boot()
 
     def forget(self) -> None:
         """The store is lost. Who we are is not: the owner lies in a file beside it."""

@@ -11,6 +11,7 @@ from zpmd.errors import NotFound, Refused, StoreError
 from zpmd.model.events import Reason
 from zpmd.model.memory import Hold
 from zpmd.model.service import Desired, ServiceData
+from zpmd.simulation import schedule
 from zpmd.simulation.failpoints import Killed
 from zpmd.simulation.moves import move
 
@@ -46,6 +47,10 @@ def _ask(site: Site, service: str, verb: Callable[[Control], object]) -> bool:
     except Killed as killed:
         site.invariants.asked(service)
         site.kill(str(killed))
+        if site.revives:  # whoever gets no answer asks again
+            site.revive()
+            schedule.run_for(site, 1.0)
+            return _ask(site, service, verb)
         return True
     site.invariants.asked(service)
     return True
