@@ -6,7 +6,7 @@ import pytest
 
 from tests.properties.catalogue import SCENARIOS
 from zpmd.simulation import session
-from zpmd.simulation.moves import MOVES
+from zpmd.simulation.registry import MOVES
 
 
 def test_there_are_enough_of_them() -> None:

@@ -10,7 +10,7 @@ from zpmd.engines.simulated_faults import Fault
 from zpmd.model.events import Reason
 from zpmd.model.naming import container_name
 from zpmd.simulation.events import Delivery
-from zpmd.simulation.moves import Choose, move
+from zpmd.simulation.registry import Choose, move
 
 if TYPE_CHECKING:
     from zpmd.simulation.site import Site

@@ -8,46 +8,14 @@ them gives another one: that is how a long failing session is made short.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from zpmd.simulation.site import Site
+from zpmd.simulation import faults, schedule, wishes
+from zpmd.simulation.registry import MOVES
+from zpmd.simulation.site import Site
 
-Act = Callable[..., bool]
-Choose = Callable[["Site", random.Random], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """`says` is what happens, for people. `choose` draws arguments that make sense now, None where there are none."""
-
-    word: str
-    says: str
-    act: Act
-    choose: Choose
-    kind: str
-    """schedule (time, workers, passes), fault, or wish (what operators and files ask for)."""
-
-
-MOVES: dict[str, Move] = {}
-
-
-def nothing(site: Site, chance: random.Random) -> str:
-    """The arguments of a move that takes none."""
-    del site, chance
-    return ""
-
-
-def move(word: str, says: str, kind: str, choose: Choose = nothing) -> Callable[[Act], Act]:
-    """Register a function as a move. It gets the site and the words of its arguments."""
-
-    def register(act: Act) -> Act:
-        MOVES[word] = Move(word, says, act, choose, kind)
-        return act
-
-    return register
+KINDS = {"schedule": schedule, "fault": faults, "wish": wishes}
+"""Where the moves of each kind are written down (a file that cannot be read is a fault, and in wishes.py)."""
 
 
 def perform(site: Site, line: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from zpmd.simulation.moves import move
+from zpmd.simulation.registry import move
 
 if TYPE_CHECKING:
     from zpmd.simulation.site import Site

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from zpmd.model.observed import Health, Phase
 from zpmd.model.service import Desired
 from zpmd.simulation import appliances, liveness, moves
-from zpmd.simulation import faults as _faults  # noqa: F401  # registers its moves
-from zpmd.simulation import wishes as _wishes  # noqa: F401
 from zpmd.simulation.breach import Violation
+from zpmd.simulation.registry import MOVES
 from zpmd.simulation.site import Site
 
 STEPS = 200
@@ -61,7 +60,7 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
                 continue
             done.append(line)
             happened = moves.perform(site, line)
-            faults_left -= happened and moves.MOVES[line.split()[0]].kind != "schedule"
+            faults_left -= happened and MOVES[line.split()[0]].kind != "schedule"
         done.append("converge")
         liveness.must_converge(site, 1 if calm else steps)
     except Violation as violation:
@@ -135,7 +134,7 @@ def replay(site: Site, lines: Sequence[str], expecting: bool = True) -> Ended:
                     _expect(site, line.split()[1:])
             else:
                 happened = moves.perform(site, line)
-                faults += happened and moves.MOVES[word].kind != "schedule"
+                faults += happened and MOVES[word].kind != "schedule"
     except Violation as violation:
         site.trace.say(f"VIOLATION {violation}")
         return Ended(site, tuple(lines), violation)

@@ -13,7 +13,7 @@ from zpmd.model.memory import Hold
 from zpmd.model.service import Desired, ServiceData
 from zpmd.simulation import schedule
 from zpmd.simulation.failpoints import Killed
-from zpmd.simulation.moves import move
+from zpmd.simulation.registry import move
 
 if TYPE_CHECKING:
     from zpmd.ports import Control
