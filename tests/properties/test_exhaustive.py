@@ -7,9 +7,10 @@ but a resync has to be as the files want it.
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from collections import deque
 from collections.abc import Hashable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from loguru import logger
@@ -20,7 +21,7 @@ from zpmd.simulation.site import Site
 from zpmd.simulation.truth import Truth
 
 FAULTS = ("kill web/1", "delete web/1", "fail answer-lost", "crash")
-MOST_FAULTS = 3
+MOST_FAULTS, PROCESSES = 3, 2
 NEVER_SECONDS = 1e7
 END_SECONDS = 1000.0
 """What is further away than every backoff and window is the resync, which here never comes."""
@@ -82,7 +83,7 @@ def fingerprint(site: Site, faults_left: int) -> Hashable:
     waiting = tuple(sorted((s, type(a).__name__, _target(a, names)) for s, a in daemon.workers.waiting.items()))
     ending = tuple(sorted((s, o.result, age(daemon.workers.ends_at[s])) for s, o in daemon.workers.ending.items()))
     due = age(daemon.pass_due_at) if daemon.pass_due_at - wall < END_SECONDS else None
-    return boxes, memory, verdicts, faults_left, waiting, ending, daemon.mailbox.pending, due, _struck(site)
+    return boxes, memory, verdicts, faults_left, waiting, ending, daemon.mailbox.pending, due, site.faults.set
 
 
 def _target(action: object, names: dict[str, int]) -> int:
@@ -90,37 +91,46 @@ def _target(action: object, names: dict[str, int]) -> int:
     return names.get(replica.id, -1) if replica is not None else -1
 
 
-def _struck(site: Site) -> int:
-    return site.faults.set
+def expand(state: tuple[Path, int]) -> tuple[list[tuple[Path, int, bytes]], bool, list[str]]:
+    """(what can follow, with its fingerprint; whether this is an end; what is wrong) of one state."""
+    logger.disable("zpmd")
+    path, faults_left = state
+    site = reach(path)
+    found: list[tuple[Path, int, bytes]] = []
+    wrong: list[str] = []
+    for line in following(site, faults_left):
+        further, left = (*path, line), faults_left - (line in FAULTS)
+        try:
+            mark = repr(fingerprint(reach(further), left)).encode()
+        except Violation as violation:
+            wrong.append(f"{violation}\n" + "\n".join(("appliance one", *further)))
+            continue
+        found.append((further, left, hashlib.sha256(mark).digest()))
+    is_end = site.daemon is not None and not site.pass_is_due and not site.daemon.workers.in_flight() and ended(site)
+    if is_end and Truth.of(site).complaints():
+        wrong.append(f"{Truth.of(site).complaints()} at the end of\n" + "\n".join(("appliance one", *path)))
+    return found, is_end, wrong
 
 
 @pytest.mark.timeout(900)
 def test_every_order_of_three_faults_keeps_the_invariants_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
-    logger.disable("zpmd")
-    seen: set[Hashable] = set()
-    ends, longest = 0, 0
-    queue: deque[tuple[Path, int]] = deque([((), MOST_FAULTS)])
-    while queue:
-        path, faults_left = queue.popleft()
-        site = reach(path)
-        for line in following(site, faults_left):
-            further = (*path, line)
-            left = faults_left - (line in FAULTS)
-            try:
-                beyond = reach(further)
-            except Violation as violation:
-                pytest.fail(f"{violation}\n" + "\n".join(("appliance one", *further)))
-            mark = fingerprint(beyond, left)
-            if mark in seen:
-                continue
-            seen.add(mark)
-            longest = max(longest, len(further))
-            queue.append((further, left))
-        if site.daemon is not None and not site.pass_is_due and not site.daemon.workers.in_flight() and ended(site):
-            ends += 1
-            assert Truth.of(site).complaints() == [], "\n".join(("appliance one", *path))
+    seen: set[bytes] = set()
+    ends, depth = 0, 0
+    frontier: list[tuple[Path, int]] = [((), MOST_FAULTS)]
+    wrong: list[str] = []
+    with ProcessPoolExecutor(PROCESSES) as processes:
+        while frontier and not wrong:
+            depth += 1
+            expanded = list(processes.map(expand, frontier, chunksize=16))
+            frontier = []
+            for found, is_end, complaints in expanded:
+                ends += is_end
+                wrong += complaints
+                for further, left, mark in found:
+                    if mark not in seen:
+                        seen.add(mark)
+                        frontier.append((further, left))
     with capsys.disabled():
-        sys.stdout.write(
-            f"\nexhaustive model: {len(seen)} states, {ends} of them ends, paths of up to {longest} moves\n"
-        )
+        sys.stdout.write(f"\nexhaustive model: {len(seen)} states, {ends} ends, paths of up to {depth} moves\n")
+    assert wrong == []
     assert ends

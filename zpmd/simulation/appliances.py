@@ -73,7 +73,15 @@ def many() -> Desired:
     )
 
 
-BY_NAME: dict[str, Callable[[], Desired]] = {"one": one, "small": small, "many": many}
+def crashing() -> Desired:
+    """One service that does nothing but crash, with a start-first update to mend it by."""
+    web = Container(image="app/web:crash1")
+    return appliance(
+        ServiceData(name="web", group=Group.CORE, container=web, update=UpdateConfig(order=Order.START_FIRST))
+    )
+
+
+BY_NAME: dict[str, Callable[[], Desired]] = {"crashing": crashing, "one": one, "small": small, "many": many}
 
 
 def drawn(chance: random.Random, hopeless: bool = True) -> Desired:

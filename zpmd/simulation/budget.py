@@ -105,9 +105,14 @@ class Budget:
 
 def needed(service: ServiceData) -> set[str]:
     """The services without which this one cannot do: by `depends_on`, and by what it shares."""
+    return {d.service for d in service.depends_on} | shared(service)
+
+
+def shared(service: ServiceData) -> set[str]:
+    """The services whose namespaces or volumes it uses."""
     c = service.container
     modes = [m.removeprefix("service:") for m in (c.network_mode, c.ipc, c.pid) if m.startswith("service:")]
-    return {d.service for d in service.depends_on}.union(modes, (v.split(":")[0] for v in c.volumes_from))
+    return {*modes, *(v.split(":")[0] for v in c.volumes_from if not v.startswith("container:"))}
 
 
 def _meaning(action: RunReplica | StartReplica | RestartReplica) -> tuple[str, int]:

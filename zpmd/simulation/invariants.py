@@ -30,10 +30,10 @@ from zpmd.model.plan import (
     StopReplica,
     verb,
 )
-from zpmd.model.service import Group, Order
+from zpmd.model.service import Group, Order, ServiceData
 from zpmd.planning import checks
 from zpmd.simulation.breach import Violation
-from zpmd.simulation.budget import Budget
+from zpmd.simulation.budget import Budget, shared
 from zpmd.simulation.truth import Truth, earlier
 
 if TYPE_CHECKING:
@@ -176,15 +176,26 @@ class Invariants:
         if service is None:
             return truth.desired.complete or truth.leaving(marks.service)
         others = [b for b in truth.slots[action.subject] if b.id != box.id]
-        follows = any(d.restart for d in service.depends_on)
         return (
             truth.leaving(service.name)
             or marks.slot > truth.replicas(service)
             or marks.spec not in truth.specs(service)
             or marks.generation < self._site.tablet.generations.get(service.name, 0)
             or bool(others)
-            or follows
+            or self._followed(truth, service, box)
         )
+
+    def _followed(self, truth: Truth, service: ServiceData, box: Box) -> bool:
+        """Whether something that it is replaced with has been made, or made to run again, since it was. With a wall
+        clock that was set nobody can tell which came first."""
+        names = {d.service for d in service.depends_on if d.restart} | shared(service)
+        run = box.run(truth.now)
+        began = run.started_at if run is not None else box.created_at
+        for other in [b for name in names for b in truth.boxes(name)]:
+            theirs = other.run(truth.now)
+            if other.created_at > box.created_at or (theirs is not None and theirs.started_at > began):
+                return True
+        return bool(names) and self._site.clock.jumped
 
     def _no_mass_removal(self, truth: Truth, snapshot: Snapshot) -> None:
         """Services that leave the files in one go and are many stay until an operator has approved."""

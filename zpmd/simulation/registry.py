@@ -1,4 +1,4 @@
-"""What a move is, and the table of all moves: the modules that have them register them here, moves.py knows them all."""
+"""What a move is, and the table of all moves: modules register theirs here, and moves.py knows them all."""
 
 from __future__ import annotations
 

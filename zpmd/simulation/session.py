@@ -27,7 +27,7 @@ FAULT_CHANCE, WISH_CHANCE = 0.06, 0.05
 CALM_SEEDS = 5
 """Of so many seeds one has a single fault, and is held to the tighter bound."""
 
-Watch = Callable[[Site], None]
+Prepare = Callable[[Site], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ FAULTS = moves.of_kind("fault")
 WISHES = moves.of_kind("wish")
 
 
-def from_script(text: str, desired: Desired | None = None, prepare: Watch | None = None) -> Ended:
+def from_script(text: str, desired: Desired | None = None, prepare: Prepare | None = None) -> Ended:
     """Raises ValueError for a line that cannot be understood. Without `desired` the script names its appliance.
     `prepare` is handed the site before anything happens on it."""
     lines = script_lines(text)
