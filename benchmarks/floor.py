@@ -1,13 +1,7 @@
-"""The floor of recovery: start again what dies, and nothing else. A process of its own, as zpmd is one.
-
-    python -m benchmarks.floor ENGINE_URL CONTAINER...
-
-Prints one line when it listens.
-"""
+"""The floor of recovery: start again what dies, and nothing else. recovery.py runs it in a process of its own, as zpmd
+is one."""
 
 from __future__ import annotations
-
-import sys
 
 import docker
 
@@ -15,6 +9,7 @@ from tests.lab.engine import API_VERSION
 
 
 def main(url: str, *containers: str) -> None:
+    """Prints a line when it listens; ends with its process."""
     listener = docker.APIClient(base_url=url, version=API_VERSION)
     starter = docker.APIClient(base_url=url, version=API_VERSION)
     starter.ping()
@@ -24,7 +19,3 @@ def main(url: str, *containers: str) -> None:
     for event in deaths:
         if event["id"] in ours:
             starter.start(event["id"])
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

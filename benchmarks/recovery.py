@@ -70,7 +70,8 @@ def by_policy(lab: LabEngine, number: int) -> list[str]:
 @contextmanager
 def floor(lab: LabEngine, containers: Sequence[str]) -> Iterator[None]:
     """What any program on this engine could do at best, in a process of its own (floor.py)."""
-    command = [sys.executable, "-m", "benchmarks.floor", lab.url, *containers]
+    program = "import sys; from benchmarks.floor import main; main(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, lab.url, *containers]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

@@ -92,7 +92,8 @@ class Store(Protocol):
     def memory(self) -> Memory:
         """Everything but `gates` and `retries`, which live with the loop. Holds that have expired are still in it."""
 
-    # the loop's
+    # the loop's: what it says counts in `memory` from then on, also where StoreError is raised because it could not be
+    # written; it is written as soon as that is possible again
     def attempt(self, slot: Slot, attempt: Attempt | None) -> None:
         """Replace what is remembered of a slot; None forgets it."""
 

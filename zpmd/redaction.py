@@ -16,7 +16,8 @@ _NAMES: Final = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|priva
 _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     # scheme://user:password@host; up to the last @ of the word, because passwords contain unescaped ones
     (re.compile(r"(://[^\s/:@]{0,256}:)\S{1,1024}@"), rf"\1{MASK}@"),
-    (re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,20000}?-----END", re.DOTALL), f"{MASK} -----END"),
+    # one that has no end is taken to the end of the text: too much, and still linear
+    (re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL), f"{MASK} -----END"),
     (re.compile(r"\b(bearer|basic)\s{1,8}[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\bzpmd_\w{1,64}_[\w-]{16,}"), MASK),
     # name=value, name: value, "name": "value"

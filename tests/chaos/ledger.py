@@ -49,6 +49,8 @@ class Fault:
     began: float
     ended: float
     container_id: str = ""
+    edition: str = ""
+    """Of a changed file: which edition it asks for from now on."""
 
     def within(self, since: float, until: float) -> bool:
         """Whether it was at work in this time."""
@@ -64,10 +66,10 @@ class Ledger:
         self._file = path.open("a", buffering=1)
         self.broken: list[str] = []
 
-    def point(self, kind: Kind, target: str, container_id: str = "") -> Fault:
+    def point(self, kind: Kind, target: str, container_id: str = "", edition: str = "") -> Fault:
         """Something that happens in an instant: now."""
         now = time.time()
-        return self._append(Fault(kind, target, now, now, container_id))
+        return self._append(Fault(kind, target, now, now, container_id, edition), edition)
 
     @contextlib.contextmanager
     def span(self, kind: Kind, target: str, detail: str = "") -> Iterator[Fault]:

@@ -7,8 +7,9 @@ and holds what it sees against the last time and against the ledger of faults:
   different specs;
 - a container of ours that was started again was crashed, sickened, or under an engine that was restarted, after it was
   last started and before it was started again;
-- one that is gone was hurt in that way since it was last started, or its service's file was changed since (or was
-  changed in the last WINDOW and hurt after that: a rollback); one that never ran may also have been lost on the wire;
+- one that is gone was hurt in that way since it was last started, or its service's file asks for another edition than
+  it has, or did so since then or NOTICE ago; or the file was changed in the last WINDOW and the service hurt after
+  that: a rollback; one that never ran may also have been lost on the wire;
 - strangers are there, the same ones, and were never started again; they may have ended with an engine.
 
 The death of zpmd, a frozen engine and a slow or broken wire explain nothing: they must not be felt by any container.
@@ -35,6 +36,8 @@ from tests.lab.engine import API_VERSION
 OWNER, SERVICE, SLOT, SPEC = "io.zpmd.owner", "io.zpmd.service", "io.zpmd.slot", "io.zpmd.spec"
 WINDOW_SECONDS = 180.0
 """A fault explains what follows within this time after its end."""
+NOTICE_SECONDS = 15.0
+"""So long may zpmd, which is killed all the time, still act on an edition that has been taken back."""
 LIVE = frozenset({"created", "running", "paused", "restarting"})
 ENGINE_AWAY = (docker.errors.DockerException, requests.RequestException, http.client.HTTPException, OSError)
 
@@ -231,20 +234,19 @@ class Observer:
     def _cause(self, old: Seen, at: float, gone: bool) -> str:
         """The kind of a fault that explains what became of a container between `old` and `at`, or ""."""
         recent = self._recent(at)
-        since = [f for f in recent if f.within(old.since, at)]
-        for fault in since:
+        changes = [f for f in recent if f.kind is Kind.FILE_CHANGED and f.target == old.service]
+        earlier = min(old.since, at - NOTICE_SECONDS)
+        in_force = [f for f in changes if f.began >= earlier] + [f for f in changes if f.began < earlier][-1:]
+        if any(f.edition != old.edition for f in in_force):
+            return Kind.FILE_CHANGED
+        for fault in reversed([f for f in recent if f.within(old.since, at)]):
             if fault.container_id == old.id or fault.kind in ENGINE_RESTARTS:
-                return fault.kind
-            if fault.kind is Kind.FILE_CHANGED and fault.target == old.service:
                 return fault.kind
             if gone and not old.started and fault.kind in WIRE:
                 return fault.kind
-        return Kind.FILE_CHANGED + ", and taken back" if gone and self._rolled_back(old, recent) else ""
-
-    def _rolled_back(self, old: Seen, recent: list[Fault]) -> bool:
-        changes = [f.began for f in recent if f.kind is Kind.FILE_CHANGED and f.target == old.service]
         hurt = [f for f in recent if f.target.startswith(f"{old.service}/") or f.kind in ENGINE_RESTARTS]
-        return any(fault.ended >= change for change in changes for fault in hurt)
+        taken_back = gone and any(fault.ended >= change.began for change in changes for fault in hurt)
+        return f"{Kind.FILE_CHANGED}, and taken back" if taken_back else ""
 
     def _recent(self, at: float) -> list[Fault]:
         return [f for f in self._ledger.faults() if f.within(at - WINDOW_SECONDS, at)]

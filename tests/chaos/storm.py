@@ -43,8 +43,7 @@ class Stage:
 
     def change(self, service: str, edition: str) -> None:
         """Write the service's file anew, with another environment."""
-        self.ledger.point(Kind.FILE_CHANGED, service)
-        self.ledger.tell(f"{service} is {edition} now")
+        self.ledger.point(Kind.FILE_CHANGED, service, edition=edition)
         self.editions[service] = edition
         self.daemon.file(f"{service}.yaml", BY_NAME[service].text(edition))
 

@@ -61,7 +61,7 @@ def ended(site: Site) -> bool:
 
 
 def fingerprint(site: Site, faults_left: int) -> Hashable:
-    now, wall, tablet, daemon = site.true.now(), site.clock.now(), site.tablet, site.daemon
+    now, wall, daemon = site.true.now(), site.clock.now(), site.daemon
 
     def age(instant: float | None) -> float | None:
         return None if instant is None else round(min(now - instant, END_SECONDS), 2)
@@ -76,8 +76,8 @@ def fingerprint(site: Site, faults_left: int) -> Hashable:
         )
         for b in site.world.boxes.values()
     )
-    memory = tuple((str(s), a.tried, a.count, age(a.at), a.failed) for s, a in sorted(tablet.attempts.items()))
-    verdicts = tuple((r.service, r.verdict) for r in tablet.revisions.values())
+    memory = tuple((str(s), a.tried, a.count, age(a.at), a.failed) for s, a in sorted(site.learned.attempts.items()))
+    verdicts = tuple((r.service, r.verdict) for r in site.learned.revisions.values())
     if daemon is None:
         return boxes, memory, verdicts, faults_left
     waiting = tuple(sorted((s, type(a).__name__, _target(a, names)) for s, a in daemon.workers.waiting.items()))

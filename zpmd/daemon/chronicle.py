@@ -1,15 +1,21 @@
 """What a pass writes down: decisions before they are carried out, outcomes after, attempts and verdicts.
 
 One place turns an outcome into memory, so that planning can rely on what an attempt record means (model/memory.py).
+
+A store that cannot be written (its disk is full, or read-only) stops nothing: a replica that died is worth more than
+the line about it. The decision is logged, the store goes on counting attempts in memory (ports.Store), and status says
+degraded until a line can be written again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from loguru import logger
 
-from zpmd.model.events import Entry, Outcome, Result
+from zpmd.errors import StoreError
+from zpmd.model.events import Entry, Outcome, Result, Unwritable
 from zpmd.model.memory import Attempt, Memory, Retry, Revision, Tried, Verdict
 from zpmd.model.plan import (
     Action,
@@ -34,6 +40,11 @@ class Chronicle:
         self._store = store
         self._open: dict[str, int] = {}
         self._retries: dict[str, Retry] = {}
+        self._unwritable: Unwritable | None = None
+
+    @property
+    def unwritable(self) -> Unwritable | None:
+        return self._unwritable
 
     def memory(self) -> Memory:
         """What the store remembers, with the retries of this process; without gates."""
@@ -53,45 +64,94 @@ class Chronicle:
             text=action.cause.text,
             attempt=attempt,
         )
-        self._open[action.subject] = self._store.begin(entry)
+        self._begin(entry, action.subject)
         _log(action).info("{} {}: {}", verb(action), action.subject, action.cause.text)
 
     def judged(self, action: JudgeSpec, now: float) -> None:
         """A verdict touches the store alone: it is carried out here."""
         before = self._store.memory().revisions.get(action.service.name)
         stable = action.service if action.verdict is Verdict.STABLE else before.stable if before else None
-        self._store.judge(
-            Revision(
-                service=action.service.name,
-                stable=stable,
-                judged=action.spec,
-                verdict=action.verdict,
-                generation=action.generation,
-                at=now,
-                reason=action.cause.text,
-            )
+        revision = Revision(
+            service=action.service.name,
+            stable=stable,
+            judged=action.spec,
+            verdict=action.verdict,
+            generation=action.generation,
+            at=now,
+            reason=action.cause.text,
         )
+        self._write(now, lambda: self._store.judge(revision))
         self.ended(Outcome(action=action, result=Result.OK, at=now, detail=str(action.verdict)))
 
     def ended(self, outcome: Outcome) -> None:
-        """Turn an outcome into memory and a finished journal entry. Raises StoreError; the same outcome may then be
-        given again, and counts once."""
+        """Turn an outcome into memory and a finished journal entry."""
         action = outcome.action
-        entry = self._open.get(action.subject)
-        self._remember(outcome)
+        entry = self._open.pop(action.subject, None)
         if entry is not None:
-            self._store.finish(entry, outcome.result, outcome.detail, outcome.seconds, outcome.container_id)
-        if outcome.dossier:
-            self._store.keep_dossier(outcome.dossier)
-        self._open.pop(action.subject, None)
+            self._write(
+                outcome.at,
+                lambda: self._store.finish(
+                    entry, outcome.result, outcome.detail, outcome.seconds, outcome.container_id
+                ),
+            )
         self._count(outcome)
+        self._write(outcome.at, lambda: self._remember(outcome))
+        dossier = outcome.dossier
+        if dossier:
+            self._write(outcome.at, lambda: self._store.keep_dossier(dossier))
         if not outcome.ok:
             _log(action).warning("{} {} failed ({}): {}", verb(action), action.subject, outcome.result, outcome.detail)
 
     def note(self, verb_: str, subject: str, text: str, now: float, code: str = "") -> None:
         """Something noticed that is no action: the engine lost, a source gone bad, a boot."""
-        self._store.begin(Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, code=code, text=text))
+        self._begin(Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, code=code, text=text))
         logger.bind(action=verb_, cause=code).info("{} {}: {}", verb_, subject, text)
+
+    def forget(
+        self, declared: Collection[str], present: Collection[str], containers: Collection[str], now: float
+    ) -> None:
+        """What is neither declared nor there any more need not be remembered; what is declared again is no longer
+        approved to go."""
+        approved = frozenset(declared) & self._store.memory().intent.approved
+        if approved:
+            self._write(now, lambda: self._store.disapprove(approved))
+        services = {*declared, *present}
+        self._write(now, lambda: self._store.forget(services, containers))
+
+    def recover(self, now: float) -> None:
+        """Once a pass: see whether a store that could not be written can be again."""
+        before = self._unwritable
+        if before is None:
+            return
+        text = f"it can be written again after {now - before.since:.0f} s; {before.lost} lines of the journal are lost"
+        entry = Entry(id=0, at=now, kind="note", verb="found", subject="store", text=text)
+        try:
+            self._store.begin(entry)
+        except StoreError:
+            return
+        self._unwritable = None
+        logger.info("found store: {}", text)
+
+    def _begin(self, entry: Entry, opens: str = "") -> None:
+        """Append to the journal; `opens`: the subject whose outcome will finish the line."""
+
+        def begin() -> None:
+            entry_id = self._store.begin(entry)
+            if opens:
+                self._open[opens] = entry_id
+
+        if not self._write(entry.at, begin) and self._unwritable:
+            self._unwritable = replace(self._unwritable, lost=self._unwritable.lost + 1)
+
+    def _write(self, now: float, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except StoreError as error:
+            if self._unwritable is None:
+                logger.error("{}; supervision goes on, and is not recorded", error)
+                self._unwritable = Unwritable(since=now, error=str(error), lost=0)
+            return False
+        return True
 
     def _count(self, outcome: Outcome) -> None:
         """Failures that are not a replica's own are counted for the life of this process."""

@@ -22,6 +22,7 @@ class Desire:
         self._store = store
         self._good: dict[str, Desired] = {}
         self._states: dict[str, SourceState] = {}
+        self._unkept: set[str] = set()
 
     def first(self, now: float) -> None:
         """Read every source for the first time. Raises ConfigError where one is wrong and was never good: there is
@@ -67,13 +68,20 @@ class Desire:
         changed = desired != known
         if changed:
             self._good[name] = desired
-            try:
-                self._store.keep_good(name, desired)
-            except StoreError as error:
-                logger.error("the last good copy of {} could not be kept: {}", name, error)
+            self._unkept.add(name)
+        if name in self._unkept:
+            self._keep_copy(name, desired)
         if before and not before.ok:
             return [f"{name}: good again, {len(desired.services)} services"]
         return [f"{name}: {len(desired.services)} services"] if changed else []
+
+    def _keep_copy(self, name: str, desired: Desired) -> None:
+        """For the next start; tried again at every reading until it is kept."""
+        try:
+            self._store.keep_good(name, desired)
+            self._unkept.discard(name)
+        except StoreError as error:
+            logger.error("the last good copy of {} could not be kept: {}", name, error)
 
     def _keep(self, name: str, problems: tuple[Problem, ...], before: SourceState | None, now: float) -> list[str]:
         since = before.since if before and not before.ok else now

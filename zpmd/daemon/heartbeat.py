@@ -38,5 +38,5 @@ def summary(snapshot: Snapshot) -> str:
     if bad:
         shown = ", ".join(f"{s.service} ({s.state})" for s in bad[:5])
         line += f"; not up: {shown}" + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-    wrong = [s.name for s in snapshot.sources if not s.ok]
+    wrong = [s.name for s in snapshot.sources if not s.ok] + (["store"] if snapshot.unwritable else [])
     return line + (f"; degraded: {', '.join(wrong)}" if wrong else "")

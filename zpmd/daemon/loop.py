@@ -7,7 +7,6 @@ steady state, reload, recovery and disaster; start-up is pass number one.
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -20,7 +19,7 @@ from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
-from zpmd.errors import EngineUnknown, StoreError
+from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed
@@ -84,8 +83,6 @@ class Loop:
         self._unknown_since: float | None = None
         self._engine_failures = 0
         self._complaints: tuple[str, ...] = ()
-        self._owed: frozenset[Reason] = frozenset()
-        self._unabsorbed: deque[Outcome] = deque()
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
@@ -100,25 +97,20 @@ class Loop:
             try:
                 snapshot = self.step(reasons, outcomes)
                 sleep_seconds = self.sleep_seconds(snapshot)
-            except StoreError as error:
-                logger.error("this pass could not be carried out: {}", error)
-                sleep_seconds = PASS_RETRY_SECONDS
             except Exception:
                 logger.opt(exception=True).error("this pass failed; the next one begins anew")
                 sleep_seconds = PASS_RETRY_SECONDS
 
     def step(self, reasons: frozenset[Reason], outcomes: Sequence[Outcome] = ()) -> Snapshot:
-        """One pass. Raises StoreError when what has to be durable could not be made so: then nothing is dispatched, and
-        the next pass begins with what this one was given."""
+        """One pass."""
         clock, began = self._p.clock, self._p.clock.monotonic()
-        self._owed |= reasons
         self._absorb(outcomes)
-        reasons = self._owed
         self._p.watchers.ensure()
         now = clock.now()
         self._keep_gates_patient(now - clock.monotonic())
+        self._p.chronicle.recover(now)
         if began >= self._next_resync:
-            reasons = self._owed = reasons | {Reason.RESYNC}
+            reasons |= {Reason.RESYNC}
             jitter = self._p.chance.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
             self._next_resync = began + self._p.resync_seconds * jitter
         if reasons & RELOADING:
@@ -134,8 +126,7 @@ class Loop:
         if self._sane(decision, desired, observed, now):
             self._dispatch(decision, now)
         if Reason.RESYNC in reasons:
-            self._forget(desired, observed)
-        self._owed = frozenset()
+            self._forget(desired, observed, now)
         snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
         seconds = {
             "load": loaded - began,
@@ -151,11 +142,9 @@ class Loop:
     # --- the parts of a pass ------------------------------------------------------------------------------------------
 
     def _absorb(self, outcomes: Sequence[Outcome]) -> None:
-        """Take note of each, and only then let its subject go: what could not be written down is not forgotten."""
-        self._unabsorbed.extend(outcomes)
-        while self._unabsorbed:
-            self._p.chronicle.ended(self._unabsorbed[0])
-            self._p.executor.land(self._unabsorbed.popleft())
+        for outcome in outcomes:
+            self._p.executor.land(outcome)
+            self._p.chronicle.ended(outcome)
 
     def _keep_gates_patient(self, difference: float) -> None:
         """Somebody sets the wall clock, as a time server does soon after a boot: a group has not waited longer for
@@ -207,16 +196,12 @@ class Loop:
             else:
                 self._p.executor.submit(action)
 
-    def _forget(self, desired: Desired, observed: Observed) -> None:
-        """What is neither declared nor there any more need not be remembered."""
+    def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:
             return
         declared = {s.name for s in desired.services}
-        services = declared | {r.service for r in observed.world.replicas}
-        approved = declared & self._p.store.memory().intent.approved
-        if approved:
-            self._p.store.disapprove(approved)
-        self._p.store.forget(services, {r.id for r in observed.world.replicas})
+        present = {r.service for r in observed.world.replicas}
+        self._p.chronicle.forget(declared, present, {r.id for r in observed.world.replicas}, now)
 
     def _snapshot(
         self,
@@ -242,6 +227,7 @@ class Loop:
             in_flight=self._p.executor.in_flight(),
             reasons=reasons,
             watchers=self._p.watchers.alive(),
+            unwritable=self._p.chronicle.unwritable,
         )
 
     def sleep_seconds(self, snapshot: Snapshot) -> float:

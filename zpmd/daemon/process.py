@@ -11,12 +11,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from loguru import logger
 
-from zpmd.errors import Refused
+from zpmd.errors import Refused, ZpmdError
 
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = ENDING | {signal.SIGHUP}
@@ -25,18 +25,22 @@ LOOK_SECONDS = 1.0
 
 @contextmanager
 def only_instance(state_dir: Path) -> Iterator[None]:
-    """Hold the lock of this state folder. Raises Refused while another zpmd has it."""
+    """Hold the lock of this state folder. Raises Refused while another has it, ZpmdError where there can be none."""
     path = state_dir / "zpmd.lock"
-    with path.open("a+") as lock:
+    try:
+        lock = path.open("a+")
+    except OSError as error:
+        raise ZpmdError(f"cannot start: {path}: {error.strerror}") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             pid = lock.read().strip() or "unknown"
             raise Refused(f"cannot start: zpmd runs already on {state_dir} (pid {pid})") from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with suppress(OSError):  # a full disk: the lock is what counts, the pid is for people
+            lock.truncate(0)
+            os.write(lock.fileno(), f"{os.getpid()}\n".encode())
         yield
 
 

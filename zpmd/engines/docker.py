@@ -43,6 +43,8 @@ from zpmd.model.service import Desired
 from zpmd.ports import Clock, Wake
 
 _ANY = (Told, Answered, Garbage, Uncreatable, *FAILURES)
+MISSHAPEN = (TypeError, AttributeError, KeyError, ValueError)
+"""What reading raises of JSON that has another shape than the API's, deeper than the checks of reading.py look."""
 Progress = Callable[[str], None]
 
 
@@ -93,8 +95,7 @@ class DockerEngine:
                 return self._observer.observe(wire, images)
         except _ANY as error:
             raise EngineUnknown(f"cannot observe the engine: {verdict(error)[1]}") from error
-        except (TypeError, AttributeError, KeyError, ValueError) as error:
-            # JSON of another shape than the API's, deeper than the checks of reading.py look
+        except MISSHAPEN as error:
             raise EngineUnknown(f"cannot observe the engine: it answered garbage: {error!r}") from error
 
     def apply(self, action: Action, progress: Progress) -> Outcome:

@@ -288,7 +288,7 @@ class SimulatedActions:
             at=at,
             exit_code=replica.exit_code,
             oom_killed=replica.oom_killed,
-            health_output=("exit 1: ",) if sick else (),
+            health_output=("exit 1",) if sick else (),
             log_tail=box.log(None, at),
             error=replica.error,
             started_at=replica.started_at,

@@ -187,7 +187,9 @@ def parsed(kind: type[T], data: object) -> T:
 
 
 def segment(name: str) -> str:
-    """A name as one segment of a path: nothing in it can lead elsewhere."""
+    """A name as one segment of a path: nothing in it can lead elsewhere. Raises Failure for what is no name."""
+    if not name or "/" in name or name in (".", ".."):
+        raise Failure(Exit.NOT_FOUND, f"no service {name!r}")
     return quote(name, safe="*")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
+from itertools import groupby
 from types import MappingProxyType
 
 from rich.text import Text
@@ -236,8 +237,14 @@ def _dossier_lines(dossier: DossierView, now: float, zone: Zone) -> list[Text]:
     for name, output in (("health", dossier.health_output), ("last words", dossier.log_tail)):
         if output:
             lines.append(_line((f"    {name}", FAINT)))
-            lines += [_line((f"      | {text}", "")) for text in output[-LOG_LINES_SHOWN:]]
+            lines += [_line((f"      | {text}", "")) for text in _folded(output)[-LOG_LINES_SHOWN:]]
     return lines
+
+
+def _folded(output: Iterable[str]) -> list[str]:
+    """A line that comes again and again, as a probe's does, said once."""
+    runs = ((text, len(list(same))) for text, same in groupby(output))
+    return [text if count == 1 else f"{text}  ({count} times)" for text, count in runs]
 
 
 def entry_lines(entries: Sequence[EntryView], now: float, zone: Zone) -> list[Text]:

@@ -4,7 +4,8 @@ Rules:
 1. The socket gets its mode and group before it gets its name: there is no moment in which somebody else could connect.
 2. A socket file on which somebody answers is another daemon's and is left alone; one on which nobody answers is what a
    killed daemon left, and is replaced.
-3. Stopping takes at most GRACE_SECONDS, whoever is still reading a stream.
+3. A name that is taken away under it (somebody cleans /run) is made again: a daemon that nobody can ask is of no use.
+4. Stopping takes at most GRACE_SECONDS, whoever is still reading a stream.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ MODE = 0o660
 BACKLOG = 128
 GRACE_SECONDS = 2
 START_SECONDS = 10.0
+NAME_SECONDS = 2.0
+"""How often the server sees whether its name is still there."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -111,12 +114,40 @@ class ApiServer:
         async def serve() -> None:
             # The socket listens already: whoever connects from now on is answered as soon as the loop runs.
             asyncio.get_running_loop().call_soon(ready.set)
+            keeping = asyncio.create_task(self._keep_name())
             await self._server.serve(sockets=[listening])
+            keeping.cancel()
 
         try:
             asyncio.run(serve())
         except Exception:
             logger.exception("api: the server on {} has died", self._path)
+
+    async def _keep_name(self) -> None:
+        """Listen anew where the name is gone; whoever is connected already stays so."""
+        complained = ""
+        while True:
+            await asyncio.sleep(NAME_SECONDS)
+            if self._named() or self._server.should_exit:
+                continue
+            try:
+                listening = _listen(self._path, self._group)
+                self._inode = self._path.stat().st_ino
+            except (ZpmdError, OSError) as error:
+                if str(error) != complained:
+                    logger.error("api: its socket is gone: {}", error)
+                complained = str(error)
+                continue
+            for server in self._server.servers:
+                server.close()
+            await self._server.startup(sockets=[listening])
+            logger.warning("api: {} was gone, and is there again", self._path)
+
+    def _named(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
 
 def _listen(path: Path, group: str) -> socket.socket:

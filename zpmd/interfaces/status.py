@@ -111,6 +111,10 @@ def _degraded(snapshot: Snapshot) -> tuple[DegradedView, ...]:
         for source in snapshot.sources
         if not source.ok
     ]
+    unwritable = snapshot.unwritable
+    if unwritable:
+        text = f"{unwritable.error}; supervision goes on, and is not recorded: `zpmctl doctor`"
+        found.append(DegradedView(what="store", name="store", since=unwritable.since, text=text))
     for name, alive in sorted(snapshot.watchers.items()):
         if not alive:
             text = f"watcher of {name} is not alive: changes are seen at the next resync only"

@@ -11,7 +11,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 EXITS = {
-    0: "it ended by itself",
+    0: "it ended without an error",
     125: "the engine could not run it",
     126: "its command cannot be executed",
     127: "its command was not found",

@@ -93,6 +93,16 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unwritable:
+    """The store takes nothing since an instant: supervision goes on, and is not recorded."""
+
+    since: float
+    error: str
+    lost: int
+    """Journal lines that could not be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All that one pass knew and decided, immutable, for readers in other threads."""
 
@@ -112,6 +122,7 @@ class Snapshot:
     """Time of the parts of this pass: load, observe, plan, dispatch."""
     watchers: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Whether each watcher (engine events, files) is alive."""
+    unwritable: Unwritable | None = None
 
     @property
     def converged(self) -> bool:
@@ -122,4 +133,5 @@ class Snapshot:
             and not self.plan.waiting
             and not self.in_flight
             and all(s.ok for s in self.sources)
+            and self.unwritable is None
         )

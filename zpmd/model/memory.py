@@ -25,6 +25,9 @@ class Hold:
     since: float
     until: float | None = None
 
+    def __str__(self) -> str:
+        return f"held by {self.owner}" + (f": {self.reason}" if self.reason else "")
+
 
 class Down(StrEnum):
     """How far `zpmctl down` goes."""

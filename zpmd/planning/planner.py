@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zpmd.model.memory import Memory
+from zpmd.model.memory import Hold, Memory
 from zpmd.model.observed import Observed, Slot
 from zpmd.model.plan import Cause, Code, Plan, Standing, Waiting
 from zpmd.model.policy import Limits
@@ -47,13 +47,32 @@ def _service(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], d
     """Draft the steps of one service, and say how it stands."""
     before = len(draft.waiting)
     if aim.hold:
-        text = f"held by {aim.hold.owner}: {aim.hold.reason}"
-        draft.wait(aim.name, Cause(Code.HELD, text), until=aim.hold.until, service=aim.name)
+        _hold(seen, order, aim, aim.hold, lineups, draft)
     elif not aim.leaving:
-        removal.surplus(seen, aim, draft)
-        if not rollout.judge(seen, order, aim, lineups, draft):
-            _slots(seen, order, aim, lineups, draft)
+        _steps(seen, order, aim, lineups, draft)
     return standing.standing(seen, aim, lineups, draft.waiting[before:])
+
+
+def _steps(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], draft: Draft) -> None:
+    removal.surplus(seen, aim, draft)
+    if not rollout.judge(seen, order, aim, lineups, draft):
+        _slots(seen, order, aim, lineups, draft)
+
+
+def _hold(seen: View, order: Order, aim: Target, hold: Hold, lineups: Sequence[Lineup], draft: Draft) -> None:
+    """A hold is a wait only where it holds something back: a service at which there is nothing to do keeps nobody
+    waiting, and the appliance is converged with it."""
+    without = Draft()
+    if not aim.leaving:
+        _steps(seen, order, aim, lineups, without)
+    if (
+        without.actions
+        or without.waiting
+        or (aim.leaving and any(r.live or aim.remove for r in seen.replicas(aim.name)))
+    ):
+        draft.wait(aim.name, Cause(Code.HELD, str(hold)), until=hold.until, service=aim.name)
+    elif hold.until is not None:
+        draft.wake(hold.until)
 
 
 def _slots(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], draft: Draft) -> None:

@@ -92,7 +92,7 @@ def belongings(view: View, draft: Draft) -> None:
 def _held(view: View, name: str, draft: Draft) -> bool:
     hold = active_hold(name, view.memory, view.now)
     if hold:
-        cause = Cause(Code.HELD, f"is no longer declared, and held by {hold.owner}: {hold.reason}")
+        cause = Cause(Code.HELD, f"is no longer declared, and {hold}")
         draft.wait(name, cause, until=hold.until, service=name)
     return hold is not None
 

@@ -146,7 +146,7 @@ def _refused(view: View, target: Target, lineups: Sequence[Lineup]) -> str:
 
 def _reason(target: Target, waiting: Collection[Waiting], refused: str) -> str:
     if target.hold:
-        return f"held by {target.hold.owner}: {target.hold.reason}"
+        return str(target.hold)
     if target.leaving:
         return str(target.leaving)
     if target.reverting and target.revision:

@@ -77,13 +77,6 @@ class Invariants:
                 raise Violation("S3", f"{verb(action)} {action.subject}, and nobody took the appliance down")
         self._no_mass_removal(truth, snapshot)
 
-    def pass_failed(self) -> None:
-        """A pass has looked at the site, perhaps, and could not be carried out."""
-        truth = Truth.of(self._site)
-        for group in Group:
-            if truth.unready(group):
-                self._shut_since.setdefault(group, truth.now)
-
     def called(self, call: Call) -> None:
         """The engine was asked for something, and has done it or not."""
         self._ours_only(call)

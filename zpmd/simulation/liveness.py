@@ -81,7 +81,7 @@ def heal(site: Site) -> None:
 
 def hopeful(site: Site, service: ServiceData) -> ServiceData:
     """The service as somebody would mend it, if its image is hopeless and there is nothing that it could go back to."""
-    revision = site.tablet.revisions.get(service.name)
+    revision = site.learned.revisions.get(service.name)
     undone = (
         revision is not None
         and revision.stable is not None

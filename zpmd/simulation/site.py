@@ -16,7 +16,7 @@ from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.control import DaemonControl
 from zpmd.daemon.desire import Desire
-from zpmd.daemon.loop import PASS_RETRY_SECONDS, Loop, Parts
+from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines import labels
@@ -39,7 +39,7 @@ from zpmd.simulation.programs import Programs
 from zpmd.simulation.sources import ScriptedSource
 from zpmd.simulation.trace import Trace
 from zpmd.simulation.workers import ScheduledWorkers
-from zpmd.stores.memory import MemoryStore, Tablet
+from zpmd.stores.memory import Learned, MemoryStore, Tablet
 
 PROJECT = "zpmd"
 BEGINNING = 1_700_000_000.0
@@ -53,6 +53,7 @@ class Daemon:
     """One life of zpmd: what is lost when it is killed."""
 
     engine: WatchedEngine
+    store: MemoryStore
     mailbox: Mailbox
     board: Board
     workers: ScheduledWorkers
@@ -122,6 +123,11 @@ class Site:
         daemon = self.daemon
         return daemon is not None and (daemon.mailbox.pending or daemon.pass_due_at <= self.true.now())
 
+    @property
+    def learned(self) -> Learned:
+        """What zpmd has learned: what the running daemon knows, or what the next one will find."""
+        return self.daemon.store.learned if self.daemon is not None else self.tablet.learned
+
     # --- the daemon's life --------------------------------------------------------------------------------------------
 
     def boot(self) -> bool:
@@ -166,6 +172,7 @@ class Site:
         self.stream.connect(inner, mailbox.wake)
         self.daemon = Daemon(
             engine=engine,
+            store=store,
             mailbox=mailbox,
             board=board,
             workers=workers,
@@ -209,11 +216,6 @@ class Site:
             snapshot = daemon.loop.step(reasons, outcomes)
         except Killed as killed:
             self.kill(str(killed))
-            return None
-        except StoreError as error:
-            self.trace.say(f"the pass could not be carried out: {error}")
-            daemon.pass_due_at = self.true.now() + PASS_RETRY_SECONDS
-            self.invariants.pass_failed()
             return None
         self.counts["passes"] += 1
         daemon.pass_due_at = self.true.now() + daemon.loop.sleep_seconds(snapshot)

@@ -45,7 +45,7 @@ class Truth:
         run = box.run(self.now)
         if run is None or not service.container.post_start:
             return run is not None
-        known = self.site.tablet.hooked.get(box.id) == self.site.clock.wall(run.started_at)
+        known = self.site.learned.hooked.get(box.id) == self.site.clock.wall(run.started_at)
         return known and (box.id, run.started_at) in self.site.invariants.hooked
 
     def completed(self, service: ServiceData, box: Box) -> bool:
@@ -74,7 +74,7 @@ class Truth:
         """The spec hashes that its replicas may have now: the declared one, or after a failed rollout the stable one;
         of a paused one both."""
         declared = spec_hash(service.container)
-        revision = self.site.tablet.revisions.get(service.name)
+        revision = self.site.learned.revisions.get(service.name)
         if revision is None or revision.judged != declared or revision.stable is None:
             return frozenset({declared})
         stable = spec_hash(revision.stable.container)

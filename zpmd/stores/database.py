@@ -8,7 +8,9 @@ Rules:
    checkpoint, takes it along.
 2. A file that is damaged is moved aside, never repaired and never deleted, and a new one begun: a supervisor that does
    not start because of its diary is worse than one without its diary. A file of a newer zpmd is left alone and refused.
-3. The file belongs to its owner alone: definitions have environment variables in them.
+3. A disk that is full where the file has to be opened costs what is written, not what is known: the file is read as it
+   lies, and opened for writing as soon as there is room.
+4. The file belongs to its owner alone: definitions have environment variables in them.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from zpmd.errors import StoreError
 from zpmd.stores.schema import SCHEMA, STEPS
@@ -37,11 +40,14 @@ class Database:
         self.path = path
         self.moved_to: Path | None = None
         self._lock = threading.RLock()
+        self._as_it_lies = False
         try:
             self._connection = _open(path)
         except sqlite3.Error as error:
             if not _damaged(error):
-                raise StoreError(f"cannot open {path}: {error}") from error
+                self._connection = _as_it_lies(path, error)
+                self._as_it_lies = True
+                return
             self.moved_to = _set_aside(path, now)
             try:
                 self._connection = _open(path)
@@ -55,6 +61,10 @@ class Database:
         """All of it or nothing; on return it is committed. Raises StoreError, also for what `close` has ended."""
         with self._lock:
             try:
+                if self._as_it_lies:
+                    fresh = _open(self.path)
+                    self._connection.close()
+                    self._connection, self._as_it_lies = fresh, False
                 # Outside a transaction, where alone SQLite lets it be changed.
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -64,7 +74,7 @@ class Database:
                     self._connection.execute("ROLLBACK")
                     raise
                 self._commit()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise StoreError(f"cannot write {self.path}: {error}") from error
 
     def _commit(self) -> None:
@@ -104,6 +114,19 @@ def _open(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def _as_it_lies(path: Path, why: sqlite3.Error) -> sqlite3.Connection:
+    """Read-only, without its log, which there is no room for. Raises StoreError where that gives nothing either."""
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        version = 0
+    if version != SCHEMA:
+        raise StoreError(f"cannot open {path}: {why}") from why
     return connection
 
 

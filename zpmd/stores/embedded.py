@@ -3,6 +3,9 @@
 What an operator said, what makes us us, verdicts and the last known good are durable in the hard sense; journal lines,
 attempts and dossiers survive the death of the process, and may lose their last moments with the power (database.py says
 what that saves).
+
+A full disk must not turn supervision into damage: what the loop learns counts in this process at once, is written when
+the file can be written again, and costs no backoff its memory meanwhile. What an operator asks is refused instead.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import threading
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
@@ -36,6 +40,11 @@ APPEND = """
 """
 
 
+class Statement(NamedTuple):
+    text: str
+    values: tuple[object, ...]
+
+
 class EmbeddedStore:
     """ports.Store on `path`, with `owner` in a file beside it. Keeps the newest `journal_entries` lines."""
 
@@ -44,10 +53,13 @@ class EmbeddedStore:
         self._database = Database(path, clock.now())
         self._journal_entries = journal_entries
         self._recall = Recall(self._database)
+        self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
-        self._owner = identity.keep(path.with_name("owner"), copy[0]["value"] if copy else None)
-        with self._database.transaction(durable=True) as connection:
-            connection.execute("INSERT OR REPLACE INTO fact VALUES ('owner', ?)", (self._owner,))
+        known = copy[0]["value"] if copy else None
+        self._owner = identity.keep(path.with_name("owner"), known)
+        if known != self._owner:  # and only then: zpmd has to start on a full disk as well
+            with self._database.transaction(durable=True) as connection:
+                connection.execute("INSERT OR REPLACE INTO fact VALUES ('owner', ?)", (self._owner,))
         if self._database.moved_to is not None:
             text = f"the database was damaged: it is kept as {self._database.moved_to.name}, and a new one was begun"
             self._note("store-damaged", text, clock.now())
@@ -68,42 +80,43 @@ class EmbeddedStore:
     # the loop's
 
     def attempt(self, slot: Slot, attempt: Attempt | None) -> None:
+        place = (slot.service, slot.number)
         with self._lock:
-            with self._database.transaction() as connection:
-                if attempt is None:
-                    connection.execute(
-                        "DELETE FROM attempt WHERE service = ? AND slot = ?", (slot.service, slot.number)
-                    )
-                else:
-                    row = (slot.service, slot.number, encode(attempt))
-                    connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?, ?)", row)
             if attempt is None:
                 self._recall.attempts.pop(slot, None)
+                statement = Statement("DELETE FROM attempt WHERE service = ? AND slot = ?", place)
             else:
                 self._recall.attempts[slot] = attempt
-            self._recall.changed()
+                statement = Statement("INSERT OR REPLACE INTO attempt VALUES (?, ?, ?)", (*place, encode(attempt)))
+            self._learn(("attempt", *place), statement)
 
     def judge(self, revision: Revision) -> None:
+        row = (revision.service, encode(revision))
         with self._lock:
-            with self._database.transaction(durable=True) as connection:
-                row = (revision.service, encode(revision))
-                connection.execute("INSERT OR REPLACE INTO revision VALUES (?, ?)", row)
             self._recall.revisions[revision.service] = revision
-            self._recall.changed()
+            statement = Statement("INSERT OR REPLACE INTO revision VALUES (?, ?)", row)
+            self._learn(("revision", revision.service), statement, durable=True)
 
     def hooked(self, container_id: str, started_at: float) -> None:
         with self._lock:
-            with self._database.transaction() as connection:
-                connection.execute("INSERT OR REPLACE INTO hooked VALUES (?, ?)", (container_id, started_at))
             self._recall.hooked[container_id] = started_at
-            self._recall.changed()
+            statement = Statement("INSERT OR REPLACE INTO hooked VALUES (?, ?)", (container_id, started_at))
+            self._learn(("hooked", container_id), statement)
 
     def pulled(self, image: str, at: float) -> None:
         with self._lock:
-            with self._database.transaction() as connection:
-                connection.execute("INSERT OR REPLACE INTO pulled VALUES (?, ?)", (image, at))
             self._recall.pulls[image] = at
-            self._recall.changed()
+            self._learn(("pulled", image), Statement("INSERT OR REPLACE INTO pulled VALUES (?, ?)", (image, at)))
+
+    def _learn(self, key: tuple[str | int, ...], statement: Statement, durable: bool = False) -> None:
+        """Write what the process knows already, with all that is owed from a time when the file could not be written.
+        Raises StoreError: then this is owed as well, and the process goes on knowing it."""
+        self._recall.changed()
+        self._owed[key] = statement
+        with self._database.transaction(durable) as connection:
+            for owed in self._owed.values():
+                connection.execute(owed.text, owed.values)
+        self._owed.clear()
 
     def forget(self, services: Collection[str], containers: Collection[str]) -> None:
         with self._lock:

@@ -21,6 +21,19 @@ DOSSIERS_KEPT = 10
 
 
 @dataclass(slots=True)
+class Learned:
+    """What the loop has learned."""
+
+    attempts: dict[Slot, Attempt] = field(default_factory=dict)
+    revisions: dict[str, Revision] = field(default_factory=dict)
+    hooked: dict[str, float] = field(default_factory=dict)
+    pulls: dict[str, float] = field(default_factory=dict)
+
+    def copy(self) -> Learned:
+        return Learned(dict(self.attempts), dict(self.revisions), dict(self.hooked), dict(self.pulls))
+
+
+@dataclass(slots=True)
 class Tablet:
     """All that is remembered. Values in it are frozen, so that a copy of a mapping is a copy of the memory."""
 
@@ -31,10 +44,7 @@ class Tablet:
     holds: dict[str, Hold] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
     down: Down = Down.NO
-    attempts: dict[Slot, Attempt] = field(default_factory=dict)
-    revisions: dict[str, Revision] = field(default_factory=dict)
-    hooked: dict[str, float] = field(default_factory=dict)
-    pulls: dict[str, float] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
     good: dict[str, Desired] = field(default_factory=dict)
     dossiers: dict[str, list[Dossier]] = field(default_factory=dict)
     journal: dict[int, Entry] = field(default_factory=dict)
@@ -50,13 +60,29 @@ class MemoryStore:
         self._boundary = boundary
         self._lock = threading.RLock()
         self._memory: Memory | None = None
+        self.learned = tablet.learned.copy()
+        """What this process knows, which may be more than what could be written."""
+        self._owed: dict[tuple[object, ...], Callable[[Learned], None]] = {}
 
     @contextmanager
     def _write(self, name: str) -> Iterator[Tablet]:
+        """What an operator asks, and lines of the journal: on the tablet, or refused."""
         with self._lock:
             self._boundary(f"{name}: before")
             yield self._t
             self._memory = None
+            self._boundary(f"{name}: after")
+
+    def _learn(self, name: str, key: tuple[str, object], change: Callable[[Learned], None]) -> None:
+        """What the loop learns counts at once, and is written as soon as that can be done."""
+        with self._lock:
+            change(self.learned)
+            self._memory = None
+            self._owed[(name, *key)] = change
+            self._boundary(f"{name}: before")
+            for owed in self._owed.values():
+                owed(self._t.learned)
+            self._owed.clear()
             self._boundary(f"{name}: after")
 
     def owner(self) -> str:
@@ -65,11 +91,11 @@ class MemoryStore:
     def memory(self) -> Memory:
         with self._lock:
             if self._memory is None:
-                self._memory = self._recalled(self._t)
+                self._memory = self._recalled(self._t, self.learned)
             return self._memory
 
     @staticmethod
-    def _recalled(t: Tablet) -> Memory:
+    def _recalled(t: Tablet, learned: Learned) -> Memory:
         return Memory(
             intent=Intent(
                 stopped=frozenset(t.stopped),
@@ -79,48 +105,52 @@ class MemoryStore:
                 approved=frozenset(t.approved),
                 down=t.down,
             ),
-            attempts=MappingProxyType(dict(t.attempts)),
-            revisions=MappingProxyType(dict(t.revisions)),
-            hooked=frozenset(t.hooked.items()),
-            pulls=MappingProxyType(dict(t.pulls)),
+            attempts=MappingProxyType(dict(learned.attempts)),
+            revisions=MappingProxyType(dict(learned.revisions)),
+            hooked=frozenset(learned.hooked.items()),
+            pulls=MappingProxyType(dict(learned.pulls)),
         )
 
     # the loop's
 
     def attempt(self, slot: Slot, attempt: Attempt | None) -> None:
-        with self._write("attempt") as t:
+        def change(known: Learned) -> None:
             if attempt is None:
-                t.attempts.pop(slot, None)
+                known.attempts.pop(slot, None)
             else:
-                t.attempts[slot] = attempt
+                known.attempts[slot] = attempt
+
+        self._learn("attempt", ("slot", slot), change)
 
     def judge(self, revision: Revision) -> None:
-        with self._write("verdict") as t:
-            t.revisions[revision.service] = revision
+        self._learn(
+            "verdict", ("service", revision.service), lambda k: k.revisions.update({revision.service: revision})
+        )
 
     def hooked(self, container_id: str, started_at: float) -> None:
-        with self._write("hooked") as t:
-            t.hooked[container_id] = started_at
+        self._learn("hooked", ("container", container_id), lambda k: k.hooked.update({container_id: started_at}))
 
     def pulled(self, image: str, at: float) -> None:
-        with self._write("pulled") as t:
-            t.pulls[image] = at
+        self._learn("pulled", ("image", image), lambda k: k.pulls.update({image: at}))
 
     def forget(self, services: Collection[str], containers: Collection[str]) -> None:
-        t = self._t
-        named = {slot.service for slot in t.attempts}.union(t.revisions, t.stopped, t.scaled, t.generations, t.approved)
+        t, learned = self._t, self.learned
+        named = {s.service for s in learned.attempts}.union(
+            learned.revisions, t.stopped, t.scaled, t.generations, t.approved
+        )
         named.update(name for name in t.holds if name != "*")
-        if named.issubset(services) and t.hooked.keys() <= set(containers):
+        if named.issubset(services) and learned.hooked.keys() <= set(containers):
             return
         with self._write("forget"):
-            t.attempts = {slot: a for slot, a in t.attempts.items() if slot.service in services}
-            t.revisions = {name: r for name, r in t.revisions.items() if name in services}
             t.scaled = {name: n for name, n in t.scaled.items() if name in services}
             t.generations = {name: n for name, n in t.generations.items() if name in services}
             t.holds = {name: h for name, h in t.holds.items() if name == "*" or name in services}
             t.stopped &= set(services)
             t.approved &= set(services)
-            t.hooked = {container: at for container, at in t.hooked.items() if container in containers}
+            for known in (t.learned, learned):
+                known.attempts = {slot: a for slot, a in known.attempts.items() if slot.service in services}
+                known.revisions = {name: r for name, r in known.revisions.items() if name in services}
+                known.hooked = {container: at for container, at in known.hooked.items() if container in containers}
 
     # the journal
 

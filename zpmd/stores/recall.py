@@ -1,7 +1,8 @@
 """What is remembered, held in the process as well, so that `memory()` costs a pass next to nothing.
 
-Read from the file once, on opening; every write goes to the file first and here after its commit. Nobody else writes
-the file while the daemon runs. A row that cannot be read is left out: forgetting is allowed to cost patience.
+Read from the file once, on opening. What operators ask goes to the file first and here after its commit; what the loop
+learns counts here at once, whether or not the file can be written. Nobody else writes the file while the daemon runs. A
+row that cannot be read is left out: forgetting is allowed to cost patience.
 """
 
 from __future__ import annotations

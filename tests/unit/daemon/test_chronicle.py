@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.full_disk import no_room
 from tests.unit.planning.build import NOW, replica, service, slot
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
@@ -152,3 +153,21 @@ def test_the_journal_has_the_decision_before_and_the_outcome_after(store: Embedd
     )
     chronicle.ended(Outcome(action=action, result=Result.OK, at=NOW + 1, seconds=0.3))
     assert store.journal()[0].result is Result.OK
+
+
+def test_a_full_disk_holds_nothing_up_is_said_and_ends(store: EmbeddedStore) -> None:
+    chronicle = Chronicle(store)
+    action = StartReplica(replica=ONE, cause=WHY, attempt=2)
+    with no_room():
+        chronicle.decided(action, NOW)
+        chronicle.ended(Outcome(action=action, result=Result.OK, at=NOW + 1))
+        chronicle.recover(NOW + 2)
+        assert chronicle.memory().attempts[slot(WEB)].count == 2
+        trouble = chronicle.unwritable
+        assert trouble is not None
+        assert (trouble.since, trouble.lost) == (NOW, 1)
+        assert "cannot write" in trouble.error
+    chronicle.recover(NOW + 10)
+    assert chronicle.unwritable is None
+    (entry,) = store.journal()
+    assert entry.text == "it can be written again after 10 s; 1 lines of the journal are lost"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.full_disk import no_room
 from tests.unit.planning.build import service
 from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.desire import Desire
@@ -68,3 +69,15 @@ def test_the_last_good_answer_survives_a_restart_on_broken_files(store: Embedded
     later.first(2.0)
     assert later.desired == BETTER
     assert not later.states[0].ok
+
+
+def test_a_good_copy_that_could_not_be_kept_is_kept_later(tmp_path: Path) -> None:
+    path = tmp_path / "zpmd.db"
+    store = EmbeddedStore(path, 100, SystemClock())
+    desire = Desire([Scripted(GOOD, GOOD)], store)  # type: ignore[list-item]
+    with no_room():
+        desire.first(1.0)
+    assert store.last_good("files") is None
+    assert desire.refresh(2.0) == []
+    assert store.last_good("files") == GOOD
+    store.close()

@@ -52,10 +52,13 @@ def serve_one(scripted: ScriptedEngine) -> None:
         lambda c: c.send_json("text"),
         lambda c: c.send_json([1]),
         lambda c: c.send_json({"message": None}, 500),
+        lambda c: c.send_bytes(b"[" * 100_000),
+        lambda c: c.send_bytes(b"[" * 100_000, 500),
         lambda c: c.hang(),
         lambda c: setattr(c, "close_connection", True),
     ],
-    ids=["html-error", "html", "cut", "half-json", "empty", "binary", "cut-chunk", "text", "list", "error", "hang",
+    ids=["html-error", "html", "cut", "half-json", "empty", "binary", "cut-chunk", "text", "list", "error", "deep",
+         "deep-error", "hang",
          "closed"],
 )  # fmt: skip
 def test_an_answer_that_is_none_makes_the_engine_unknown(
@@ -83,6 +86,28 @@ def test_one_entry_of_another_shape_makes_all_of_it_unknown(
     scripted: ScriptedEngine, engine: DockerEngine, item: Any
 ) -> None:
     scripted.answers["/containers/json"] = [listed("s1", {}), item]
+    with pytest.raises(EngineUnknown):
+        engine.observe(())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        '{"Status": "exited", "ExitCode": 1e999}',
+        '{"Status": "exited", "ExitCode": Infinity}',
+        '{"Status": "exited", "ExitCode": NaN}',
+        '{"Status": "exited", "ExitCode": "1"}',
+        '{"Status": "exited", "ExitCode": 1' + "0" * 400 + "}",
+        '{"Status": "exited", "ExitCode": 1, "Error": "\\ud800"}',
+    ],
+    ids=lambda state: state[:60],
+)
+def test_numbers_and_texts_that_json_cannot_hold_are_garbage(
+    scripted: ScriptedEngine, engine: DockerEngine, state: str
+) -> None:
+    serve_one(scripted)
+    body = f'{{"Id": "c1", "Name": "/c1", "State": {state}}}'
+    scripted.answers["/containers/c1/json"] = lambda c: c.send_bytes(body.encode())
     with pytest.raises(EngineUnknown):
         engine.observe(())
 

@@ -90,6 +90,7 @@ def test_a_stranger_is_known_by_its_own_name_and_its_published_ports() -> None:
     listed = {
         "Id": "s1",
         "Names": ["/web/db", "/db"],
+        "State": "running",
         "Ports": [
             {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
             {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
@@ -97,6 +98,12 @@ def test_a_stranger_is_known_by_its_own_name_and_its_published_ports() -> None:
         ],
     }
     assert reading.stranger(listed) == Stranger(id="s1", name="db", ports=("0.0.0.0:8080/tcp", ":::8080/tcp"))
+
+
+def test_a_stranger_that_does_not_live_holds_no_port() -> None:
+    port = {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}
+    listed = {"Id": "s1", "Names": ["/db"], "State": "created", "Ports": [port]}
+    assert reading.stranger(listed).ports == (), "its start failed, and the engine lists the port all the same"
 
 
 @pytest.mark.parametrize("names", [None, []])

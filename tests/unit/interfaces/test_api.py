@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.lab.eventually import eventually
 from tests.unit.interfaces.given import NOON, Surface, service
 from zpmd.errors import Refused, ZpmdError
 from zpmd.interfaces.server import ApiServer
@@ -303,6 +304,20 @@ def test_a_stale_socket_is_replaced_and_a_live_one_left_alone(surface: Surface, 
         assert client.get("/v1/openapi.json").status_code == 200
     second.stop()
     assert not stale.exists()
+
+
+def test_a_socket_that_is_taken_away_is_made_again_and_who_is_connected_stays(
+    surface: Surface, api: httpx.Client
+) -> None:
+    surface.publish()
+    assert api.get("/v1/status").is_success
+    surface.socket.unlink()
+    eventually(surface.socket.exists, 10, "a socket that is there again", 0.05)
+    assert api.get("/v1/status").is_success, "on the connection of before"
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(surface.socket)), base_url="http://zpmd") as fresh:
+        assert fresh.get("/v1/status").is_success
+    surface.close()
+    assert not surface.socket.exists(), "its end takes the new one away as it would the first"
 
 
 def test_a_file_in_the_place_of_the_socket_is_never_replaced(surface: Surface, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_an_instant_of_another_day_has_its_date() -> None:
 @pytest.mark.parametrize(
     ("code", "oom", "text"),
     [
-        (0, False, "exit code 0: it ended by itself"),
+        (0, False, "exit code 0: it ended without an error"),
         (1, False, "exit code 1"),
         (127, False, "exit code 127: its command was not found"),
         (137, False, "exit code 137: killed by SIGKILL"),

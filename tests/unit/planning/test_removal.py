@@ -86,6 +86,17 @@ def test_a_held_service_is_left_alone_until_the_hold_ends() -> None:
     assert len(planned((WEB,), [], held, now=NOW + 60).actions) == 3
 
 
+def test_a_hold_that_holds_nothing_back_keeps_nobody_waiting() -> None:
+    one = service("web")
+    hold = Hold(service="web", owner="ann", reason="", since=NOW, until=NOW + 60)
+    answer = planned((one,), [replica(one)], memory(one, intent=Intent(holds=(hold,))))
+    assert str(answer) == ""
+    assert answer.wake_at == NOW + 60
+    assert [(s.state, s.reason) for s in answer.standings] == [(State.HELD, "held by ann")]
+    dead = planned((one,), [replica(one, phase=Phase.EXITED)], memory(one, intent=Intent(holds=(hold,))))
+    assert str(dead) == "waiting web: held by ann"
+
+
 def test_what_was_stopped_and_is_wanted_again_is_started_without_a_wait() -> None:
     one = service("web")
     stopped = memory(one, attempts={slot(one): attempt(one, 0, tried=Tried.STOP)})

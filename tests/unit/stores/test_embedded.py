@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.full_disk import no_room
 from zpmd.errors import StoreError
 from zpmd.model.events import Entry
 from zpmd.model.memory import Attempt, Tried
@@ -136,6 +137,45 @@ def test_rows_of_an_older_and_of_a_newer_zpmd_are_read(path: Path) -> None:
     assert older is not None
     assert older == newer
     assert older.services[0].replicas == 1
+    store.close()
+
+
+def test_on_a_full_disk_the_loop_is_remembered_and_operators_are_refused(path: Path) -> None:
+    store = opened(path)
+    attempt = Attempt(tried=Tried.START, count=3, at=1.0, spec="1:a", generation=0)
+    other = Attempt(tried=Tried.RUN, count=0, at=2.0, spec="1:a", generation=0)
+    with no_room():
+        for slot in (1, 2):
+            with pytest.raises(StoreError, match="cannot write"):
+                store.attempt(Slot("web", slot), attempt)
+        with pytest.raises(StoreError, match="cannot write"):
+            store.hooked("c1", 5.0)
+        with pytest.raises(StoreError, match="cannot write"):
+            store.set_stopped("web", True)
+        assert store.memory().attempts[Slot("web", 1)] == attempt, "its backoff counts all the same"
+    store.attempt(Slot("web", 2), other)
+    store.close()
+    store = opened(path)
+    memory = store.memory()
+    assert dict(memory.attempts) == {Slot("web", 1): attempt, Slot("web", 2): other}, "what was owed is written"
+    assert memory.hooked == {("c1", 5.0)}
+    assert memory.intent.stopped == frozenset()
+    store.close()
+
+
+def test_a_store_opens_on_a_full_disk_and_is_written_again_when_there_is_room(path: Path) -> None:
+    store = opened(path)
+    owner = store.owner()
+    store.set_stopped("redis", True)
+    store.close()
+    with no_room():
+        store = opened(path)
+        assert store.owner() == owner
+        assert store.memory().intent.stopped == {"redis"}
+        with pytest.raises(StoreError, match="cannot write"):
+            store.begin(Entry(id=0, at=1.0, kind="note", verb="note", subject="x"))
+    store.set_stopped("redis", False)
+    assert store.memory().intent.stopped == frozenset()
     store.close()
 
 

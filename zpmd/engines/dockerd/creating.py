@@ -66,7 +66,7 @@ def start_first(wire: Wire, container_id: str) -> None:
     if wanted:
         try:
             pairs = [(str(network), dict(endpoint)) for network, endpoint in json.loads(wanted)]
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise Told(Result.PERMANENT, f"label {labels.JOINS} cannot be read: {error}") from error
         _join(wire, container_id, pairs, found.get("NetworkSettings"))
     start(wire, container_id)

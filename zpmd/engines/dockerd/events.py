@@ -20,7 +20,7 @@ from loguru import logger
 
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
-from zpmd.engines.dockerd.wire import Json, Pool
+from zpmd.engines.dockerd.wire import Json, Pool, decode
 from zpmd.model.events import Reason
 from zpmd.ports import Clock, Wake
 
@@ -144,10 +144,7 @@ def _decoded(response: requests.Response) -> Iterator[dict[str, Json]]:
         for line in lines:
             if not line.strip():
                 continue
-            try:
-                event = json.loads(line)
-            except ValueError as error:
-                raise Garbage(f"no JSON among events: {line[:80]!r}") from error
+            event = decode(line)
             if not isinstance(event, dict):
                 raise Garbage("an event that is no object")
             yield event

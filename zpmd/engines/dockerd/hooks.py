@@ -86,6 +86,6 @@ def _exit_code(wire: Wire, exec_id: str, name: str) -> int:
     for _ in range(EXIT_POLLS):
         state = reading.mapping(wire.get(f"/exec/{exec_id}/json"), "exec")
         if not state.get("Running"):
-            return int(state.get("ExitCode") or 0)
+            return int(reading.number(state.get("ExitCode")))
         time.sleep(EXIT_POLL_SECONDS)
     raise Told(Result.TRANSIENT, f"hook {name} closed its output and runs on")

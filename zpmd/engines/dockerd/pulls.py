@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import requests
 
 from zpmd.engines import references
-from zpmd.engines.dockerd.faults import Answered, Garbage, Told, one_line
-from zpmd.engines.dockerd.wire import Json, Wire
+from zpmd.engines.dockerd.faults import Answered, Told, one_line
+from zpmd.engines.dockerd.reading import number
+from zpmd.engines.dockerd.wire import Json, Wire, decode
 from zpmd.model.events import Result
 
 IDLE_SECONDS = 300.0
@@ -37,7 +37,7 @@ class _Progress:
         if status in _DONE:
             self.complete.add(layer)
         if status == "Downloading":
-            self.received[layer] = int((item.get("progressDetail") or {}).get("current") or 0)
+            self.received[layer] = int(number((item.get("progressDetail") or {}).get("current")))
 
     def __str__(self) -> str:
         megabytes = sum(self.received.values()) // MEGABYTE
@@ -68,10 +68,7 @@ def _items(response: requests.Response) -> Iterator[dict[str, Json]]:
     for line in response.iter_lines():
         if not line.strip():
             continue
-        try:
-            item = json.loads(line)
-        except ValueError as error:
-            raise Garbage(f"no JSON in a pull: {line[:80]!r}") from error
+        item = decode(line)
         if isinstance(item, dict):
             yield item
 

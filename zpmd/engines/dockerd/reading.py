@@ -55,11 +55,14 @@ def name(item: Mapping[str, Json]) -> str:
 
 
 def stranger(item: Mapping[str, Json]) -> Stranger:
+    """Its ports only while it lives: the engine goes on listing those of one that could not be started."""
     ports = {
         f"{p.get('IP') or '0.0.0.0'}:{p['PublicPort']}/{p.get('Type') or 'tcp'}"
         for p in item.get("Ports") or ()
         if p.get("PublicPort")
     }
+    if item.get("State") not in ("running", "paused", "restarting"):
+        ports.clear()
     return Stranger(id=text(item, "Id"), name=name(item), ports=tuple(sorted(ports)))
 
 
@@ -72,7 +75,7 @@ def listed(item: Mapping[str, Json], marks: Marks) -> Replica:
         health=_listed_health(str(item.get("Status") or "")),
         image=str(item.get("Image") or ""),
         image_id=str(item.get("ImageID") or ""),
-        created_at=float(item.get("Created") or 0),
+        created_at=float(number(item.get("Created"))),
         **_marked(marks),
     )
 
@@ -93,17 +96,26 @@ def replica(inspected: Json, marks: Marks) -> Replica:
         created_at=instant(body.get("Created")) or 0.0,
         started_at=instant(state.get("StartedAt")),
         finished_at=instant(state.get("FinishedAt")),
-        exit_code=int(state.get("ExitCode") or 0) if ended else None,
+        exit_code=int(number(state.get("ExitCode"))) if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=one_line(str(state.get("Error") or "")),
         **_marked(marks),
     )
 
 
+def number(value: Json) -> float:
+    """A number that the engine may leave out (0); one that no counter or clock of its could show is none."""
+    if value is None:
+        return 0
+    if not isinstance(value, int | float) or not abs(value) < 2**63:
+        raise Garbage(f"number {str(value)[:40]}")
+    return value
+
+
 def health_output(inspected: Json) -> tuple[str, ...]:
     """What the last probes printed, oldest first, each with its exit code."""
     log = ((mapping(inspected, "container").get("State") or {}).get("Health") or {}).get("Log") or ()
-    return tuple(one_line(f"exit {probe.get('ExitCode')}: {probe.get('Output') or ''}") for probe in log)
+    return tuple(one_line(f"exit {p.get('ExitCode')}" + (f": {p['Output']}" if p.get("Output") else "")) for p in log)
 
 
 def instant(value: Json) -> float | None:

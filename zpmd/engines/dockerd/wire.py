@@ -18,7 +18,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import docker
 import docker.auth
@@ -253,16 +253,29 @@ def _raise_for_status(response: requests.Response) -> None:
         return
     raw = response.content
     try:
-        message = json.loads(raw)["message"]
-    except (ValueError, KeyError, TypeError):
+        message = decode(raw)["message"]
+    except (Garbage, KeyError, TypeError):
         message = f"HTTP {response.status_code} {raw[:200].decode(errors='replace')}"
     raise Answered(response.status_code, str(message))
 
 
-def _decoded(response: requests.Response) -> Json:
-    if not response.content:
-        return None
+def decode(content: bytes) -> Json:
+    """JSON as RFC 8259 has it. Raises Garbage.
+
+    Python's reader takes more: NaN, Infinity, and halves of characters, which can neither be stored nor shown.
+    """
     try:
-        return json.loads(response.content)
+        value = json.loads(content.decode(), parse_constant=_no_number)
+        if b"\\ud" in content.lower():
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Garbage(f"no JSON: {response.content[:80]!r}") from error
+        raise Garbage(f"no JSON: {content[:80]!r}") from error
+    return value
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _decoded(response: requests.Response) -> Json:
+    return decode(response.content) if response.content else None

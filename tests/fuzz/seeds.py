@@ -1,0 +1,112 @@
+"""Inputs to start from: the annotated examples, the broken files of the tests, and what a real engine answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.fuzz.targets import ROUTES
+from tests.unit.sources.given import service as parsed
+from zpmd.model.memory import Attempt, Revision, Tried, Verdict
+from zpmd.model.observed import Dossier
+from zpmd.model.service import Desired
+from zpmd.stores import codec
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ETC = CHECKOUT / "etc" / "zpmd"
+TOKENS = Path(__file__).with_name("tokens.dict")
+DATA = CHECKOUT / "tests" / "data"
+
+LISTED = ("Id", "Names", "Image", "ImageID", "Created", "Ports", "Labels", "State", "Status")
+INSPECTED = ("Id", "Name", "Created", "Image", "State")
+"""What is read of a container in the list, and of one that is inspected."""
+
+ENV_FILE = b"""# comment
+export A=1
+B="two\\nlines ${A:-x}"
+C='as it stands ${A}'
+D = spaced # comment
+E
+"""
+
+
+def tokens() -> list[str]:
+    """The words of the dictionary that both fuzzers mix in (tokens.dict, in libFuzzer's form)."""
+    lines = TOKENS.read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith('"')]
+
+
+def service_files() -> list[bytes]:
+    examples = [path.read_bytes() for path in sorted((ETC / "services.d").iterdir())]
+    parts = (DATA / "compose" / "broken.txt").read_text().split("\n== ")[1:]
+    broken = [part.partition("\n")[2].partition("\n--")[0].encode() for part in parts]
+    return [*examples, *broken]
+
+
+def settings() -> list[bytes]:
+    """The annotated file, as it is and with every key switched on."""
+    text = (ETC / "zpmd.yaml").read_text()
+    lines = [line.replace("#", "", 1) if _is_a_key(line) else line for line in text.splitlines()]
+    return [text.encode(), "\n".join(lines).encode()]
+
+
+def engine_answers() -> list[bytes]:
+    """The whole recording; and each container of it alone and short, so that a change hits something that is read."""
+    whole = json.loads((DATA / "engine" / "answers.json").read_text())
+    answers = [whole]
+    for item in whole["/containers/json"]:
+        path = f"/containers/{item['Id']}/json"
+        short = {key: item[key] for key in LISTED}
+        told = {key: whole[path][key] for key in INSPECTED} | {"Config": {"Image": item["Image"]}}
+        lists = {"/networks": [], "/volumes": {"Volumes": None}, "/images/json": []}
+        answers.append({"/containers/json": [short], path: told, **lists})
+    surroundings = {path: whole[path] for path in ("/volumes", "/networks", "/images/json")}
+    answers.append({"/containers/json": [], **surroundings})
+    return [json.dumps(answer).encode() for answer in answers]
+
+
+def container_labels() -> list[bytes]:
+    whole = json.loads((DATA / "engine" / "answers.json").read_text())
+    return [json.dumps(item["Labels"]).encode() for item in whole["/containers/json"] if item["Labels"]]
+
+
+def health_logs() -> list[bytes]:
+    whole = json.loads((DATA / "engine" / "answers.json").read_text())
+    return [
+        json.dumps(answer).encode()
+        for path, answer in whole.items()
+        if path.startswith("/containers/") and "Id" in answer
+    ]
+
+
+def api_requests() -> list[bytes]:
+    """The first byte chooses the route (targets.ROUTES), the rest is the body."""
+    bodies = (b"", b"{}", b'{"replicas": 2}', b'{"reason": "night", "for_seconds": 60.5}', b'{"volumes": true}',
+              b'{"serviceName": "redis"}')  # fmt: skip
+    return [bytes([route]) + body for route in range(len(ROUTES)) for body in bodies]
+
+
+def stored() -> list[bytes]:
+    service = parsed("image: web:1\nenvironment: {A: b}\nports: ['80:80']\nvolumes: ['/data:/data']\n")
+    attempt = Attempt(tried=Tried.START, count=2, at=1.5, spec="1:abc", generation=1, failed=True, error="no")
+    revision = Revision(service="web", stable=service, judged="1:abc", verdict=Verdict.FAILED, at=2.0, reason="why")
+    dossier = Dossier(service="web", slot=1, container_id="f00", at=1.0, exit_code=137, log_tail=("a", "b"))
+    return [codec.encode(value).encode() for value in (attempt, revision, Desired(services=(service,)), dossier)]
+
+
+SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
+    "api_requests": api_requests,
+    "service_files": service_files,
+    "settings": settings,
+    "env_files": lambda: [ENV_FILE],
+    "container_labels": container_labels,
+    "engine_answers": engine_answers,
+    "health_logs": health_logs,
+    "stored": stored,
+}
+
+
+def _is_a_key(line: str) -> bool:
+    """Whether a line of the annotated settings is a key that is switched off, and no sentence."""
+    return line.lstrip().startswith("#") and not line.lstrip().startswith("# ")

@@ -1,0 +1,222 @@
+"""What is fuzzed: each target reads bytes that anybody might have written, and lets only surprises through.
+
+A target swallows the errors that its parser declares; whatever else it raises is a finding. Where the parser accepts
+the input, the target holds what came of it to what it must be good for. All of it is in memory, and deterministic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import dataclasses
+import functools
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from tests.fuzz.canned import DECLARED, CannedWire
+from tests.unit.interfaces.given import Surface
+from tests.unit.sources.given import FOLDER, InMemory
+from zpmd.engines import labels
+from zpmd.engines.context import Surroundings, creation
+from zpmd.engines.dockerd import reading
+from zpmd.engines.dockerd.faults import Garbage
+from zpmd.engines.dockerd.observing import Observer
+from zpmd.engines.dockerd.wire import decode
+from zpmd.engines.uncreatable import Uncreatable
+from zpmd.model.container import Container
+from zpmd.model.memory import Attempt, Revision
+from zpmd.model.observed import Dossier
+from zpmd.model.service import Desired, Problem
+from zpmd.model.spechash import same_meaning, spec_hash
+from zpmd.sources import envfile, settingsfile
+from zpmd.sources.compose.desired import understand
+from zpmd.sources.compose.service import Host
+from zpmd.sources.nodes import Origin
+from zpmd.stores import codec
+
+OWNER = "installation-1"
+VERBS = ("start", "stop", "restart", "scale", "hold", "release")
+EVERYTHING = ("/v1/approve", "/v1/down", "/v1/up", "/v1/reload", "/service/start", "/service/stop")
+ROUTES = (*(f"/v1/services/redis/{verb}" for verb in VERBS), *EVERYTHING)
+BESIDE: Mapping[str, str | bytes] = {
+    f"{FOLDER}/other.yaml": "services: {other: {image: o, environment: {A: b}, depends_on: [web]}}\n",
+    f"{FOLDER}/web.env": "A=1\nB='two'\n",
+    f"{FOLDER}/redis.conf": "maxmemory 1mb\n",
+}
+"""Files that an input may name: by include, extends, env_file and configs."""
+VARIABLES = {"TAG": "1.0", "EMPTY": "", "ZPMD_ROLE": "active"}
+
+
+def service_files(data: bytes) -> None:
+    """A service file: problems with their places, or a desired state that can be kept, compared and created."""
+    files = InMemory({**BESIDE, f"{FOLDER}/c.yaml": data})
+    host = Host(role="active", profiles=("*",))
+    result = understand([(f"{FOLDER}/c.yaml", "c.yaml")], files, VARIABLES, "app", host)
+    _readable((*result.problems, *result.notes))
+    if result.problems:
+        return
+    assert codec.decode(Desired, codec.encode(result.desired)) == result.desired, "what is kept is not what was read"
+    for service in result.desired.services:
+        assert same_meaning(service.container, spec_hash(service.container))
+        around = Surroundings(
+            api=(1, 49),
+            neighbours=dict.fromkeys((s.name for s in result.desired.services), "f00"),
+            materials={file: f"/materials/{file.digest}" for file in service.container.files},
+        )
+        try:
+            body = creation(service, around).body
+        except Uncreatable:
+            continue
+        json.dumps(body)
+
+
+def settings(data: bytes) -> None:
+    """zpmd.yaml."""
+    _, problems = settingsfile.parse(data, Origin("zpmd.yaml"))
+    _readable(problems)
+
+
+def env_files(data: bytes) -> None:
+    """An env_file, in both forms."""
+    for raw in (False, True):
+        parsed = envfile.parse(data, Origin("web.env"), VARIABLES, raw=raw)
+        _readable(tuple(parsed.problems))
+        assert all("\0" not in name for name in parsed.values)
+
+
+def container_labels(data: bytes) -> None:
+    """The labels of a container that somebody labelled by hand: a JSON object of texts."""
+    marked = _json(data)
+    if not isinstance(marked, dict):
+        return
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in marked.items()}
+    marks = labels.marks_of({labels.SERVICE: "web", labels.SLOT: "1", **texts})
+    if marks is None:
+        return
+    assert marks.service
+    assert marks.slot >= 1
+    assert marks.attempt >= 0
+    assert marks.generation >= 0
+    same_meaning(Container(image="web:1"), marks.spec)
+
+
+def engine_answers(data: bytes) -> None:
+    """Everything that one observation asks of an engine: a JSON object of path -> answer. Twice, as there is memory
+    between observations; the second time without events."""
+    answers = _json(data)
+    if not isinstance(answers, dict):
+        return
+    observer = Observer(OWNER, _Noon())
+    for _ in range(2):
+        try:
+            world = observer.observe(CannedWire(answers), ("appliance/service:1.0", "sha256:0123456789ab"))
+        except DECLARED:
+            continue
+        for replica in world.replicas:
+            dataclasses.replace(replica)
+            json.dumps(dataclasses.asdict(replica), allow_nan=False)
+            assert codec.decode(type(replica), codec.encode(replica)) == replica
+
+
+def health_logs(data: bytes) -> None:
+    """One inspected container, for what its probes printed."""
+    try:
+        lines = reading.health_output(_json(data))
+    except DECLARED:
+        return
+    assert all(line.isprintable() or " " in line or not line for line in lines)
+
+
+def stored(data: bytes) -> None:
+    """A row of the database that is not what was written there."""
+    text = data.decode(errors="replace")
+    for kind in (Attempt, Revision, Desired, Dossier):
+        try:
+            value = codec.decode(kind, text)
+        except codec.Unreadable:
+            continue
+        again = codec.decode(kind, codec.encode(value))
+        assert again == value, f"{kind.__name__} does not survive being written again"
+
+
+def api_requests(data: bytes) -> None:
+    """A request body, whatever it is: refused with a problem, or carried out; never an error of ours."""
+    if not data:
+        return
+    path = ROUTES[data[0] % len(ROUTES)]
+    answer = _posted(path, data[1:])
+    assert answer.status_code < 500, f"POST {path}: {answer.status_code} {answer.text}"
+    if answer.status_code >= 400:
+        problem = answer.json()
+        assert problem["code"], problem
+        assert problem["detail"], problem
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "api_requests": api_requests,
+    "service_files": service_files,
+    "settings": settings,
+    "env_files": env_files,
+    "container_labels": container_labels,
+    "engine_answers": engine_answers,
+    "health_logs": health_logs,
+    "stored": stored,
+}
+
+
+def _posted(path: str, body: bytes) -> httpx.Response:
+    async def posted() -> httpx.Response:
+        transport = httpx.ASGITransport(_api(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://zpmd") as client:
+            return await client.post(path, content=body, headers={"content-type": "application/json"})
+
+    return _asyncio().run(posted())
+
+
+@functools.cache
+def _asyncio() -> asyncio.Runner:
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
+
+
+@functools.cache
+def _api() -> FastAPI:
+    """The API over the real control and store, without a socket; in a folder that goes away with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="zpmd-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    surface = Surface(folder)
+    surface.publish()
+    return surface.app
+
+
+def _readable(problems: tuple[Problem, ...]) -> None:
+    """Every complaint is one line that can be printed."""
+    for problem in problems:
+        line = str(problem)
+        assert line, "a complaint without words"
+        assert "\n" not in line, f"a complaint of several lines: {line!r}"
+        line.encode()
+
+
+def _json(data: bytes) -> Any:
+    """As the adapter decodes an answer: None where it is no JSON."""
+    try:
+        return decode(data)
+    except Garbage:
+        return None
+
+
+class _Noon:
+    def now(self) -> float:
+        return 1_700_049_600.0
+
+    def monotonic(self) -> float:
+        return 0.0
