@@ -35,9 +35,10 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
             text = "is not declared, but a source has never answered"
             draft.wait(name, Cause(Code.SOURCE_UNKNOWN, text), service=name)
         return going
-    held = _held_by_guard(view).intersection(gone)
+    guarded = _held_by_guard(view)
+    held = guarded.intersection(gone)
     for name in sorted(held):
-        share = f"{len(undeclared(view))} of {len(view.by_slot)} services"
+        share = f"{len(guarded)} of {len(view.by_slot)} services"
         text = f"{share} would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}
