@@ -49,6 +49,11 @@ class Report:
     artifacts: Path | None = None
 
     @property
+    def live(self) -> float:
+        """How many slots had a live container, on the average: low, where zpmd hardly got to act."""
+        return self.checks["one live container a slot"] / max(1, self.rounds)
+
+    @property
     def held(self) -> bool:
         return not self.violations and not self.broken
 
@@ -62,6 +67,7 @@ class Report:
             *(f"  {self.faults[kind]:5}  {kind}" for kind in Kind),
             f"observed {self.rounds} times ({self.away} more while the engine was away), {self.checks.total()} checks",
             *(f"  {count:5}  {what}" for what, count in sorted(self.checks.items())),
+            f"{self.live:.1f} of {sum(s.replicas for s in SERVICES)} slots live on the average",
             f"restarts and removals of our containers: {self.explained.total()} explained, {unexplained} unexplained",
             *(f"  {count:5}  {what}" for what, count in sorted(self.explained.items())),
             f"as declared again: {converged}",
@@ -74,8 +80,8 @@ class Report:
         return "\n".join(lines)
 
 
-def run(minutes: float, seed: int, artifacts: Path) -> Report:
-    """The whole experiment, on an engine of its own. `artifacts` is written only where it did not hold."""
+def run(minutes: float, seed: int, artifacts: Path, keep: bool = False) -> Report:
+    """The whole experiment, on an engine of its own. `artifacts` is written where it did not hold, or with `keep`."""
     report = Report(seed=seed, minutes=minutes)
     folder = Path(tempfile.mkdtemp(prefix="zpmd-chaos-"))
     engine = LabEngine()
@@ -96,7 +102,7 @@ def run(minutes: float, seed: int, artifacts: Path) -> Report:
         daemon.close()
         wire.close()
         ledger.close()
-        if not report.held:
+        if keep or not report.held:
             _keep(stage, folder, artifacts)
             report.artifacts = artifacts
         observer.close()

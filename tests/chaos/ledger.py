@@ -69,17 +69,25 @@ class Ledger:
     def point(self, kind: Kind, target: str, container_id: str = "", edition: str = "") -> Fault:
         """Something that happens in an instant: now."""
         now = time.time()
-        return self._append(Fault(kind, target, now, now, container_id, edition), edition)
+        return self.add(Fault(kind, target, now, now, container_id, edition), edition)
 
     @contextlib.contextmanager
     def span(self, kind: Kind, target: str, detail: str = "") -> Iterator[Fault]:
         """Something that goes on for as long as the block."""
-        fault = self._append(Fault(kind, target, time.time(), math.inf), detail)
+        fault = self.add(Fault(kind, target, time.time(), math.inf), detail)
         try:
             yield fault
         finally:
             fault.ended = time.time()
             self.tell(f"{kind}: {target}: over after {fault.ended - fault.began:.1f} s")
+
+    def add(self, fault: Fault, detail: str = "") -> Fault:
+        with self._lock:
+            self._faults.append(fault)
+            name = f" {fault.container_id[:12]}" if fault.container_id else ""
+            more = f" ({detail})" if detail else ""
+            self._file.write(f"{clock(fault.began)} FAULT {fault.kind}: {fault.target}{name}{more}\n")
+        return fault
 
     def withdraw(self, fault: Fault) -> None:
         """It did not happen after all."""
@@ -106,14 +114,6 @@ class Ledger:
 
     def close(self) -> None:
         self._file.close()
-
-    def _append(self, fault: Fault, detail: str = "") -> Fault:
-        with self._lock:
-            self._faults.append(fault)
-            name = f" {fault.container_id[:12]}" if fault.container_id else ""
-            more = f" ({detail})" if detail else ""
-            self._file.write(f"{clock(fault.began)} FAULT {fault.kind}: {fault.target}{name}{more}\n")
-        return fault
 
 
 def clock(at: float) -> str:

@@ -234,19 +234,23 @@ class Observer:
     def _cause(self, old: Seen, at: float, gone: bool) -> str:
         """The kind of a fault that explains what became of a container between `old` and `at`, or ""."""
         recent = self._recent(at)
+        hurt = [f for f in recent if f.container_id == old.id or f.kind in ENGINE_RESTARTS]
+        causes = [f.kind for f in hurt if f.within(old.since, at)]
         changes = [f for f in recent if f.kind is Kind.FILE_CHANGED and f.target == old.service]
         earlier = min(old.since, at - NOTICE_SECONDS)
         in_force = [f for f in changes if f.began >= earlier] + [f for f in changes if f.began < earlier][-1:]
         if any(f.edition != old.edition for f in in_force):
-            return Kind.FILE_CHANGED
-        for fault in reversed([f for f in recent if f.within(old.since, at)]):
-            if fault.container_id == old.id or fault.kind in ENGINE_RESTARTS:
-                return fault.kind
-            if gone and not old.started and fault.kind in WIRE:
-                return fault.kind
+            # a change mostly removes, a fault mostly restarts: which of the two is named matters to the figures alone
+            causes = [*causes, Kind.FILE_CHANGED] if gone else [Kind.FILE_CHANGED, *causes]
+        if gone and not old.started:
+            causes = causes or [f.kind for f in recent if f.kind in WIRE and f.within(old.since, at)]
+        if not causes and gone and self._taken_back(old, changes, recent):
+            return f"{Kind.FILE_CHANGED}, and taken back"
+        return causes[-1] if causes else ""
+
+    def _taken_back(self, old: Seen, changes: list[Fault], recent: list[Fault]) -> bool:
         hurt = [f for f in recent if f.target.startswith(f"{old.service}/") or f.kind in ENGINE_RESTARTS]
-        taken_back = gone and any(fault.ended >= change.began for change in changes for fault in hurt)
-        return f"{Kind.FILE_CHANGED}, and taken back" if taken_back else ""
+        return any(fault.ended >= change.began for change in changes for fault in hurt)
 
     def _recent(self, at: float) -> list[Fault]:
         return [f for f in self._ledger.faults() if f.within(at - WINDOW_SECONDS, at)]

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from tests.lab.engine import API_VERSION, LabEngine
 HEALTH_FILE = "root/dev/shm/www/health"
 """Below /proc/PID: what the health check of a sample service asks for."""
 MOST_STRANGERS = 3
+SETTLED_SHARE = 0.75
+START_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +93,34 @@ class Storm:
             self._over.set()
 
     def _kill_daemon(self, chance: random.Random) -> None:
+        """After 0.2 to 5 s. Mostly these count from when its socket is there, as a busy machine needs longer than that
+        to start it at all, and who never gets to act proves nothing; sometimes from the first instant."""
         daemon, ledger = self._stage.daemon, self._stage.ledger
-        while not self._over.wait(chance.uniform(0.2, 5.0)):
+        started_at = 0.0
+        while not self._over.is_set():
+            if chance.random() < SETTLED_SHARE:
+                self._until_it_listens(started_at)
+            self._over.wait(chance.uniform(0.2, 5.0))
             assert daemon.process is not None
+            if self._over.is_set():
+                return
             if daemon.process.poll() is not None:
                 ledger.broke(f"zpmd ended by itself with {daemon.process.returncode}: {daemon.log[-2000:]}")
             else:
                 ledger.point(Kind.DAEMON_KILLED, "zpmd")
                 daemon.kill()
+            started_at = time.time()
             daemon.start(wait=False)
+
+    def _until_it_listens(self, started_at: float) -> None:
+        """Until this zpmd, not the one before it, has made its socket, or START_SECONDS have passed."""
+        socket, process = self._stage.daemon.socket, self._stage.daemon.process
+        assert process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while not self._over.wait(0.1) and process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(FileNotFoundError):
+                if socket.stat().st_ctime >= started_at:
+                    return
 
     def _hurt_replicas(self, chance: random.Random) -> None:
         while not self._over.wait(chance.uniform(0.7, 3.0)):
@@ -132,7 +154,7 @@ class Storm:
 
     def _break_engine(self, chance: random.Random) -> None:
         engine, ledger = self._stage.engine, self._stage.ledger
-        while not self._over.wait(chance.uniform(8.0, 25.0)):
+        while not self._over.wait(chance.uniform(15.0, 40.0)):
             away = chance.uniform(0.0, 4.0)
             match chance.choices((Kind.ENGINE_STOPPED, Kind.ENGINE_KILLED, Kind.ENGINE_FROZEN), (3, 3, 4))[0]:
                 case Kind.ENGINE_FROZEN:

@@ -11,11 +11,14 @@ import contextlib
 import random
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos.ledger import Kind, Ledger
 
 METHODS = (b"GET ", b"POST ", b"DELETE ", b"PUT ", b"HEAD ")
+LONGEST_REQUEST = 110
+"""So much of a request's line is told: enough for its verb, its container and the beginning of its options."""
 HIT_CHANGES, HIT_QUESTIONS = 0.5, 0.1
 """The share of the answers to requests that change something, and of the others, that a fault hits."""
 
@@ -44,7 +47,7 @@ class Wire:
             self._hang_up()
 
     def calm(self) -> None:
-        """A plain wire. What was hurt while it was not is hung up on, so that nobody waits for what cannot come."""
+        """A plain wire again."""
         self._fault, self._delay_seconds = None, 0.0
 
     def close(self) -> None:
@@ -119,9 +122,9 @@ class _Conversation:
         for direction in (self._forward, self._back):
             threading.Thread(target=self._pump, args=(direction,), daemon=True).start()
 
-    def _pump(self, direction: object) -> None:
+    def _pump(self, direction: Callable[[], None]) -> None:
         with contextlib.suppress(OSError):
-            direction()  # type: ignore[operator]
+            direction()
         for end in (self._client, self._engine):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -134,7 +137,7 @@ class _Conversation:
     def _forward(self) -> None:
         while part := self._client.recv(1 << 16):
             if part.startswith(METHODS):
-                self._request = part.split(b" HTTP", 1)[0].decode(errors="replace")[:200]
+                self._request = part.split(b" HTTP", 1)[0].decode(errors="replace")[:LONGEST_REQUEST]
             self._wire.slow()
             self._engine.sendall(part)
 

@@ -106,7 +106,7 @@ def _revive(case: Case, replica: Replica, fresh: bool) -> bool:
         case.wait_for_start(shut)
     elif asked:
         case.act(StartReplica(replica=replica, cause=Cause(Code.STARTED, "is to run again")))
-    elif _never_tried(record, replica):
+    elif _never_tried(record, replica, case.view.now):
         cause = Cause(Code.STUCK, "was made and never started")
         case.act(StartReplica(replica=replica, cause=cause, attempt=replica.attempt))
     else:
@@ -114,10 +114,17 @@ def _revive(case: Case, replica: Replica, fresh: bool) -> bool:
     return True
 
 
-def _never_tried(record: Attempt | None, replica: Replica) -> bool:
-    """It was made, and what was to start it did not get that far: zpmd or the engine went away in between."""
-    made_only = record is None or (record.tried is Tried.RUN and not record.failed)
-    return replica.phase is Phase.CREATED and made_only and not replica.error
+def _never_tried(record: Attempt | None, replica: Replica, now: float) -> bool:
+    """It was made, and what was to start it did not get that far: zpmd or the engine went away in between.
+
+    Then the last try that is remembered is still that of the replica before it: a removal, or an instant before this
+    one was made (if the engine's clock can be believed: an instant that lies ahead says nothing).
+    """
+    if replica.phase is not Phase.CREATED or replica.error:
+        return False
+    if record is None or record.tried is Tried.REMOVE or record.at < replica.created_at <= now:
+        return True
+    return record.tried is Tried.RUN and not record.failed
 
 
 def _try_again(case: Case, replica: Replica, record: Attempt | None, fresh: bool) -> None:

@@ -193,6 +193,19 @@ def test_what_was_made_and_never_started_is_started_once_and_then_counts_as_fail
     )
 
 
+@pytest.mark.parametrize(
+    ("tried", "ago"),
+    [(Tried.REMOVE, 6), (Tried.REMOVE, 4), (Tried.START, 60), (Tried.RESTART, 60), (Tried.RUN, 60)],
+)
+def test_a_fresh_one_that_was_never_started_is_not_blamed_for_the_one_before_it(tried: Tried, ago: float) -> None:
+    """zpmd died between making it and starting it: the row of failures goes on where it was, and nothing is removed."""
+    made = replica(WEB, ago=5, phase=Phase.CREATED, started_at=None, attempt=5)
+    before = memory(WEB, attempts={slot(WEB): attempt(WEB, 5, ago=ago, tried=tried)})
+    answer = planned((WEB,), [made], before)
+    assert str(answer) == "start web/1: was made and never started"
+    assert [getattr(action, "attempt", None) for action in answer.actions] == [5]
+
+
 def test_the_dead_are_replaced_with_their_count() -> None:
     answer = planned((WEB,), [dead(WEB, phase=Phase.DEAD, attempt=4, ago=60)])
     assert str(answer) == (
