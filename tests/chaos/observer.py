@@ -21,6 +21,7 @@ import http.client
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,8 +77,9 @@ class Seen:
 class Observer:
     """Call `look` again and again; `watch` does so each second in a thread of its own."""
 
-    def __init__(self, url: str, ledger: Ledger) -> None:
+    def __init__(self, url: str, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
         self._url = url
+        self._now = now
         self._client = docker.APIClient(base_url=url, version=API_VERSION, timeout=5)
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -100,7 +102,7 @@ class Observer:
     def welcome(self, stranger_id: str) -> None:
         """This stranger is there from now on, and nobody else's business."""
         with self._lock:
-            self._welcome[stranger_id] = time.time()
+            self._welcome[stranger_id] = self._now()
 
     def farewell(self, stranger_id: str) -> None:
         """The storm itself is about to take it away."""
@@ -116,7 +118,7 @@ class Observer:
 
     def look(self) -> bool:
         """One round. False where the engine did not tell."""
-        began = time.time()
+        began = self._now()
         try:
             seen = self._everything()
         except ENGINE_AWAY:
@@ -178,7 +180,7 @@ class Observer:
         self._client.close()
 
     def _everything(self) -> list[Seen]:
-        at = time.time()
+        at = self._now()
         seen: list[Seen] = []
         for item in self._client.containers(all=True):
             try:
@@ -213,7 +215,7 @@ class Observer:
             self.checks["the same container, started when it was"] += 1
             new = ours.get(container_id)
             if new is None:
-                self._judge("gone", old, time.time())
+                self._judge("gone", old, self._now())
             elif new.started != old.started and old.started:
                 self._judge("started again", old, new.started)
             elif new.started != old.started:
@@ -277,7 +279,7 @@ class Observer:
                 self._violation(f"stranger {new.name} is {new.state}", "")
 
     def _violation(self, text: str, place: str) -> None:
-        line = f"{clock(time.time())} {text}"
+        line = f"{clock(self._now())} {text}"
         if not any(known.endswith(text) for known in self.violations):
             self.violations.append(line)
         self._ledger.tell(f"VIOLATION {text}" + (f" [grep the story for {place}]" if place else ""))

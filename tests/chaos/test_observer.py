@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.ledger import Fault, Kind, Ledger
 from tests.chaos.observer import Observer, Seen
 
-NOW = time.time()
+NOW = 1_795_000_000.0
 WEB = Seen(
     id="a" * 64, name="t-web-1", owner="me", service="web", slot="1", spec="1:old", edition="one", state="running",
     health="healthy", pid=7, created=NOW - 60, started=NOW - 60, at=NOW,
@@ -44,7 +44,8 @@ class Looking(Observer):
 
 @pytest.fixture
 def observer(ledger: Ledger) -> Iterator[Looking]:
-    one = Looking("unix:///nowhere.sock", ledger)
+    moments = itertools.count()
+    one = Looking("unix:///nowhere.sock", ledger, lambda: NOW + next(moments) / 1000)
     one.owner = "me"
     yield one
     one.close()

@@ -21,6 +21,14 @@ def working_in(folder: Path) -> Iterator[int]:
                 yield int(entry.name)
 
 
+def command_of(pid: int) -> bytes:
+    """Its command line, NUL between words; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def children_of(pid: int) -> tuple[int, ...]:
     """Pids of the direct children, of all threads. Empty when the process is gone."""
     found: list[int] = []

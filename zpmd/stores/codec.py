@@ -7,11 +7,15 @@ ignored.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import json
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+
+LARGEST = 2**63
+"""Every number that zpmd keeps, in seconds, bytes or tries, is far below."""
 
 _adapters: dict[type, TypeAdapter[Any]] = {}
 """By kind: one costs milliseconds to make. Two threads that make the same one at once lose nothing by it."""
@@ -36,6 +40,21 @@ def decode(kind: type[T], text: str) -> T:
     """The value of `kind` that `encode` made the text of. Raises Unreadable."""
     try:
         value: T = _adapter(kind).validate_json(text)
+        # 1e999 is valid to the validator, infinite to who reads it, and null to who writes it again
+        json.loads(text, parse_int=_bounded, parse_float=_bounded, parse_constant=_no_number)
     except ValidationError as error:
         raise Unreadable(f"cannot read a {kind.__name__}: {error.error_count()} fields are wrong") from error
+    except ValueError as error:
+        raise Unreadable(f"cannot read a {kind.__name__}: {error}") from error
     return value
+
+
+def _bounded(text: str) -> float:
+    number = float(text)
+    if not abs(number) < LARGEST:
+        raise ValueError(f"the number {text[:40]} is beyond what zpmd writes")
+    return number
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")

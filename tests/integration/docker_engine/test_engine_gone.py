@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.docker_engine.conftest import CAUSE, Rig, service
+from tests.lab import processes
 from tests.lab.eventually import eventually
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Reason, Result
-from zpmd.model.observed import Phase
-from zpmd.model.plan import StartReplica
+from zpmd.model.observed import Phase, Replica
+from zpmd.model.plan import RemoveReplica, StartReplica
 
 
 @pytest.fixture
@@ -76,3 +77,34 @@ def test_the_engine_tells_about_itself(rig: Rig) -> None:
     rig.host.stop()
     with pytest.raises(EngineUnknown):
         rig.engine.about()
+
+
+def test_what_is_left_of_a_start_in_which_the_engine_was_killed_is_given_up_for_a_fresh_one(rig: Rig) -> None:
+    """Its task lives on in containerd, unknown to the engine: this container can never be started again."""
+    for number in range(10):
+        left = left_by_a_killed_start(rig, f"web{number}")
+        outcome = rig.apply(StartReplica(replica=left, cause=CAUSE)) if left else None
+        if left and outcome and not outcome.ok:
+            assert "already exists" in outcome.detail
+            assert outcome.result is Result.PERMANENT, "or it would be tried for ever"
+            assert rig.apply(RemoveReplica(replica=left, cause=CAUSE)).ok
+            assert rig.run(service(left.service)).ok
+            return
+    raise AssertionError("the engine was never caught in the middle of a start")
+
+
+def left_by_a_killed_start(rig: Rig, name: str) -> Replica | None:
+    """Run a replica, kill the engine as soon as its process is being made; what is left of it once the engine is back."""
+    before = set(shims(rig))
+    running = threading.Thread(target=rig.run, args=(service(name),))
+    running.start()
+    eventually(lambda: set(shims(rig)) - before, 10, "a start under way", 0.005)
+    rig.host.kill()
+    running.join(30)
+    rig.host.start()
+    return next((r for r in rig.engine.observe(()).replicas if r.service == name and not r.running), None)
+
+
+def shims(rig: Rig) -> list[int]:
+    """What containerd starts first when a container is started."""
+    return [pid for pid in processes.working_in(rig.host.folder) if b"containerd-shim" in processes.command_of(pid)]

@@ -41,6 +41,7 @@ _LASTING = (
     "could not select device driver",
     "not found in range",
     "does not match any",
+    "already exists",  # task X: what is left of a start in which the engine was killed; no restart of it mends that
     "invalid",
 )
 # ... and one that passes by itself, though it says one of the above.
