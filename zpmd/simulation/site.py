@@ -133,6 +133,8 @@ class Site:
     def boot(self) -> bool:
         """Start a daemon, as systemd does. False where it does not come up."""
         store = MemoryStore(self.tablet, JOURNAL_ENTRIES, self._boundary)
+        # What the daemon before it was told and could not keep (the disk was full) this one has never heard.
+        self.source.answered = self.tablet.good.get(self.source.name)
         desire = Desire([self.source], store)
         try:
             desire.first(self.clock.now())
