@@ -9,7 +9,7 @@ from zpmd.model.container import Container, Healthcheck, Hook
 from zpmd.model.memory import Intent, Retry, Tried
 from zpmd.model.naming import container_name
 from zpmd.model.observed import Health, InFlight, Phase, Stranger
-from zpmd.model.plan import Code, RestartReplica, StartReplica, State
+from zpmd.model.plan import Code, RestartReplica, StartReplica, State, verb
 from zpmd.model.service import Condition, RestartCondition, RestartPolicy
 from zpmd.planning import backoff
 
@@ -110,6 +110,17 @@ def test_when_its_dependency_is_back_it_restarts_with_its_count_unchanged() -> N
     assert str(answer) == "start app/1: exited with 137 while db was down"
     assert isinstance(answer.actions[0], StartReplica)
     assert answer.actions[0].attempt == 1
+
+
+def test_what_the_engine_refuses_to_start_is_not_excused_by_a_dependency_that_was_down() -> None:
+    db, app = service("db"), service("app", depends_on=(needs("db"),))
+    there = [replica(db, ago=10), dead(app, ago=60, ended_ago=30)]
+    refused = attempt(app, 2, ago=0.1, failed=True, error="task already exists")
+    answer = planned((db, app), there, memory(db, app, attempts={slot(app): refused}))
+    assert answer.actions == ()
+    assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
+    later = planned((db, app), there, memory(db, app, attempts={slot(app): refused}), now=NOW + 10)
+    assert [verb(a) for a in later.actions] == ["remove"], "a fresh one takes its place"
 
 
 @pytest.mark.parametrize(
