@@ -166,6 +166,12 @@ def start_zpmd(place: Place) -> None:
     say(f"zpmd run, pid {started.pid}; its log is {place.log}")
 
 
+def bring_up_again(place: Place, timeout_seconds: float) -> None:
+    """A `--down` that was cut short has left word that everything is to be down."""
+    if next(statuses(place, timeout_seconds))["down"] != "no":
+        zpmctl(place, "up")
+
+
 def stop_zpmd(place: Place) -> None:
     pid = place.pid()
     if pid is None:
@@ -374,6 +380,7 @@ def main() -> None:
     bring_images(place, url)
     lay_out(place, url)
     start_zpmd(place)
+    bring_up_again(place, arguments.timeout)
     status = watch_it_come_up(place, arguments.timeout)
     show_a_recovery(place, url, status, arguments.timeout)
     hint(place, url, status)

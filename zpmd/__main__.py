@@ -101,6 +101,70 @@ def run(
         raise typer.Exit(1) from None
 
 
+SIMULATE_EXAMPLES = """
+Examples:
+
+\b
+  zpmd simulate                                   a cold start of /etc/zpmd/services.d: who comes up when, and why
+  zpmd simulate --kill mongo_metadb compose.yaml  "what if mongo_metadb dies now?"
+  zpmd simulate --script outage.sim compose.yaml  a script: see docs/simulate.md, and --moves for its words
+  zpmd simulate --seed 42                         a random session on a random appliance, as the tests of zpmd run it
+"""
+
+
+@app.command(epilog=SIMULATE_EXAMPLES)
+def simulate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Service files; without any, the services folder.")
+    ] = None,
+    kill: Annotated[
+        list[str] | None, typer.Option(help="Let this service (or replica, NAME/2) die when all is up. Repeatable.")
+    ] = None,
+    script: Annotated[Path | None, typer.Option(help="Play a script of moves.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Play the random session with this number.")] = None,
+    minutes: Annotated[float, typer.Option(help="Simulated minutes until it is given up.")] = 60.0,
+    list_moves: Annotated[bool, typer.Option("--moves", help="List the words of scripts, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    settings: Annotated[
+        Path | None, typer.Option(help=f"The settings file. [default: {settingsfile.DEFAULT_PATH}, where it exists]")
+    ] = None,
+) -> None:
+    """Show what would happen, in simulated time, with the real loop of zpmd. Nothing outside is touched.
+
+    Exits with 0; 1 where an expectation of the script or an invariant of zpmd is broken; 2 or 78 for wrong input.
+    """
+    from zpmd.simulation import command  # the simulated site, which nothing else needs
+
+    if list_moves:
+        typer.echo("\n".join(command.words()))
+        raise typer.Exit
+    text = readable(script) if script is not None else None
+    desired = None
+    if seed is None and not (text is not None and command.has_appliance(text)):
+        understood = examined(files or [], settings)
+        if understood.problems:
+            print_report(understood)
+            raise typer.Exit(EXIT_CONFIG)
+        desired = understood.desired
+    try:
+        report = command.simulate(desired, text, seed, kill or [], minutes)
+    except ValueError as error:
+        typer.echo(printable(str(error)), err=True)
+        raise typer.Exit(2) from None
+    lines = [json.dumps(report.document(), indent=2)] if as_json else command.told(report)
+    for line in lines:
+        typer.echo(line if as_json else printable(line))
+    raise typer.Exit(1 if report.ended.violation else 0)
+
+
+def readable(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        typer.echo(printable(f"cannot read {path}: {error}"), err=True)
+        raise typer.Exit(2) from None
+
+
 def examined(files: list[Path], settings_path: Path | None) -> Understood:
     """What the files say under the settings; the settings' own problems where those are wrong."""
     try:

@@ -15,6 +15,7 @@ from zpmd.model.observed import Dossier, Slot
 from zpmd.model.service import Dependency, Desired, Group, NetworkSpec, ServiceData, VolumeSpec
 from zpmd.ports import Store
 from zpmd.stores.embedded import EmbeddedStore
+from zpmd.stores.memory import MemoryStore, Tablet
 
 Open = Callable[[], Store]
 
@@ -46,15 +47,19 @@ class FixedClock:
         return 0.0
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", "memory"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same store again and again, as restarts of the daemon do."""
     opened: list[Store] = []
+    tablet = Tablet()
 
     def open_again() -> Store:
         while opened:
             opened.pop().close()
-        opened.append(EmbeddedStore(tmp_path / "zpmd.db", journal_entries=1000, clock=FixedClock()))
+        if request.param == "memory":
+            opened.append(MemoryStore(tablet, journal_entries=1000))
+        else:
+            opened.append(EmbeddedStore(tmp_path / "zpmd.db", journal_entries=1000, clock=FixedClock()))
         return opened[-1]
 
     yield open_again

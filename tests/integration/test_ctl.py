@@ -17,6 +17,7 @@ WRONG = [
     (["stop", "nobody"], 4),
     (["restart", "nobody"], 4),
     (["logs", "nobody"], 4),
+    (["events", "--service", "nobody"], 4),
     (["approve"], 5),
     (["release", "web"], 5),
     (["down"], 5),

@@ -181,7 +181,7 @@ class Chronicle:
                 self._of_replica(action, Tried.RESTART, action.attempt, outcome)
             case StopReplica() if ok and not action.evidence:
                 self._of_replica(action, Tried.STOP, 0, outcome)
-            case RemoveReplica() if ok:
+            case RemoveReplica() if ok and not self._tries_another(action):
                 self._of_replica(action, Tried.REMOVE, action.attempt, outcome)
             case RunHook() if ok:
                 self._store.hooked(action.replica.id, action.replica.started_at or 0.0)
@@ -189,6 +189,13 @@ class Chronicle:
                 self._store.pulled(action.image, outcome.at)
             case _:
                 pass
+
+    def _tries_another(self, action: RemoveReplica) -> bool:
+        """Whether the tries that are remembered of the slot were at another definition than the removed one's: the end
+        of the old replica says nothing about how often the new one has failed."""
+        record = self._store.memory().attempts.get(action.place)
+        replica = action.replica
+        return record is not None and (record.spec, record.generation) != (replica.spec, replica.generation)
 
     def _of_replica(
         self,

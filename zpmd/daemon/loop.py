@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Protocol
 
 from loguru import logger
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
-from zpmd.daemon.executor import Executor
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
-from zpmd.model.observed import Observed
-from zpmd.model.plan import JudgeSpec, Plan
+from zpmd.model.observed import InFlight, Observed
+from zpmd.model.plan import Action, JudgeSpec, Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, Group
 from zpmd.planning import checks
@@ -33,7 +33,19 @@ from zpmd.ports import Clock, Engine, Store
 RESYNC_JITTER = 0.2
 ENGINE_RETRY_SECONDS = (0.5, 10.0)
 PASS_RETRY_SECONDS = 5.0
+JUMP_SECONDS = 1.0
+"""What the two clocks drift apart by less is not somebody's doing."""
 RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.RELOAD, Reason.RESYNC})
+
+
+class Workers(Protocol):
+    """Who carries out actions: executor.Executor, or a scheduler that decides when each one comes to its end."""
+
+    def submit(self, action: Action) -> None: ...
+
+    def land(self, outcome: Outcome) -> None: ...
+
+    def in_flight(self) -> tuple[InFlight, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +57,7 @@ class Parts:
     clock: Clock
     desire: Desire
     mailbox: Mailbox
-    executor: Executor
+    executor: Workers
     chronicle: Chronicle
     watchers: Watchers
     board: Board
@@ -55,6 +67,8 @@ class Parts:
     owner: str
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
+    chance: random.Random = field(default_factory=random.Random)
+    """For the jitter of resyncs; a simulation hands in a seeded one."""
 
 
 class Loop:
@@ -63,6 +77,8 @@ class Loop:
         self._number = 0
         self._gates: Mapping[Group, float] = {}
         self._started_at = parts.clock.now()
+        self._difference = parts.clock.now() - parts.clock.monotonic()
+        """Between the wall clock and the one that nobody sets."""
         self._next_resync = 0.0
         self._unknown_since: float | None = None
         self._engine_failures = 0
@@ -80,7 +96,7 @@ class Loop:
                 return
             try:
                 snapshot = self.step(reasons, outcomes)
-                sleep_seconds = self._sleep_seconds(snapshot)
+                sleep_seconds = self.sleep_seconds(snapshot)
             except Exception:
                 logger.opt(exception=True).error("this pass failed; the next one begins anew")
                 sleep_seconds = PASS_RETRY_SECONDS
@@ -91,10 +107,12 @@ class Loop:
         self._absorb(outcomes)
         self._p.watchers.ensure()
         now = clock.now()
+        self._keep_gates_patient(now - clock.monotonic())
         self._p.chronicle.recover(now)
         if began >= self._next_resync:
             reasons |= {Reason.RESYNC}
-            self._next_resync = began + self._p.resync_seconds * random.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
+            jitter = self._p.chance.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
+            self._next_resync = began + self._p.resync_seconds * jitter
         if reasons & RELOADING:
             self._load(now, reasons)
         loaded = clock.monotonic()
@@ -127,6 +145,13 @@ class Loop:
         for outcome in outcomes:
             self._p.executor.land(outcome)
             self._p.chronicle.ended(outcome)
+
+    def _keep_gates_patient(self, difference: float) -> None:
+        """Somebody sets the wall clock, as a time server does soon after a boot: a group has not waited longer for
+        it."""
+        jump, self._difference = difference - self._difference, difference
+        if abs(jump) >= JUMP_SECONDS:
+            self._gates = {group: since + jump for group, since in self._gates.items()}
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
         news = self._p.desire.refresh(now)
@@ -205,7 +230,7 @@ class Loop:
             unwritable=self._p.chronicle.unwritable,
         )
 
-    def _sleep_seconds(self, snapshot: Snapshot) -> float:
+    def sleep_seconds(self, snapshot: Snapshot) -> float:
         """Until the next resync, the plan's own instant, or another try at an engine that is away."""
         seconds = self._next_resync - self._p.clock.monotonic()
         if snapshot.plan.wake_at is not None:

@@ -39,6 +39,11 @@ class Mailbox:
     def closed(self) -> bool:
         return self._closed
 
+    @property
+    def pending(self) -> bool:
+        """Whether `take` would return at once with something in it."""
+        return bool(self._reasons)
+
     def take(self, timeout_seconds: float) -> tuple[frozenset[Reason], tuple[Outcome, ...]]:
         """All that has come in, at once; waits up to the timeout for the first. Empty at a timeout or after close."""
         with self._changed:

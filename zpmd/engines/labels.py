@@ -72,23 +72,23 @@ def labels_for(owner: str, project: str, action: RunReplica) -> dict[str, str]:
 
 def marks_of(labels: Mapping[str, str]) -> Marks | None:
     """What the labels say, or None where service or slot cannot be read: such a container is nobody's replica."""
-    service, slot = labels.get(SERVICE, ""), _count(labels.get(SLOT, ""))
+    service, slot = labels.get(SERVICE), _count(labels.get(SLOT))
     if not service or slot < 1:
         return None
-    group = labels.get(GROUP, "")
+    group = labels.get(GROUP)
     return Marks(
         service=service,
         slot=slot,
         group=Group(group) if group in set(Group) else Group.APP,
         spec=labels.get(SPEC, ""),
         tenant=labels.get(TENANT, ""),
-        attempt=_count(labels.get(ATTEMPT, "")),
-        generation=_count(labels.get(GENERATION, "")),
+        attempt=_count(labels.get(ATTEMPT)),
+        generation=_count(labels.get(GENERATION)),
         revision=labels.get(REVISION, ""),
-        after=tuple(name for name in labels.get(AFTER, "").split(",") if name),
+        after=tuple(name for name in (labels.get(AFTER) or "").split(",") if name),
     )
 
 
-def _count(text: str) -> int:
+def _count(text: str | None) -> int:
     # isdecimal() alone lets through other scripts' digits, and int() takes at most 4300 of any
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0

@@ -8,7 +8,7 @@ then. Whoever drives the clock delivers the outcome when that instant has come.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from zpmd.engines import labels, references
 from zpmd.engines.simulated_actions import SimulatedActions
@@ -131,6 +131,10 @@ class SimulatedEngine:
 
     def stream_alive(self) -> bool:
         return bool(self._wakes) and not self._gone
+
+    def ours(self, marked: Iterable[tuple[str, str]]) -> bool:
+        """Whether these labels say that something belongs to this installation."""
+        return self._actions.ours(marked)
 
     # what may become of the connection to it
 

@@ -56,6 +56,11 @@ class Faults:
         """The next action, or the next with this verb, fails so. Several are used up in the order they were set."""
         self._next.append((fault, verb))
 
+    @property
+    def set(self) -> int:
+        """How many are waiting for their action."""
+        return len(self._next)
+
     def strike(self, fault: Fault, verb: str, at: float) -> None:
         """Raises Failed, once, where this fault is set for this verb."""
         found = next((entry for entry in self._next if entry[0] is fault and entry[1] in ("", verb)), None)

@@ -92,10 +92,13 @@ def _streaming(control: Control, now: Now, stopping: threading.Event) -> APIRout
 
     @router.get("/events", response_model=None)
     def get_events(query: Annotated[JournalQuery, Query()]) -> list[EntryView] | Response:
+        entries = control.journal(query.service, query.since_id, query.since, query.limit)
+        if query.service and not entries:
+            _service(control, query.service, now())  # nothing of it, and no such service: say so
         if query.follow:
             lines = streams.journal_lines(control, query.service, query.since_id, query.limit, stopping)
             return StreamingResponse(lines, media_type=NDJSON)
-        return [entry_view(e) for e in control.journal(query.service, query.since_id, query.since, query.limit)]
+        return [entry_view(e) for e in entries]
 
     @router.get("/services/{name}/logs")
     def get_logs(name: str, query: Annotated[LogsQuery, Query()]) -> Response:

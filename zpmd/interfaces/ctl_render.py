@@ -126,6 +126,8 @@ def _reason(service: ServiceView, now: float, zone: Zone) -> str:
             parts.append(waiting.text)
         if waiting.until is not None:
             parts.append(f"{waiting.code}, {due(waiting.until, now, zone)}")
+    if service.scaled is not None:
+        parts.append(f"scaled to {service.scaled} by an operator")
     parts += [f"{a.verb}: {a.progress}" for a in service.in_flight[:1] if a.progress]
     return "; ".join(parts)
 

@@ -143,9 +143,29 @@ def _taken(snapshot: Snapshot) -> list[CheckView]:
                 checks.append(
                     CheckView(name="ports", level=FAIL, text=text, advice=f"stop it, or give {owner} another port")
                 )
+    checks += _borrowed(snapshot)
     if not checks:
         checks.append(CheckView(name="names and ports", level=OK, text="none of ours is taken by others"))
     return checks
+
+
+def _borrowed(snapshot: Snapshot) -> list[CheckView]:
+    """Volumes and networks that are used by name and that somebody else made. They work, and `down` leaves them."""
+    desired, world = snapshot.desired, snapshot.observed.world
+    if world is None:
+        return []
+    volumes = {v.name for v in desired.volumes if not v.external} & (world.volumes - world.own_volumes)
+    networks = {n.name for n in desired.networks if not n.external} & (world.networks - world.own_networks)
+    named = [f"volume {name}" for name in sorted(volumes)] + [f"network {name}" for name in sorted(networks)]
+    return [
+        CheckView(
+            name="names",
+            level=WARN,
+            text=f"{what} was there before zpmd, and is used as it is",
+            advice="if that is meant, declare it `external: true`; if not, give ours another `name`",
+        )
+        for what in named
+    ]
 
 
 def _socket_check(facts: HostFacts) -> CheckView:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zpmd.model.memory import Attempt
+from zpmd.model.memory import Attempt, Tried
 from zpmd.model.observed import Replica, Slot
 from zpmd.model.service import RestartPolicy
 from zpmd.model.spechash import same_meaning
@@ -58,6 +58,11 @@ def remembered(view: View, target: Target, slot: Slot, replica: Replica | None) 
     else:
         same = record.generation >= target.generation and same_meaning(target.service.container, record.spec)
     return record if same else None
+
+
+def wanted_again(record: Attempt | None, replica: Replica) -> bool:
+    """It ended because it was stopped on purpose, or an operator has asked for a new beginning since it ended."""
+    return record is not None and record.tried is Tried.STOP and (replica.finished_at or 0.0) <= record.at
 
 
 def turn(view: View, target: Target, slot: Slot, replica: Replica | None, excused: bool = False) -> Turn:

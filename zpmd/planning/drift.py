@@ -31,16 +31,18 @@ def _inherited(view: View, target: Target, replica: Replica) -> Cause | None:
     It is replaced when the first replica of the dependency was replaced after this one was made: on purpose (its
     attempt label is 0), or in any way where the two share something. A namespace is gone even when its owner was only
     started again in place. While two replicas stand in the dependency's first slot nothing is decided: its rollout may
-    still go back.
+    still go back. Nor is it of an instant that lies ahead: the clock was set back, and whatever is made now would be
+    older than that, again and again until the clock has caught up.
     """
     for name in target.follows:
         live = [r for r in view.slots(name).get(1, ()) if r.live]
         if len(live) != 1 or not live[0].running:
             continue
         first = live[0]
-        if first.created_at > replica.created_at and (name in target.shared or first.attempt == 0):
+        replaced = replica.created_at < first.created_at <= view.now
+        if replaced and (name in target.shared or first.attempt == 0):
             return Cause(Code.RESTART_ASKED, f"{name}, which it follows, was replaced")
-        restarted = replica.running and (first.started_at or 0.0) > (replica.started_at or 0.0)
+        restarted = replica.running and (replica.started_at or 0.0) < (first.started_at or 0.0) <= view.now
         if restarted and name in target.namespaces:
             return Cause(Code.RESTART_ASKED, f"{name}, in whose namespace it lives, was started again")
     return None

@@ -9,7 +9,7 @@ from zpmd.model.memory import Memory
 from zpmd.model.observed import Phase, Replica
 from zpmd.model.plan import Cause
 from zpmd.model.service import ServiceData
-from zpmd.planning import drift, readiness
+from zpmd.planning import backoff, drift, readiness
 from zpmd.planning.target import Target
 from zpmd.planning.view import View
 
@@ -18,7 +18,7 @@ class Lineup(NamedTuple):
     """One slot. `current` and `old` (with what is wrong with it) are sorted, the one most worth keeping first.
 
     `ready` speaks of any replica in the slot, `completed` of current ones alone: a one-shot of an old definition has
-    to run again.
+    to run again, and so has one that was stopped on the way or that an operator starts anew, whatever its exit code.
     """
 
     number: int
@@ -50,7 +50,7 @@ def _slot(view: View, target: Target, number: int, here: Sequence[Replica]) -> L
         why = drift.cause(view, target, replica)
         ready = readiness.ready(service, replica, memory)
         if why is None:
-            return Lineup(number, (replica,), (), ready, not ready and readiness.completed(service, replica))
+            return Lineup(number, (replica,), (), ready, not ready and completed(view, target, replica))
         return Lineup(number, (), ((replica, why),), ready, completed=False)
     if len(here) > 1:
         # What the engine is removing is as good as gone, unless there is nothing else to speak of.
@@ -69,8 +69,15 @@ def _slot(view: View, target: Target, number: int, here: Sequence[Replica]) -> L
         current,
         old,
         ready=any(readiness.ready(service, r, memory) for r in here),
-        completed=any(readiness.completed(service, r) for r in current),
+        completed=any(completed(view, target, r) for r in current),
     )
+
+
+def completed(view: View, target: Target, replica: Replica) -> bool:
+    """A one-shot that came to its good end and is not wanted again."""
+    if not readiness.completed(target.service, replica):
+        return False
+    return not backoff.wanted_again(backoff.remembered(view, target, replica.place, replica), replica)
 
 
 def _worth(service: ServiceData, replica: Replica, memory: Memory) -> tuple[bool, bool, float, str]:

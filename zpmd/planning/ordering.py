@@ -8,7 +8,7 @@ from functools import cached_property
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
 from zpmd.model.service import GROUPS, Condition, Dependency, Group, ServiceData
-from zpmd.planning import drift, readiness
+from zpmd.planning import drift, lineup, readiness
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.target import Target, namespaces_of, volumes_of
 from zpmd.planning.view import View, names
@@ -166,20 +166,21 @@ class Order:
                 return "" if met else "to be healthy"
             case Condition.COMPLETED:
                 done = [r for r in replicas if drift.own_cause(target, r) is None]
-                met = any(readiness.completed(target.service, r) for r in done)
+                met = any(lineup.completed(view, target, r) for r in done)
                 return "" if met else "to be completed"
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 
     def rank(self, service: str) -> tuple[int, int]:
-        """(group, depth of dependencies): what leaves goes from the highest rank down, one rank at a time."""
+        """(group, depth of dependencies) of a service that has replicas: what leaves goes from the highest rank down,
+        one rank at a time."""
         return self._group_order(service), self._depth(service, frozenset())
 
     def _group_order(self, service: str) -> int:
         target = self._view.targets.get(service)
         if target:
             return target.service.group.order
-        return max((r.group.order for r in self._view.replicas(service)), default=0)
+        return max(r.group.order for r in self._view.replicas(service))
 
     def _depth(self, service: str, path: frozenset[str]) -> int:
         known = self._depths.get(service)

@@ -35,9 +35,11 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
             text = "is not declared, but a source has never answered"
             draft.wait(name, Cause(Code.SOURCE_UNKNOWN, text), service=name)
         return going
-    held = _held_by_guard(view, gone)
+    guarded = _held_by_guard(view)
+    held = guarded.intersection(gone)
     for name in sorted(held):
-        text = f"{len(held)} of {len(view.by_slot)} services would be removed at once: `zpmctl approve` lets them go"
+        share = f"{len(guarded)} of {len(view.by_slot)} services"
+        text = f"{share} would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}
 
@@ -96,9 +98,10 @@ def _held(view: View, name: str, draft: Draft) -> bool:
     return hold is not None
 
 
-def _held_by_guard(view: View, gone: Iterable[str]) -> frozenset[str]:
-    """The services that wait for `zpmctl approve`: more than the percentage, and more than the count."""
-    waiting = [name for name in gone if name not in view.memory.intent.approved]
+def _held_by_guard(view: View) -> frozenset[str]:
+    """The services that wait for `zpmctl approve`: more than the percentage, and more than the count. Those that a hold
+    keeps for now are counted with the others: it is one change, and it must not slip through in two halves."""
+    waiting = [name for name in undeclared(view) if name not in view.memory.intent.approved]
     limits = view.limits
     large = len(waiting) * 100 > limits.removal_percent * len(view.by_slot)
     return frozenset(waiting) if large and len(waiting) > limits.removal_count else frozenset()

@@ -6,6 +6,7 @@ one (replace it, and tend it until that is possible); nothing (fill it).
 
 from __future__ import annotations
 
+from zpmd.model import naming
 from zpmd.model.memory import Attempt, Tried
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code, RunReplica
@@ -72,6 +73,11 @@ def _replace(case: Case, old: Replica, why: Cause, permit: Cause | None) -> None
 def _start_first(case: Case, old: Replica, why: Cause) -> None:
     """Put the new replica beside the old one, which goes on whatever becomes of the new one."""
     hindrance = rollout.start_first_hindrance(case.target)
+    name = naming.container_name(
+        case.view.desired.project, case.target.service, case.slot.number, case.target.generation
+    )
+    if old.name == name:  # replaced for the sake of another service: of the same definition there can be one a slot
+        hindrance = "its definition stays the same, and so does its name"
     if hindrance:
         _retire(case, old, Cause(why.code, f"{why}; stop-first because {hindrance}"))
         return

@@ -94,7 +94,7 @@ def test_what_is_left_of_a_start_in_which_the_engine_was_killed_is_given_up_for_
 
 
 def left_by_a_killed_start(rig: Rig, name: str) -> Replica | None:
-    """Run a replica, and kill the engine as soon as its process is being made; what is left of it afterwards."""
+    """Run a replica, kill the engine while its process is being made; what is left of it when the engine is back."""
     before = set(shims(rig))
     running = threading.Thread(target=rig.run, args=(service(name),))
     running.start()

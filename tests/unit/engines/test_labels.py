@@ -109,3 +109,13 @@ def test_what_a_replica_is_replaced_over_changes_its_name(
 def test_a_container_name_is_honoured() -> None:
     named = dataclasses.replace(WEB, container=Container(image="x", container_name="the-web"))
     assert naming.container_name("zpmd", named, 1, 3, "p") == "the-web"
+
+
+def test_a_container_that_says_only_whose_place_it_holds_is_a_replica_of_the_last_group() -> None:
+    assert labels.marks_of({labels.SERVICE: "web", labels.SLOT: "1"}) == labels.Marks(service="web", slot=1)
+
+
+@pytest.mark.parametrize(("digits", "read"), [(18, 10**18 - 1), (19, None)])
+def test_a_slot_is_read_as_long_as_it_is_a_number_that_fits(digits: int, read: int | None) -> None:
+    marks = labels.marks_of({labels.SERVICE: "web", labels.SLOT: "9" * digits})
+    assert (marks.slot if marks else None) == read

@@ -101,6 +101,14 @@ def test_status_when_the_engine_is_unknown(surface: Surface, ctl: Ctl) -> None:
     ]
 
 
+def test_status_says_where_an_operator_overrides_the_number_of_a_file(surface: Surface, ctl: Ctl) -> None:
+    surface.publish()
+    assert ctl("scale", "zona_user", "5").code == 0
+    surface.publish()
+    row = next(line for line in ctl("status").out.splitlines() if "zona_user" in line)
+    assert row.endswith("scaled to 5 by an operator")
+
+
 def test_text_from_elsewhere_never_reaches_the_terminal_raw(surface: Surface, ctl: Ctl) -> None:
     bad = standing("redis", Group.SYSTEM, state=State.BLOCKED, ready=0, reason="\x1b[2Jpwned\u202e\nsecond\tline")
     surface.publish(plan=Plan(standings=(bad,)))
@@ -230,6 +238,8 @@ def test_logs_are_told_apart_by_replica(surface: Surface, ctl: Ctl) -> None:
     ("arguments", "code", "error"),
     [
         (["why", "zona_usr"], 4, "no service zona_usr: did you mean zona_user?"),
+        (["why", ""], 4, "no service ''"),
+        (["why", "redis/1"], 4, "no service 'redis/1'"),
         (["stop", "zona_usr"], 4, "no service zona_usr: did you mean zona_user?"),
         (["logs", "../../status"], 2, "'../../status' is no SERVICE/SLOT: the slot is a number from 1"),
         (["approve"], 5, "cannot approve: no removal is held back"),

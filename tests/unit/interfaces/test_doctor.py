@@ -15,7 +15,7 @@ from zpmd.interfaces.views import CheckView
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.observed import Stranger, World
 from zpmd.model.plan import Cause, Code, Plan, Waiting
-from zpmd.model.service import Desired
+from zpmd.model.service import Desired, NetworkSpec, VolumeSpec
 
 FINE = HostFacts(
     now=1_800_000_000.0,
@@ -79,6 +79,22 @@ def test_names_and_ports_that_others_have_are_told() -> None:
     assert [c.text for c in doctor.daemon_checks(made) if c.level == "fail"] == [
         "zona_user/1: zpmd-zona_user-1 is taken",
         "0.0.0.0:8000/tcp is wanted by zona_user, and taken by the container old-user, which is not ours",
+    ]
+
+
+def test_a_volume_or_network_that_somebody_else_made_is_told_unless_that_is_declared() -> None:
+    volumes = (VolumeSpec(name="data"), VolumeSpec(name="nfs", external=True))
+    made = snapshot(
+        desired=Desired(volumes=volumes, networks=(NetworkSpec(name="net"), NetworkSpec(name="ours"))),
+        world=World(
+            volumes=frozenset({"data", "nfs"}),
+            networks=frozenset({"net", "ours"}),
+            own_networks=frozenset({"ours"}),
+        ),
+    )
+    assert [c.text for c in doctor.daemon_checks(made) if c.level == "warn"] == [
+        "volume data was there before zpmd, and is used as it is",
+        "network net was there before zpmd, and is used as it is",
     ]
 
 

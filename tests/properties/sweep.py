@@ -1,0 +1,69 @@
+"""The crash sweep: a scenario once clean, then once for every boundary of an effect, with a death or lost answer there.
+
+The oracle is the clean run: whatever happened in between, the same services stand in the same slots, made from the same
+definitions, in the same state. Ids, ages and attempts are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zpmd.engines.simulated_container import Box
+from zpmd.simulation import session
+from zpmd.simulation.failpoints import How
+from zpmd.simulation.session import Ended
+from zpmd.simulation.site import Site
+
+EndState = dict[str, list[tuple[str, str, str]]]
+ENGINE_VERBS = ("run", "start", "restart", "stop", "remove", "run hook", "pull", "create volume", "create network",
+                "remove volume", "remove network")  # fmt: skip
+IN_TWO_STEPS = ("run", "restart")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`boundary` is the name of boundary number `number` of the clean run."""
+
+    number: int
+    boundary: str
+    how: How
+
+    def __str__(self) -> str:
+        return f"{self.how} at boundary {self.number}, {self.boundary}"
+
+
+def clean(script: str) -> Ended:
+    return session.from_script(script)
+
+
+def cases(of: Ended) -> Iterator[Case]:
+    """Every boundary of a run, in every way that it can be crossed."""
+    for number, name in enumerate(of.site.failpoints.order, 1):
+        yield Case(number, name, How.KILL)
+        verb, _, where = name.partition(": ")
+        if where == "before" and verb in ENGINE_VERBS:
+            yield Case(number, name, How.LOST)
+            if verb in IN_TWO_STEPS:
+                yield Case(number, name, How.HALF)
+
+
+def crashed(script: str, case: Case) -> Ended:
+    """The same scenario with that case in it. The daemon is started again when it has died."""
+    desired, lines = session.appliance_of(session.script_lines(script))
+    site = Site(desired)
+    site.revives = True
+    site.trace.muted = True
+    site.failpoints.arm(number=case.number, how=case.how)
+    # the script's own crashes are followed by its own `boot`, which then has nothing to do
+    return session.replay(site, lines, expecting=False)
+
+
+def end_state(site: Site) -> EndState:
+    now = site.true.now()
+
+    def seen(box: Box) -> tuple[str, str, str]:
+        marks = site.marks(box)
+        return marks.spec if marks else "", str(box.phase(now)), str(box.health(now))
+
+    return {slot: [seen(box) for box in boxes] for slot, boxes in sorted(site.slots().items())}

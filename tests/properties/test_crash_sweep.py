@@ -1,0 +1,51 @@
+"""The death of the daemon at any boundary of an effect changes nothing about how a scenario ends."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+from loguru import logger
+
+from tests.properties import sweep
+from tests.properties.catalogue import SCENARIOS
+
+PROCESSES = 2
+
+
+def swept(name: str) -> tuple[Counter[str], Counter[str], list[str]]:
+    """(cases by how, cases by boundary, what went wrong) of one scenario."""
+    logger.disable("zpmd")
+    ways, boundaries, wrong = Counter[str](), Counter[str](), []
+    clean = sweep.clean(SCENARIOS[name])
+    expected = sweep.end_state(clean.site)
+    if clean.violation is not None:
+        wrong.append(f"{name}, clean: {clean.violation}")
+    for case in sweep.cases(clean):
+        ended = sweep.crashed(SCENARIOS[name], case)
+        ways[case.how] += 1
+        boundaries[case.boundary] += 1
+        if ended.violation is not None:
+            wrong.append(f"{name}, {case}: {ended.violation}")
+        elif sweep.end_state(ended.site) != expected:
+            wrong.append(f"{name}, {case}: it ends as {sweep.end_state(ended.site)}, clean as {expected}")
+    return ways, boundaries, wrong
+
+
+@pytest.mark.timeout(900)
+def test_a_scenario_ends_the_same_wherever_the_daemon_dies(capsys: pytest.CaptureFixture[str]) -> None:
+    ways, boundaries, wrong = Counter[str](), Counter[str](), []
+    with ProcessPoolExecutor(PROCESSES) as processes:
+        for some_ways, some_boundaries, some_wrong in processes.map(swept, SCENARIOS):
+            ways += some_ways
+            boundaries += some_boundaries
+            wrong += some_wrong
+    with capsys.disabled():
+        listed = ", ".join(f"{number} {how}" for how, number in sorted(ways.items()))
+        at = f"{len(SCENARIOS)} scenarios, {len(boundaries)} kinds of boundary"
+        sys.stdout.write(f"\ncrash sweep: {at}, {sum(ways.values())} cases ({listed})\n")
+    assert wrong == [], f"{len(wrong)} of {sum(ways.values())}"
+    assert sum(ways.values()) >= 1500
+    assert len(boundaries) >= 30

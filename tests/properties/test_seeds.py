@@ -1,0 +1,62 @@
+"""Two thousand random sessions of 200 moves: no invariant breaks, all of them converge, every one can be repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+from loguru import logger
+
+from tests.architecture.checkout import ROOT
+from zpmd.simulation import session, soak
+from zpmd.simulation.registry import MOVES
+
+SEEDS, PROCESSES, REPEATED = 2000, 2, 100
+
+
+@pytest.mark.timeout(900)
+def test_two_thousand_sessions_keep_every_invariant_and_converge(capsys: pytest.CaptureFixture[str]) -> None:
+    chunks = [range(start, SEEDS, 20) for start in range(20)]
+    with ProcessPoolExecutor(PROCESSES) as processes:
+        total = sum(processes.map(soak.of_seeds, chunks), soak.Total())
+    with capsys.disabled():
+        sys.stdout.write(f"\n{total.report()}\n")
+    assert total.violations == []
+    assert total.sessions == SEEDS
+    assert total.never_happened() == [], "a fault or wish that no session came to is not tested"
+    assert total.never_reached() == [], "a boundary that no session came to is not tested"
+
+
+def digests() -> list[str]:
+    """Of the traces of the first seeds."""
+    logger.disable("zpmd")
+    return [hashlib.sha256(session.from_seed(seed).trace.encode()).hexdigest() for seed in range(REPEATED)]
+
+
+def test_the_same_seed_gives_the_same_trace_byte_for_byte() -> None:
+    """In another process, too, in which every hash of a string is another."""
+    found = subprocess.run(
+        [sys.executable, "-c", "from tests.properties.test_seeds import digests; print(*digests())"],
+        env={**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == digests()
+
+
+def test_a_session_can_be_repeated_from_its_moves_and_made_short() -> None:
+    """The moves of a trace are a script. What a failure does not need can be left out."""
+    kept = session.shortened(["pass", "kill a/1", "time 1", "boot"], lambda lines: "kill a/1" in lines)
+    assert kept == ["kill a/1"]
+
+
+def test_every_move_says_what_it_is() -> None:
+    assert [word for word, move in MOVES.items() if not move.says] == []
+    assert Counter(move.kind for move in MOVES.values()).keys() == {"schedule", "fault", "wish"}

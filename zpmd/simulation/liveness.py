@@ -1,0 +1,176 @@
+"""What must happen in the end: when faults stop, the site becomes as it should be, and then stays so.
+
+A pass that could act. What zpmd does to one slot goes by passes: a stop, then a removal, then a run, each decided from
+what the pass before it has left. Between two of them the slot may have to wait, for a dependency, for a group, for its
+turn in a rollout, for its backoff: that time is asked for by the files and belongs to the site, not to zpmd, and other
+slots are served meanwhile. So passes are counted where they can be zpmd's fault, by slot: a pass counts for a slot if
+it acts on it. The number for the site is that of its worst slot. Within 3 after one fault, 5 after any number, and
+however long the waiting, it must come to its end: waiting for ever is no way to save passes. Pulls and the making of
+volumes and networks are subjects of their own, and so is a post_start hook, which is not needed to put anything right.
+
+Nobody helps: from the moment the faults have stopped, the loop is woken by events, outcomes and its own wake_at alone.
+An instant that a plan forgot to name shows as a site that does not converge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from zpmd.engines.simulated_container import Box
+from zpmd.model.events import Reason
+from zpmd.model.memory import Verdict
+from zpmd.model.plan import JudgeSpec, RunHook
+from zpmd.model.service import ServiceData
+from zpmd.model.spechash import spec_hash
+from zpmd.simulation import faults, programs, schedule, wishes
+from zpmd.simulation.breach import Violation
+from zpmd.simulation.events import Delivery
+from zpmd.simulation.truth import Truth
+
+if TYPE_CHECKING:
+    from zpmd.simulation.site import Site
+
+AFTER_ONE, AFTER_ANY = 3, 5
+QUIET_PASSES = 10
+PATIENCE_SECONDS = 4 * 3600.0
+"""Backoffs are 5 min, deadlines of groups 5 min, of rollouts 10 min; four groups, and a rollout slot by slot."""
+SOON_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How it came to rest: the seconds it took, and the passes that acted on each slot."""
+
+    seconds: float
+    acted: Counter[str]
+
+    @property
+    def worst(self) -> int:
+        return max(self.acted.values(), default=0)
+
+
+def heal(site: Site) -> None:
+    """All faults end. What they have done stays done: putting that right is zpmd's part. What zpmd leaves to people
+    (a paused container, a name that a stranger holds, a hold, an approval) is done by people."""
+    site.trace.say("* all faults end")
+    site.failpoints.arm()
+    site.disk_full = False
+    site.faults.clear()
+    site.stream.delivery = Delivery.PROMPT
+    site.source.broken = ""
+    site.world.registry |= {s.container.image for s in site.source.desired.services}
+    faults.engine_back(site)
+    for box in site.world.present():
+        _tidy(site, box)
+    if site.daemon is None:
+        site.boot()
+    daemon = site.daemon
+    if daemon is None:
+        raise Violation("liveness", "the daemon does not start though all faults have ended")
+    daemon.engine.mute.clear()
+    for name in sorted(site.tablet.holds):
+        wishes.release(site, name)
+    wishes.declare(
+        site, replace(site.source.desired, services=tuple(hopeful(site, s) for s in site.source.desired.services))
+    )
+    site.stream.held_back = False
+    daemon.mailbox.wake(Reason.RESYNC)
+
+
+def hopeful(site: Site, service: ServiceData) -> ServiceData:
+    """The service as somebody would mend it, if its image is hopeless and there is nothing that it could go back to."""
+    revision = site.learned.revisions.get(service.name)
+    undone = (
+        revision is not None
+        and revision.stable is not None
+        and programs.kind(revision.stable.container) not in programs.HOPELESS
+        and revision.verdict is Verdict.FAILED
+        and revision.judged == spec_hash(service.container)
+    )
+    if undone or programs.kind(service.container) not in programs.HOPELESS:
+        return service
+    return replace(service, container=replace(service.container, image=f"app/{service.name}:1"))
+
+
+def settle(site: Site, patience_seconds: float = PATIENCE_SECONDS) -> Settled:
+    """Let the site come to rest. Raises Violation where it does not, or goes round in circles."""
+    began, acted, still = site.true.now(), Counter[str](), 0
+    number = -1
+    while True:
+        if site.true.now() - began > patience_seconds:
+            raise Violation("liveness", f"not converged after {patience_seconds:.0f} s: {_why_not(site)}")
+        before = site.true.now()
+        if not schedule.go_on(site):
+            raise Violation("liveness", f"nothing will ever happen again, and: {_why_not(site)}")
+        site.invariants.moved()
+        still = still + 1 if site.true.now() == before else 0
+        if still > schedule.LONGEST_STILL:
+            raise Violation("liveness", "it acts again and again without time going by")
+        snapshot = site.daemon.board.latest() if site.daemon else None
+        if snapshot is None or snapshot.number == number:
+            continue
+        number = snapshot.number
+        acted.update({a.subject for a in snapshot.plan.actions if not isinstance(a, JudgeSpec | RunHook)})
+        _approve(site)
+        if at_rest(site):
+            return Settled(site.true.now() - began, acted)
+
+
+def at_rest(site: Site) -> bool:
+    """Nothing to do, nothing under way, nothing to be looked at soon, and the site is as it should be."""
+    snapshot = site.daemon.board.latest() if site.daemon else None
+    if site.daemon is None or snapshot is None or snapshot.plan.actions or site.daemon.workers.in_flight():
+        return False
+    wake_at = snapshot.plan.wake_at
+    if site.daemon.mailbox.pending or (wake_at is not None and wake_at - site.clock.now() < SOON_SECONDS):
+        return False
+    return not Truth.of(site).complaints()
+
+
+def stay(site: Site, passes: int = QUIET_PASSES) -> None:
+    """So many passes more, a resync apart, must do nothing at all."""
+    for _ in range(passes):
+        site.true.advance(site.resync_seconds * 1.5)
+        if site.daemon is None:
+            return
+        site.daemon.mailbox.wake(Reason.RESYNC)
+        snapshot = site.make_pass()
+        site.invariants.moved()
+        if snapshot is not None and snapshot.plan.actions:
+            action = snapshot.plan.actions[0]
+            raise Violation("liveness", f"it was converged, and then: {action.subject}: {action.cause}")
+
+
+def must_converge(site: Site, number_of_faults: int) -> Settled:
+    """The whole law: heal, settle within its passes, stay."""
+    heal(site)
+    settled = settle(site)
+    allowed = AFTER_ONE if number_of_faults <= 1 else AFTER_ANY
+    if settled.worst > allowed:
+        slot, times = settled.acted.most_common(1)[0]
+        raise Violation("liveness", f"{times} passes acted on {slot} before it was right, {allowed} are allowed")
+    stay(site)
+    return settled
+
+
+def _approve(site: Site) -> None:
+    """Somebody approves what is held back."""
+    daemon = site.daemon
+    snapshot = daemon.board.latest() if daemon else None
+    if snapshot is not None and any(w.cause.code == "mass-removal" for w in snapshot.plan.waiting):
+        wishes.approve(site)
+
+
+def _tidy(site: Site, box: Box) -> None:
+    if site.marks(box) is None:
+        site.world.remove_by_hand(box.id)
+    elif box.paused:
+        site.world.pause(box.id, False)
+
+
+def _why_not(site: Site) -> str:
+    snapshot = site.daemon.board.latest() if site.daemon else None
+    plan = f"; the plan:\n{snapshot.plan}" if snapshot else "; and no pass has ended"
+    return "; ".join(Truth.of(site).complaints()) + plan

@@ -1,0 +1,176 @@
+"""Sessions: a site and what happens to it, from a seed or from a script. The same seed gives the same trace.
+
+A script is text: one move a line (`zpmd simulate --moves` lists them), `#` begins a comment. Beside moves it has
+
+    converge            all faults end, and the site has to come to rest within its passes, and stay at rest
+    expect SLOT STATE   SLOT is running, healthy, exited, absent or two
+    expect still        nothing is to be done and nothing under way
+
+The services are those of a file, or of an appliance named in the first line: `appliance small`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from zpmd.model.observed import Health, Phase
+from zpmd.model.service import Desired
+from zpmd.simulation import appliances, liveness, moves
+from zpmd.simulation.breach import Violation
+from zpmd.simulation.registry import MOVES
+from zpmd.simulation.site import Site
+
+STEPS = 200
+FAULT_CHANCE, WISH_CHANCE = 0.06, 0.05
+CALM_SEEDS = 5
+"""Of so many seeds one has a single fault, and is held to the tighter bound."""
+
+Prepare = Callable[[Site], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that is over: its site, the moves it was made of, and what was broken, if anything."""
+
+    site: Site
+    moves: tuple[str, ...]
+    violation: Violation | None = None
+
+    @property
+    def trace(self) -> str:
+        return "\n".join(self.site.trace.lines) + "\n"
+
+
+def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
+    """So many random moves on a random appliance, then the end of all faults, and rest."""
+    chance, calm = random.Random(seed), seed % CALM_SEEDS == 0
+    site = Site(appliances.drawn(chance, hopeless=not calm), seed)
+    site.trace.muted = muted
+    faults_left = 1 if calm else steps
+    done: list[str] = []
+    try:
+        site.boot()
+        if calm:
+            liveness.settle(site)
+        for _ in range(steps):
+            line = _draw(site, chance, faults_left)
+            if line is None:
+                continue
+            done.append(line)
+            happened = moves.perform(site, line)
+            faults_left -= happened and MOVES[line.split()[0]].kind != "schedule"
+        done.append("converge")
+        liveness.must_converge(site, 1 if calm else steps)
+    except Violation as violation:
+        site.trace.say(f"VIOLATION {violation}")
+        return Ended(site, tuple(done), violation)
+    return Ended(site, tuple(done))
+
+
+def _draw(site: Site, chance: random.Random, faults_left: int) -> str | None:
+    dice = chance.random()
+    if faults_left > 0 and dice < FAULT_CHANCE:
+        return moves.draw(site, chance, FAULTS)
+    if faults_left > 0 and dice < FAULT_CHANCE + WISH_CHANCE:
+        return moves.draw(site, chance, WISHES)
+    if site.daemon is None:
+        return "boot" if dice > 0.7 else moves.draw(site, chance, ("time",))
+    enabled = [word for word, able in _enabled(site) if able]
+    return moves.draw(site, chance, enabled) if enabled and dice < 0.9 else moves.draw(site, chance, ("time",))
+
+
+def _enabled(site: Site) -> Iterable[tuple[str, object]]:
+    daemon = site.daemon
+    if daemon is None:
+        return ()
+    return ("pass", site.pass_is_due), ("begin", daemon.workers.waiting), ("end", daemon.workers.over())
+
+
+FAULTS = moves.of_kind("fault")
+WISHES = moves.of_kind("wish")
+
+
+def from_script(text: str, desired: Desired | None = None, prepare: Prepare | None = None) -> Ended:
+    """Raises ValueError for a line that cannot be understood. Without `desired` the script names its appliance.
+    `prepare` is handed the site before anything happens on it."""
+    lines = script_lines(text)
+    if desired is None:
+        desired, lines = appliance_of(lines)
+    site = Site(desired)
+    if prepare is not None:
+        prepare(site)
+    return replay(site, lines)
+
+
+def appliance_of(lines: Sequence[str]) -> tuple[Desired, list[str]]:
+    """The appliance that a script names in its first line, and the other lines. Raises ValueError."""
+    word, _, name = lines[0].partition(" ") if lines else ("", "", "")
+    if word != "appliance" or name not in appliances.BY_NAME:
+        raise ValueError(f"a script begins with `appliance NAME`, NAME being {', '.join(appliances.BY_NAME)}")
+    return appliances.BY_NAME[name](), list(lines[1:])
+
+
+def script_lines(text: str) -> list[str]:
+    bare = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [" ".join(line.split()) for line in bare if line]
+
+
+def replay(site: Site, lines: Sequence[str], expecting: bool = True) -> Ended:
+    """Boot, then these moves one after the other. Without `expecting`, expectations are passed over, and any number of
+    faults is assumed: for a session into which a crash was put that its script knows nothing of."""
+    faults = 0 if expecting else STEPS
+    try:
+        site.boot()
+        for line in lines:
+            site.revive()
+            word = line.split()[0]
+            if word == "converge":
+                liveness.must_converge(site, faults)
+                faults = 0 if expecting else STEPS
+            elif word == "expect":
+                if expecting:
+                    _expect(site, line.split()[1:])
+            else:
+                happened = moves.perform(site, line)
+                faults += happened and MOVES[word].kind != "schedule"
+    except Violation as violation:
+        site.trace.say(f"VIOLATION {violation}")
+        return Ended(site, tuple(lines), violation)
+    return Ended(site, tuple(lines))
+
+
+def _expect(site: Site, words: list[str]) -> None:
+    if words == ["still"]:
+        fine = liveness.at_rest(site)
+    elif len(words) == 2:
+        fine = words[1] in _states(site, words[0])
+    else:
+        raise ValueError(f"expect what? {' '.join(words)!r}")
+    if not fine:
+        found = "" if words == ["still"] else f"; it is {' '.join(sorted(_states(site, words[0])))}"
+        raise Violation("expectation", f"expect {' '.join(words)}{found}")
+
+
+def _states(site: Site, slot: str) -> set[str]:
+    now, boxes = site.true.now(), site.slots().get(slot, [])
+    states = {str(b.phase(now)) for b in boxes} | {str(b.health(now)) for b in boxes if b.health(now) != Health.NONE}
+    if any(b.phase(now) is Phase.RUNNING for b in boxes) and len(boxes) == 2:
+        states.add("two")
+    return states or {"absent"}
+
+
+def shortened(lines: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> list[str]:
+    """Leave out what the failure does not need: halves first, then single moves (delta debugging)."""
+    kept, size = list(lines), len(lines) // 2
+    while size:
+        at = 0
+        while at < len(kept):
+            without = kept[:at] + kept[at + size :]
+            if fails(without):
+                kept = without
+            else:
+                at += size
+        size //= 2
+    return kept

@@ -1,0 +1,275 @@
+"""One simulated site: a host with an engine, service files, a store, and the daemon that may die on it.
+
+Rules: nothing happens by itself. Time goes on, a pass is made, a worker begins or ends an action only when a move says
+so (moves.py), so that a session is its list of moves. After each move the invariants are asked. The same seed and moves
+give the same lines of trace, byte for byte.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zpmd.daemon.board import Board
+from zpmd.daemon.chronicle import Chronicle
+from zpmd.daemon.control import DaemonControl
+from zpmd.daemon.desire import Desire
+from zpmd.daemon.loop import Loop, Parts
+from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.watchers import Watchers
+from zpmd.engines import labels
+from zpmd.engines.simulated import SimulatedEngine
+from zpmd.engines.simulated_container import Box
+from zpmd.engines.simulated_faults import Faults
+from zpmd.engines.simulated_world import SimulatedWorld
+from zpmd.engines.virtual_time import VirtualClock
+from zpmd.errors import ConfigError, StoreError
+from zpmd.model.events import Reason, Snapshot
+from zpmd.model.plan import JudgeSpec, verb
+from zpmd.model.policy import Limits
+from zpmd.model.service import Desired
+from zpmd.simulation.clocks import HostClock
+from zpmd.simulation.engine import Call, WatchedEngine
+from zpmd.simulation.events import Stream
+from zpmd.simulation.failpoints import Failpoints, Killed
+from zpmd.simulation.invariants import Invariants
+from zpmd.simulation.programs import Programs
+from zpmd.simulation.sources import ScriptedSource
+from zpmd.simulation.trace import Trace
+from zpmd.simulation.workers import ScheduledWorkers
+from zpmd.stores.memory import Learned, MemoryStore, Tablet
+
+PROJECT = "zpmd"
+BEGINNING = 1_700_000_000.0
+JOURNAL_ENTRIES = 2000
+RESTART_SECONDS = 1.0
+"""RestartSec of the unit."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Daemon:
+    """One life of zpmd: what is lost when it is killed."""
+
+    engine: WatchedEngine
+    store: MemoryStore
+    mailbox: Mailbox
+    board: Board
+    workers: ScheduledWorkers
+    control: DaemonControl
+    loop: Loop
+    pass_due_at: float
+    """True time at which its sleep ends."""
+
+
+class Site:
+    """`daemon` is None while none runs. `faults` and `world` belong to the engine and survive it, as does `tablet`."""
+
+    def __init__(
+        self, desired: Desired, seed: int = 0, limits: Limits | None = None, resync_seconds: float = 30.0
+    ) -> None:
+        self.chance = random.Random(seed)
+        self.limits = limits or Limits()
+        self.resync_seconds = resync_seconds
+        self.true = VirtualClock(BEGINNING)
+        self.clock = HostClock(self.true)
+        self.original = desired
+        self.source = ScriptedSource(desired)
+        self.programs = Programs()
+        self.programs.declare(desired)
+        images = {service.container.image for service in desired.services}
+        self.world = SimulatedWorld(self.true, self.programs, images=set(images), registry=set(images))
+        self.true.listeners.append(self.world.settle)
+        self.faults = Faults()
+        self.gone = ""
+        self.tablet = Tablet()
+        self.disk_full = False
+        self.revives = False
+        """Whether systemd starts the daemon again when it has died. Otherwise a move has to."""
+        self.failpoints = Failpoints()
+        self.trace = Trace(self.true)
+        self.stream = Stream()
+        self.invariants = Invariants(self)
+        self.counts: Counter[str] = Counter()
+        self.daemon: Daemon | None = None
+        self._marks: dict[str, labels.Marks | None] = {}
+
+    # --- what is there ------------------------------------------------------------------------------------------------
+
+    def marks(self, box: Box) -> labels.Marks | None:
+        """What the labels of a container of ours say; None for a stranger."""
+        if box.id not in self._marks:
+            ours = (labels.OWNER, self.tablet.owner) in box.labels
+            self._marks[box.id] = labels.marks_of(dict(box.labels)) if ours else None
+        return self._marks[box.id]
+
+    def slots(self) -> dict[str, list[Box]]:
+        """Every container of ours, by slot (`service/number`), the oldest first."""
+        found: dict[str, list[Box]] = {}
+        for box in self.world.present():
+            marks = self.marks(box)
+            if marks is not None:
+                found.setdefault(f"{marks.service}/{marks.slot}", []).append(box)
+        return found
+
+    def running(self, slot: str) -> Box | None:
+        """The container that runs in a slot, the oldest where there are two."""
+        now = self.true.now()
+        return next((box for box in self.slots().get(slot, ()) if box.running(now)), None)
+
+    @property
+    def pass_is_due(self) -> bool:
+        daemon = self.daemon
+        return daemon is not None and (daemon.mailbox.pending or daemon.pass_due_at <= self.true.now())
+
+    @property
+    def learned(self) -> Learned:
+        """What zpmd has learned: what the running daemon knows, or what the next one will find."""
+        return self.daemon.store.learned if self.daemon is not None else self.tablet.learned
+
+    # --- the daemon's life --------------------------------------------------------------------------------------------
+
+    def boot(self) -> bool:
+        """Start a daemon, as systemd does. False where it does not come up."""
+        store = MemoryStore(self.tablet, JOURNAL_ENTRIES, self._boundary)
+        # What the daemon before it was told and could not keep (the disk was full) this one has never heard.
+        self.source.answered = self.tablet.good.get(self.source.name)
+        desire = Desire([self.source], store)
+        try:
+            desire.first(self.clock.now())
+        except ConfigError as error:
+            self.trace.say(f"zpmd does not start: {error}")
+            return False
+        except StoreError as error:
+            self.trace.say(f"zpmd does not start: {error}")
+            return False
+        except Killed as killed:
+            self.trace.say(f"zpmd is killed as it starts ({killed})")
+            return False
+        inner = SimulatedEngine(self.world, self.tablet.owner, PROJECT, lambda: desire.desired, self.faults)
+        if self.gone:
+            inner.go_away(self.gone)
+        engine = WatchedEngine(inner, self.clock, self.failpoints, self._called)
+        mailbox, board, chronicle = Mailbox(), Board(), Chronicle(store)
+        workers = ScheduledWorkers(engine, self.clock, mailbox.deliver)
+        parts = Parts(
+            engine=engine,
+            store=store,
+            clock=self.clock,
+            desire=desire,
+            mailbox=mailbox,
+            executor=workers,
+            chronicle=chronicle,
+            watchers=Watchers(),
+            board=board,
+            limits=self.limits,
+            resync_seconds=self.resync_seconds,
+            version="simulated",
+            owner=self.tablet.owner,
+            passed=lambda _: None,
+            chance=self.chance,
+        )
+        control = DaemonControl(board, store, engine, self.clock, mailbox.wake, _waker(mailbox))
+        self.stream.connect(inner, mailbox.wake)
+        self.daemon = Daemon(
+            engine=engine,
+            store=store,
+            mailbox=mailbox,
+            board=board,
+            workers=workers,
+            control=control,
+            loop=Loop(parts),
+            pass_due_at=self.true.now(),
+        )
+        mailbox.wake(Reason.BOOT)
+        self.counts["boots"] += 1
+        self.trace.say("zpmd starts")
+        return True
+
+    def kill(self, where: str) -> None:
+        """kill -9: nothing of the daemon is left but what it has stored."""
+        self.daemon = None
+        self.stream.disconnect(self.world)
+        self.invariants.daemon_died()
+        self.counts["kills"] += 1
+        self.trace.say(f"zpmd is killed ({where})")
+
+    def revive(self) -> None:
+        """What systemd does about a daemon that has died."""
+        while self.daemon is None and self.revives:
+            self.true.advance(RESTART_SECONDS)
+            self.boot()
+
+    def forget(self) -> None:
+        """The store is lost. Who we are is not: the owner lies in a file beside it."""
+        self.tablet = Tablet(owner=self.tablet.owner)
+        self.invariants.memory_lost()
+
+    # --- what a scheduler does ----------------------------------------------------------------------------------------
+
+    def make_pass(self) -> Snapshot | None:
+        """One pass of the loop, with what is in the mailbox. None where it did not come to its end."""
+        daemon = self.daemon
+        if daemon is None:
+            return None
+        reasons, outcomes = daemon.mailbox.take(0)
+        try:
+            snapshot = daemon.loop.step(reasons, outcomes)
+        except Killed as killed:
+            self.kill(str(killed))
+            return None
+        self.counts["passes"] += 1
+        daemon.pass_due_at = self.true.now() + daemon.loop.sleep_seconds(snapshot)
+        self.trace.passed(snapshot)
+        self.invariants.passed(snapshot)
+        return snapshot
+
+    def begin(self, subject: str) -> bool:
+        """A worker takes up an action."""
+        daemon = self.daemon
+        if daemon is None or subject not in daemon.workers.waiting:
+            return False
+        try:
+            daemon.workers.begin(subject)
+        except Killed as killed:
+            self.kill(str(killed))
+        return True
+
+    def hand_over(self, subject: str) -> bool:
+        """A worker has ended, and its outcome arrives."""
+        daemon = self.daemon
+        if daemon is None or subject not in daemon.workers.over():
+            return False
+        outcome = daemon.workers.hand_over(subject)
+        self.trace.ended(outcome)
+        return True
+
+    def next_instant(self) -> float | None:
+        """When something will happen by itself: in a container, to an action under way, or to a sleeping loop."""
+        instants = [self.world.next_change()]
+        if self.daemon is not None:
+            instants += [self.daemon.pass_due_at, *self.daemon.workers.ends_at.values()]
+        now = self.true.now()
+        return min((i for i in instants if i is not None and i > now), default=None)
+
+    # --- what is noticed ----------------------------------------------------------------------------------------------
+
+    def _called(self, call: Call) -> None:
+        self.counts[f"call {verb(call.action)}"] += 1
+        self.trace.called(call)
+        self.invariants.called(call)
+
+    def _boundary(self, name: str) -> None:
+        if self.disk_full and name.endswith("before"):
+            raise StoreError("cannot write the database: disk full")
+        self.failpoints.reach(f"store {name}")
+
+
+def acts(snapshot: Snapshot) -> list[str]:
+    """The subjects on which a pass acts, verdicts left out: they touch no container."""
+    return [action.subject for action in snapshot.plan.actions if not isinstance(action, JudgeSpec)]
+
+
+def _waker(mailbox: Mailbox) -> Callable[[], None]:
+    return lambda: mailbox.wake(Reason.RELOAD)

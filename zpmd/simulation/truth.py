@@ -1,0 +1,179 @@
+"""What is really so on a simulated site, told without the planner: from containers, labels, files and stored intent.
+
+The invariants compare decisions with this. Nothing here may import zpmd.planning: a rule that both sides had from one
+place would be wrong on both sides at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zpmd.engines.simulated_container import Box
+from zpmd.model.memory import Down, Verdict
+from zpmd.model.observed import Health, Phase
+from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
+from zpmd.model.spechash import spec_hash
+
+if TYPE_CHECKING:
+    from zpmd.simulation.site import Site
+
+
+@dataclass(slots=True)
+class Truth:
+    """One instant. `desired` is the last answer that the source gave: what a daemon may know."""
+
+    site: Site
+    desired: Desired
+    slots: Mapping[str, list[Box]]
+    now: float
+
+    @staticmethod
+    def of(site: Site) -> Truth:
+        return Truth(site, site.source.answered or site.source.desired, site.slots(), site.true.now())
+
+    def boxes(self, service: str) -> list[Box]:
+        return [b for slot, boxes in self.slots.items() for b in boxes if slot.rpartition("/")[0] == service]
+
+    # --- one container ------------------------------------------------------------------------------------------------
+
+    def ready(self, service: ServiceData, box: Box) -> bool:
+        """It runs, is healthy where it is asked, and its hooks were run in this run of it, as zpmd knows."""
+        if box.phase(self.now) is not Phase.RUNNING or box.health(self.now) not in (Health.HEALTHY, Health.NONE):
+            return False
+        run = box.run(self.now)
+        if run is None or not service.container.post_start:
+            return run is not None
+        known = self.site.learned.hooked.get(box.id) == self.site.clock.wall(run.started_at)
+        return known and (box.id, run.started_at) in self.site.invariants.hooked
+
+    def completed(self, service: ServiceData, box: Box) -> bool:
+        run = box.run(self.now)
+        ended = box.phase(self.now) is Phase.EXITED and run is not None and run.exit_code == 0
+        return ended and service.one_shot
+
+    def disrupting(self, box: Box) -> bool:
+        """Whether stopping it takes something away: it runs and is not unhealthy."""
+        return box.phase(self.now) is Phase.RUNNING and box.health(self.now) is not Health.UNHEALTHY
+
+    # --- one service --------------------------------------------------------------------------------------------------
+
+    def leaving(self, name: str) -> bool:
+        return self.site.tablet.down is not Down.NO or name in self.site.tablet.stopped
+
+    def held(self, name: str) -> bool:
+        """By a hold that is in force."""
+        found = [h for h in self.site.tablet.holds.values() if h.service in (name, "*")]
+        return any(h.until is None or h.until > self.site.clock.now() for h in found)
+
+    def replicas(self, service: ServiceData) -> int:
+        return 0 if self.leaving(service.name) else self.site.tablet.scaled.get(service.name, service.replicas)
+
+    def specs(self, service: ServiceData) -> frozenset[str]:
+        """The spec hashes that its replicas may have now: the declared one, or after a failed rollout the stable one;
+        of a paused one both."""
+        declared = spec_hash(service.container)
+        revision = self.site.learned.revisions.get(service.name)
+        if revision is None or revision.judged != declared or revision.stable is None:
+            return frozenset({declared})
+        stable = spec_hash(revision.stable.container)
+        if revision.generation != self.site.tablet.generations.get(service.name, 0):
+            return frozenset({declared})
+        if revision.verdict is Verdict.FAILED:
+            return frozenset({stable})
+        return frozenset({declared, stable}) if revision.verdict is Verdict.PAUSED else frozenset({declared})
+
+    def barred(self, service: ServiceData) -> bool:
+        """Whether it cannot start, whatever zpmd does, because people do not want what it depends on to run."""
+        for dependency in service.depends_on:
+            needed = self.desired.service(dependency.service)
+            unwanted = needed is None or self.replicas(needed) == 0 or self.barred(needed)
+            if dependency.required and unwanted:
+                return True
+        return False
+
+    def up(self, service: ServiceData) -> bool:
+        """Every slot of it is ready, or completed."""
+        return all(
+            any(self.ready(service, b) or self.completed(service, b) for b in self.slots.get(f"{service.name}/{n}", ()))
+            for n in range(1, self.replicas(service) + 1)
+        )
+
+    # --- what has to be so before a start -----------------------------------------------------------------------------
+
+    def unmet(self, service: ServiceData) -> str:
+        """The dependency that is not there yet, or ""."""
+        for dependency in service.depends_on:
+            needed = self.desired.service(dependency.service)
+            if needed is None or self.leaving(needed.name):
+                if dependency.required:
+                    return f"{dependency.service}, which is not to run"
+                continue
+            boxes = self.boxes(needed.name)
+            match dependency.condition:
+                case Condition.STARTED:
+                    met = any(b.phase(self.now) is Phase.RUNNING or self.completed(needed, b) for b in boxes)
+                case Condition.HEALTHY:
+                    met = any(self.ready(needed, b) for b in boxes)
+                case Condition.COMPLETED:
+                    met = any(self.completed(needed, b) for b in boxes)
+            if not met:
+                return f"{dependency.service} ({dependency.condition})"
+        return ""
+
+    def unready(self, group: Group) -> list[str]:
+        """The required services of a group that are not up, held ones left out."""
+        return [
+            s.name
+            for s in self.desired.services
+            if s.group is group and s.required and not self.held(s.name) and not self.leaving(s.name) and not self.up(s)
+        ]
+
+    def alive(self, group: Group) -> bool:
+        """Whether a declared replica of it runs."""
+        return any(
+            b.phase(self.now) is Phase.RUNNING
+            for s in self.desired.services
+            if s.group is group and not self.leaving(s.name)
+            for n in range(1, self.replicas(s) + 1)
+            for b in self.slots.get(f"{s.name}/{n}", ())
+        )
+
+    # --- the whole ----------------------------------------------------------------------------------------------------
+
+    def complaints(self) -> list[str]:
+        """In what the site is not as its files and its operators want it; empty when it is converged."""
+        found: list[str] = []
+        expected: set[str] = set()
+        for service in self.desired.services:
+            for number in range(1, self.replicas(service) + 1):
+                slot = f"{service.name}/{number}"
+                expected.add(slot)
+                if not self.barred(service):
+                    found += self._of_slot(service, slot)
+        for slot, boxes in self.slots.items():
+            name = slot.rpartition("/")[0]
+            stopped = name in self.site.tablet.stopped and self.site.tablet.down is Down.NO
+            if slot in expected or (stopped and not any(b.running(self.now) for b in boxes)):
+                continue
+            found.append(f"{slot} is there and should not be")
+        return found
+
+    def _of_slot(self, service: ServiceData, slot: str) -> list[str]:
+        boxes = self.slots.get(slot, [])
+        if len(boxes) != 1:
+            return [f"{slot} has {len(boxes)} containers"]
+        marks = self.site.marks(boxes[0])
+        found = []
+        if not self.ready(service, boxes[0]) and not self.completed(service, boxes[0]):
+            found.append(f"{slot} is {boxes[0].phase(self.now)}, {boxes[0].health(self.now)}")
+        if marks is not None and marks.spec not in self.specs(service):
+            found.append(f"{slot} is of another definition")
+        if marks is not None and marks.generation < self.site.tablet.generations.get(service.name, 0):
+            found.append(f"{slot} was not restarted")
+        return found
+
+
+def earlier(group: Group) -> tuple[Group, ...]:
+    return GROUPS[: group.order]

@@ -1,0 +1,243 @@
+"""A store without a disk: what it remembers is a Tablet that outlives it, as a file outlives a daemon.
+
+For simulations, in which hundreds of daemons die a second, each at a named boundary of a write. It is held to the same
+contract as the store on disk (tests/contracts/test_store.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from zpmd.model.events import Entry, Result
+from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision
+from zpmd.model.observed import Dossier, Slot
+from zpmd.model.service import Desired
+
+DOSSIERS_KEPT = 10
+
+
+@dataclass(slots=True)
+class Learned:
+    """What the loop has learned."""
+
+    attempts: dict[Slot, Attempt] = field(default_factory=dict)
+    revisions: dict[str, Revision] = field(default_factory=dict)
+    hooked: dict[str, float] = field(default_factory=dict)
+    pulls: dict[str, float] = field(default_factory=dict)
+
+    def copy(self) -> Learned:
+        return Learned(dict(self.attempts), dict(self.revisions), dict(self.hooked), dict(self.pulls))
+
+
+@dataclass(slots=True)
+class Tablet:
+    """All that is remembered. Values in it are frozen, so that a copy of a mapping is a copy of the memory."""
+
+    owner: str = "0123456789ab"
+    stopped: set[str] = field(default_factory=set)
+    scaled: dict[str, int] = field(default_factory=dict)
+    generations: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+    down: Down = Down.NO
+    learned: Learned = field(default_factory=Learned)
+    good: dict[str, Desired] = field(default_factory=dict)
+    dossiers: dict[str, list[Dossier]] = field(default_factory=dict)
+    journal: dict[int, Entry] = field(default_factory=dict)
+    entries: int = 0
+
+
+class MemoryStore:
+    """ports.Store on a tablet. `boundary` is told before and after each write, by the write's name: it may raise."""
+
+    def __init__(self, tablet: Tablet, journal_entries: int, boundary: Callable[[str], None] = lambda _: None) -> None:
+        self._t = tablet
+        self._journal_entries = journal_entries
+        self._boundary = boundary
+        self._lock = threading.RLock()
+        self._memory: Memory | None = None
+        self.learned = tablet.learned.copy()
+        """What this process knows, which may be more than what could be written."""
+        self._owed: dict[tuple[object, ...], Callable[[Learned], None]] = {}
+
+    @contextmanager
+    def _write(self, name: str) -> Iterator[Tablet]:
+        """What an operator asks, and lines of the journal: on the tablet, or refused."""
+        with self._lock:
+            self._boundary(f"{name}: before")
+            yield self._t
+            self._memory = None
+            self._boundary(f"{name}: after")
+
+    def _learn(self, name: str, key: tuple[str, object], change: Callable[[Learned], None]) -> None:
+        """What the loop learns counts at once, and is written as soon as that can be done."""
+        with self._lock:
+            change(self.learned)
+            self._memory = None
+            self._owed[(name, *key)] = change
+            self._boundary(f"{name}: before")
+            for owed in self._owed.values():
+                owed(self._t.learned)
+            self._owed.clear()
+            self._boundary(f"{name}: after")
+
+    def owner(self) -> str:
+        return self._t.owner
+
+    def memory(self) -> Memory:
+        with self._lock:
+            if self._memory is None:
+                self._memory = self._recalled(self._t, self.learned)
+            return self._memory
+
+    @staticmethod
+    def _recalled(t: Tablet, learned: Learned) -> Memory:
+        return Memory(
+            intent=Intent(
+                stopped=frozenset(t.stopped),
+                scaled=MappingProxyType(dict(t.scaled)),
+                generations=MappingProxyType(dict(t.generations)),
+                holds=tuple(t.holds[name] for name in sorted(t.holds)),
+                approved=frozenset(t.approved),
+                down=t.down,
+            ),
+            attempts=MappingProxyType(dict(learned.attempts)),
+            revisions=MappingProxyType(dict(learned.revisions)),
+            hooked=frozenset(learned.hooked.items()),
+            pulls=MappingProxyType(dict(learned.pulls)),
+        )
+
+    # the loop's
+
+    def attempt(self, slot: Slot, attempt: Attempt | None) -> None:
+        def change(known: Learned) -> None:
+            if attempt is None:
+                known.attempts.pop(slot, None)
+            else:
+                known.attempts[slot] = attempt
+
+        self._learn("attempt", ("slot", slot), change)
+
+    def judge(self, revision: Revision) -> None:
+        self._learn(
+            "verdict", ("service", revision.service), lambda k: k.revisions.update({revision.service: revision})
+        )
+
+    def hooked(self, container_id: str, started_at: float) -> None:
+        self._learn("hooked", ("container", container_id), lambda k: k.hooked.update({container_id: started_at}))
+
+    def pulled(self, image: str, at: float) -> None:
+        self._learn("pulled", ("image", image), lambda k: k.pulls.update({image: at}))
+
+    def forget(self, services: Collection[str], containers: Collection[str]) -> None:
+        t, learned = self._t, self.learned
+        named = {s.service for s in learned.attempts}.union(
+            learned.revisions, t.stopped, t.scaled, t.generations, t.approved
+        )
+        named.update(name for name in t.holds if name != "*")
+        if named.issubset(services) and learned.hooked.keys() <= set(containers):
+            return
+        with self._write("forget"):
+            t.scaled = {name: n for name, n in t.scaled.items() if name in services}
+            t.generations = {name: n for name, n in t.generations.items() if name in services}
+            t.holds = {name: h for name, h in t.holds.items() if name == "*" or name in services}
+            t.stopped &= set(services)
+            t.approved &= set(services)
+            for known in (t.learned, learned):
+                known.attempts = {slot: a for slot, a in known.attempts.items() if slot.service in services}
+                known.revisions = {name: r for name, r in known.revisions.items() if name in services}
+                known.hooked = {container: at for container, at in known.hooked.items() if container in containers}
+
+    # the journal
+
+    def begin(self, entry: Entry) -> int:
+        with self._write("journal") as t:
+            t.entries += 1
+            t.journal[t.entries] = replace(entry, id=t.entries)
+            if len(t.journal) > self._journal_entries:
+                del t.journal[next(iter(t.journal))]
+            return t.entries
+
+    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None:
+        with self._write("outcome") as t:
+            entry = t.journal.get(entry_id)
+            if entry is not None:
+                t.journal[entry_id] = replace(
+                    entry, result=result, detail=detail, seconds=seconds, container_id=container_id
+                )
+
+    def journal(
+        self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
+    ) -> tuple[Entry, ...]:
+        with self._lock:
+            entries = tuple(self._t.journal.values())
+        found = [
+            entry
+            for entry in entries
+            if entry.id > since_id and service in (None, entry.service) and (since is None or entry.at >= since)
+        ]
+        return tuple(found[-limit:])
+
+    def keep_dossier(self, dossier: Dossier) -> None:
+        with self._write("dossier") as t:
+            kept = t.dossiers.setdefault(dossier.service, [])
+            kept.append(dossier)
+            del kept[:-DOSSIERS_KEPT]
+
+    def dossiers(self, service: str) -> tuple[Dossier, ...]:
+        return tuple(reversed(self._t.dossiers.get(service, ())))
+
+    # last known good
+
+    def last_good(self, source: str) -> Desired | None:
+        return self._t.good.get(source)
+
+    def keep_good(self, source: str, desired: Desired) -> None:
+        with self._write("last good") as t:
+            t.good[source] = desired
+
+    # operators'
+
+    def set_stopped(self, service: str, stopped: bool) -> None:
+        with self._write("intent") as t:
+            (t.stopped.add if stopped else t.stopped.discard)(service)
+
+    def set_scale(self, service: str, replicas: int | None) -> None:
+        with self._write("intent") as t:
+            if replicas is None:
+                t.scaled.pop(service, None)
+            else:
+                t.scaled[service] = replicas
+
+    def raise_generation(self, service: str, above: int = 0) -> int:
+        with self._write("intent") as t:
+            t.generations[service] = max(t.generations.get(service, 0), above) + 1
+            return t.generations[service]
+
+    def hold(self, hold: Hold) -> None:
+        with self._write("intent") as t:
+            t.holds[hold.service] = hold
+
+    def release(self, service: str) -> bool:
+        with self._write("intent") as t:
+            return t.holds.pop(service, None) is not None
+
+    def approve(self, services: Collection[str]) -> None:
+        with self._write("intent") as t:
+            t.approved.update(services)
+
+    def disapprove(self, services: Collection[str]) -> None:
+        if self._t.approved.intersection(services):
+            with self._write("intent") as t:
+                t.approved.difference_update(services)
+
+    def set_down(self, down: Down) -> None:
+        with self._write("intent") as t:
+            t.down = down
+
+    def close(self) -> None:
+        """Nothing is held open; the tablet goes on."""
