@@ -74,7 +74,7 @@ def _cure(case: Case, replica: Replica, fresh: bool) -> None:
     if blocked:
         case.wait(Cause(blocked.code, f"is unhealthy, and {blocked}"))
         return
-    excuse = case.order.excuse(target, replica)
+    excuse = _excuse(case, replica, backoff.remembered(case.view, target, case.slot, replica))
     turn = backoff.turn(case.view, target, case.slot, replica, excused=bool(excuse))
     if not may_try(case, turn, "is unhealthy"):
         return
@@ -98,7 +98,7 @@ def _revive(case: Case, replica: Replica, fresh: bool) -> bool:
     """Start it again in place, or from the third failure in a row make room for a fresh one."""
     target = case.target
     record = backoff.remembered(case.view, target, case.slot, replica)
-    asked = _asked_for(record, replica)
+    asked = backoff.wanted_again(record, replica)
     if not asked and readiness.completed(target.service, replica):
         return False
     shut = case.order.shut(target)
@@ -112,11 +112,6 @@ def _revive(case: Case, replica: Replica, fresh: bool) -> bool:
     else:
         _try_again(case, replica, record, fresh)
     return True
-
-
-def _asked_for(record: Attempt | None, replica: Replica) -> bool:
-    """It ended because it was stopped on purpose, or an operator has asked for a new beginning since it ended."""
-    return record is not None and record.tried is Tried.STOP and (replica.finished_at or 0.0) <= record.at
 
 
 def _never_tried(record: Attempt | None, replica: Replica, now: float) -> bool:
@@ -133,7 +128,7 @@ def _never_tried(record: Attempt | None, replica: Replica, now: float) -> bool:
 
 
 def _try_again(case: Case, replica: Replica, record: Attempt | None, fresh: bool) -> None:
-    excuse = case.order.excuse(case.target, replica)
+    excuse = _excuse(case, replica, record)
     turn = backoff.turn(case.view, case.target, case.slot, replica, excused=bool(excuse))
     refused = record is not None and record.failed and not replica.ended
     how = f"could not start: {record.error}" if record and refused else readiness.ending(replica)
@@ -147,6 +142,12 @@ def _try_again(case: Case, replica: Replica, record: Attempt | None, fresh: bool
     else:
         text = f"{how} while {excuse} was down" if excuse else f"{how}{_ordinal(turn.attempt)}"
         case.act(StartReplica(replica=replica, cause=Cause(code, text), attempt=turn.attempt, evidence=True))
+
+
+def _excuse(case: Case, replica: Replica, record: Attempt | None) -> str:
+    """The dependency whose absence excuses this failure, or "". What the engine has refused since is nobody else's
+    fault: excused again and again it would be tried without a pause."""
+    return "" if record is not None and record.failed else case.order.excuse(case.target, replica)
 
 
 def _ordinal(attempt: int) -> str:

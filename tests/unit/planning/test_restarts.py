@@ -103,6 +103,25 @@ def test_what_its_dependency_took_down_waits_and_spends_nothing() -> None:
         assert "waits for db to be healthy" in next(str(w.cause) for w in answer.waiting if w.service == "app")
 
 
+@pytest.mark.parametrize(
+    ("there", "tried"),
+    [
+        (dead(APP, ago=100, ended_ago=20, error="task x: already exists"), Tried.START),
+        (sick(APP, ago=100), Tried.RESTART),
+    ],
+    ids=["dead", "sick"],
+)
+def test_a_try_that_the_engine_refused_is_not_excused_by_a_dependency_that_is_back(
+    there: Replica, tried: Tried
+) -> None:
+    """Excused, it would be repeated without a pause and without end, and never be replaced by a fresh one."""
+    back = replica(DB, ago=10, health=Health.HEALTHY)
+    refused = attempt(APP, 2, ago=1, tried=tried, failed=True, error="task x: already exists")
+    answer = planned((DB, APP), [back, there], memory(DB, APP, attempts={slot(APP): refused}))
+    assert not answer.actions
+    assert "try 3 in a row comes after its backoff" in next(str(w.cause) for w in answer.waiting if w.service == "app")
+
+
 def test_when_its_dependency_is_back_it_restarts_with_its_count_unchanged() -> None:
     back = replica(DB, ago=10, health=Health.HEALTHY)
     tried = memory(DB, APP, attempts={slot(APP): attempt(APP, 1, ago=100)})
