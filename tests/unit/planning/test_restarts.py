@@ -9,7 +9,7 @@ from zpmd.model.container import Container, Healthcheck, Hook
 from zpmd.model.memory import Intent, Retry, Tried
 from zpmd.model.naming import container_name
 from zpmd.model.observed import Health, InFlight, Phase, Stranger
-from zpmd.model.plan import Code, RestartReplica, StartReplica, State
+from zpmd.model.plan import Code, RestartReplica, StartReplica, State, verb
 from zpmd.model.service import Condition, RestartCondition, RestartPolicy
 from zpmd.planning import backoff
 
@@ -103,25 +103,6 @@ def test_what_its_dependency_took_down_waits_and_spends_nothing() -> None:
         assert "waits for db to be healthy" in next(str(w.cause) for w in answer.waiting if w.service == "app")
 
 
-@pytest.mark.parametrize(
-    ("there", "tried"),
-    [
-        (dead(APP, ago=100, ended_ago=20, error="task x: already exists"), Tried.START),
-        (sick(APP, ago=100), Tried.RESTART),
-    ],
-    ids=["dead", "sick"],
-)
-def test_a_try_that_the_engine_refused_is_not_excused_by_a_dependency_that_is_back(
-    there: Replica, tried: Tried
-) -> None:
-    """Excused, it would be repeated without a pause and without end, and never be replaced by a fresh one."""
-    back = replica(DB, ago=10, health=Health.HEALTHY)
-    refused = attempt(APP, 2, ago=1, tried=tried, failed=True, error="task x: already exists")
-    answer = planned((DB, APP), [back, there], memory(DB, APP, attempts={slot(APP): refused}))
-    assert not answer.actions
-    assert "try 3 in a row comes after its backoff" in next(str(w.cause) for w in answer.waiting if w.service == "app")
-
-
 def test_when_its_dependency_is_back_it_restarts_with_its_count_unchanged() -> None:
     back = replica(DB, ago=10, health=Health.HEALTHY)
     tried = memory(DB, APP, attempts={slot(APP): attempt(APP, 1, ago=100)})
@@ -129,6 +110,25 @@ def test_when_its_dependency_is_back_it_restarts_with_its_count_unchanged() -> N
     assert str(answer) == "start app/1: exited with 137 while db was down"
     assert isinstance(answer.actions[0], StartReplica)
     assert answer.actions[0].attempt == 1
+
+
+def test_what_the_engine_refuses_to_start_is_not_excused_by_a_dependency_that_was_down() -> None:
+    db, app = service("db"), service("app", depends_on=(needs("db"),))
+    there = [replica(db, ago=10), dead(app, ago=60, ended_ago=30)]
+    refused = attempt(app, 2, ago=0.1, failed=True, error="task already exists")
+    answer = planned((db, app), there, memory(db, app, attempts={slot(app): refused}))
+    assert answer.actions == ()
+    assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
+    later = planned((db, app), there, memory(db, app, attempts={slot(app): refused}), now=NOW + 10)
+    assert [verb(a) for a in later.actions] == ["remove"], "a fresh one takes its place"
+
+
+def test_a_cure_that_the_engine_refused_is_not_excused_either() -> None:
+    back = replica(DB, ago=10, health=Health.HEALTHY)
+    refused = attempt(APP, 2, ago=1, tried=Tried.RESTART, failed=True, error="task already exists")
+    answer = planned((DB, APP), [back, sick(APP, ago=100)], memory(DB, APP, attempts={slot(APP): refused}))
+    assert answer.actions == ()
+    assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
 
 
 @pytest.mark.parametrize(
