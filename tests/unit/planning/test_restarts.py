@@ -123,6 +123,14 @@ def test_what_the_engine_refuses_to_start_is_not_excused_by_a_dependency_that_wa
     assert [verb(a) for a in later.actions] == ["remove"], "a fresh one takes its place"
 
 
+def test_a_cure_that_the_engine_refused_is_not_excused_either() -> None:
+    back = replica(DB, ago=10, health=Health.HEALTHY)
+    refused = attempt(APP, 2, ago=1, tried=Tried.RESTART, failed=True, error="task already exists")
+    answer = planned((DB, APP), [back, sick(APP, ago=100)], memory(DB, APP, attempts={slot(APP): refused}))
+    assert answer.actions == ()
+    assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
+
+
 @pytest.mark.parametrize(
     ("once", "code", "expected"),
     [
