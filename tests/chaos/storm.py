@@ -31,6 +31,8 @@ HEALTH_FILE = "root/dev/shm/www/health"
 MOST_STRANGERS = 3
 SETTLED_SHARE = 0.75
 START_SECONDS = 15.0
+SPARED_SECONDS = 25.0
+"""More than the ten seconds of running that end a row of failures (appliance.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,17 @@ class Storm:
                     return
 
     def _hurt_replicas(self, chance: random.Random) -> None:
+        """One at a time, and each place only after it has been spared for a while: where little runs, the same few
+        would be hit again and again, and their backoff rightly grow beyond the time in which calm has to come."""
+        spared: dict[str, float] = {}
         while not self._over.wait(chance.uniform(0.7, 3.0)):
+            now = time.monotonic()
             running = [c for c in self._stage.observer.ours() if c.state == "running"]
+            running = [c for c in running if spared.get(c.place, 0.0) <= now]
             if not running:
                 continue
             victim = chance.choice(running)
+            spared[victim.place] = now + SPARED_SECONDS
             if chance.random() < 0.3 and victim.health:
                 self._sicken(victim)
             else:
