@@ -12,7 +12,7 @@ from tests.architecture.checkout import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ROOMS = ("zpmd/", "tests/", "scripts/", "benchmarks/", "docs/", "etc/", "systemd/", ".ci/")
-MACHINES = re.compile(r"/work/|farm-studio|/home/\w+")
+MACHINES = re.compile(r"/home/\w+|/tmp/\w+/")
 
 
 def name(path: Path) -> str:
