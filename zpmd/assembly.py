@@ -5,6 +5,7 @@ Read it as the list of what zpmd is made of.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -87,9 +88,10 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             version=zpmd.__version__,
             owner=owner,
             passed=Heartbeat(systemd).passed,
+            longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
         )
     )
-    reload = _waker(mailbox, Reason.RELOAD)
+    reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload)
     server = ApiServer(create_app(control, settings.state_dir, settings.socket), settings.socket, settings.socket_group)
     server.start()
@@ -104,8 +106,14 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     return code
 
 
-def _waker(mailbox: Mailbox, reason: Reason) -> Callable[[], None]:
-    return lambda: mailbox.wake(reason)
+def _reloader(systemd: Systemd, mailbox: Mailbox) -> Callable[[], None]:
+    """Have the sources read again; the pass that does so tells systemd that it is over."""
+
+    def reload() -> None:
+        systemd.reloading()
+        mailbox.wake(Reason.RELOAD)
+
+    return reload
 
 
 def _prepare(settings: Settings) -> None:

@@ -39,6 +39,7 @@ class Daemon:
     engine: LabEngine
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +83,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env={**os.environ, **self.environment},
             )
         if wait:
             eventually(self._answers, 20, "a zpmd that answers", 0.05)

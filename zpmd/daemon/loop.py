@@ -6,6 +6,7 @@ steady state, reload, recovery and disaster; start-up is pass number one.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,8 @@ class Parts:
     owner: str
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
+    longest_sleep_seconds: float = math.inf
+    """How long the loop may rest: a quiet one has to show systemd's watchdog that it lives, which only a pass does."""
     chance: random.Random = field(default_factory=random.Random)
     """For the jitter of resyncs; a simulation hands in a seeded one."""
 
@@ -231,8 +234,9 @@ class Loop:
         )
 
     def sleep_seconds(self, snapshot: Snapshot) -> float:
-        """Until the next resync, the plan's own instant, or another try at an engine that is away."""
-        seconds = self._next_resync - self._p.clock.monotonic()
+        """Until the next resync, the plan's own instant, another try at an engine that is away, or the next sign of
+        life that is due to systemd."""
+        seconds = min(self._p.longest_sleep_seconds, self._next_resync - self._p.clock.monotonic())
         if snapshot.plan.wake_at is not None:
             seconds = min(seconds, snapshot.plan.wake_at - self._p.clock.now())
         if snapshot.observed.world is None:

@@ -129,7 +129,7 @@ class Observer:
             self._changed.clear()
 
     def _containers(self, wire: Wire) -> tuple[tuple[Replica, ...], tuple[Stranger, ...]]:
-        items = reading.items(wire.get("/containers/json", {"all": "1"}), "containers")
+        items = reading.items(wire.look("/containers/json", {"all": "1"}), "containers")
         replicas: list[Replica] = []
         strangers: list[Stranger] = []
         kept: dict[str, tuple[str, Replica]] = {}
@@ -175,7 +175,7 @@ class Observer:
 def _inspected(wire: Wire, container_id: str, marks: labels.Marks) -> Replica | None:
     """The replica, or None where it went away between the list and now."""
     try:
-        return reading.replica(wire.get(f"/containers/{container_id}/json"), marks)
+        return reading.replica(wire.look(f"/containers/{container_id}/json"), marks)
     except Answered as error:
         if error.status == 404:
             return None
@@ -189,7 +189,7 @@ def _line(item: Mapping[str, Json]) -> str:
 
 
 def _volumes(wire: Wire, owner: str, at: float) -> _Listing:
-    answer = wire.get("/volumes")
+    answer = wire.look("/volumes")
     if not isinstance(answer, dict):
         raise Garbage("no list of volumes")
     items = reading.items(answer.get("Volumes") or [], "volumes")
@@ -197,7 +197,7 @@ def _volumes(wire: Wire, owner: str, at: float) -> _Listing:
 
 
 def _networks(wire: Wire, owner: str, at: float) -> _Listing:
-    return _named(reading.items(wire.get("/networks"), "networks"), owner, at)
+    return _named(reading.items(wire.look("/networks"), "networks"), owner, at)
 
 
 def _named(items: list[dict[str, Json]], owner: str, at: float) -> _Listing:
@@ -206,7 +206,7 @@ def _named(items: list[dict[str, Json]], owner: str, at: float) -> _Listing:
 
 
 def _images(wire: Wire, _owner: str, at: float) -> _Listing:
-    items = reading.items(wire.get("/images/json"), "images")
+    items = reading.items(wire.look("/images/json"), "images")
     names = [str(name) for i in items for key in ("RepoTags", "RepoDigests") for name in i.get(key) or ()]
     return _Listing(tuple(names), frozenset(), tuple(reading.text(i, "Id") for i in items), at)
 

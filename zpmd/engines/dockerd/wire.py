@@ -38,6 +38,8 @@ NEWEST_BODY: Version = (1, 49)
 """Bodies of create and connect are ours to the last field, so they may be newer than the SDK (context.py)."""
 
 CONNECT_SECONDS = 5.0
+LOOK_SECONDS = 10.0
+"""For what the engine answers from memory: a list, an inspection, its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ class Wire:
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, timeout_seconds: float | None = None) -> Json:
         return _decoded(self._request("GET", path, params=params, timeout_seconds=timeout_seconds))
+
+    def look(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
+        """A `get` for an observation. The loop waits for it, and must end its pass well within systemd's watchdog."""
+        return self.get(path, params, timeout_seconds=min(self._timeout_seconds, LOOK_SECONDS))
 
     def post(
         self,
@@ -226,7 +232,8 @@ class Pool:
                 return self._agreed
         client = self._client(NEWEST)
         try:
-            response = client.get(f"{client.base_url}/version", timeout=(CONNECT_SECONDS, self._timeout_seconds))
+            timeout = (CONNECT_SECONDS, min(self._timeout_seconds, LOOK_SECONDS))
+            response = client.get(f"{client.base_url}/version", timeout=timeout)
             _raise_for_status(response)
             answer = _decoded(response)
         finally:
