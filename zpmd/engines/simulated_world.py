@@ -162,9 +162,6 @@ class SimulatedWorld:
         """`docker pause`, and `unpause`."""
         self._change(container_id, lambda box: replace(box, paused=paused))
 
-    def start_by_hand(self, container_id: str) -> None:
-        self._change(container_id, lambda box: box if box.running(self.now()) else box.started(self.now()))
-
     def stop_by_hand(self, container_id: str) -> None:
         self._change(container_id, lambda box: box.stopped(self.now(), box.grace_seconds))
 

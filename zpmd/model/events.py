@@ -21,7 +21,6 @@ class Reason(StrEnum):
     ENGINE = "engine"
     FILES = "files"
     RELOAD = "reload"
-    TIMER = "timer"
     OUTCOME = "outcome"
     OPERATOR = "operator"
     STREAM_LOST = "stream-lost"

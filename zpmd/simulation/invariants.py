@@ -51,7 +51,6 @@ class Invariants:
         self.hooked: set[tuple[str, float]] = set()
         """(container id, true start) of every run whose hooks the engine has run."""
         self._shut_since: dict[Group, float] = {}
-        self._doubled: dict[str, str] = {}
 
     # --- what the site tells ------------------------------------------------------------------------------------------
 

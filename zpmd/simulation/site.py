@@ -27,7 +27,7 @@ from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.engines.virtual_time import VirtualClock
 from zpmd.errors import ConfigError, StoreError
 from zpmd.model.events import Reason, Snapshot
-from zpmd.model.plan import JudgeSpec, verb
+from zpmd.model.plan import verb
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.simulation.clocks import HostClock
@@ -264,11 +264,6 @@ class Site:
         if self.disk_full and name.endswith("before"):
             raise StoreError("cannot write the database: disk full")
         self.failpoints.reach(f"store {name}")
-
-
-def acts(snapshot: Snapshot) -> list[str]:
-    """The subjects on which a pass acts, verdicts left out: they touch no container."""
-    return [action.subject for action in snapshot.plan.actions if not isinstance(action, JudgeSpec)]
 
 
 def _waker(mailbox: Mailbox) -> Callable[[], None]:

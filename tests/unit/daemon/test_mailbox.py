@@ -29,11 +29,11 @@ def test_outcomes_come_in_order_and_wake() -> None:
 
 def test_a_wake_from_another_thread_ends_the_wait() -> None:
     mailbox = Mailbox()
-    sender = threading.Timer(0.01, mailbox.wake, args=[Reason.TIMER])
+    sender = threading.Timer(0.01, mailbox.wake, args=[Reason.ENGINE])
     sender.start()
     reasons, _ = mailbox.take(30)
     sender.join()
-    assert reasons == {Reason.TIMER}
+    assert reasons == {Reason.ENGINE}
 
 
 def test_closing_ends_the_wait_with_nothing() -> None:
