@@ -11,6 +11,7 @@ from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
 from zpmd.model.observed import Dossier, Slot, World
 from zpmd.model.plan import Action
 from zpmd.model.service import Desired
+from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
 
 Wake = Callable[[Reason], None]
 """Call it from any thread, at any time, as often as you like: it never blocks and never raises."""
@@ -71,13 +72,45 @@ class Source(Protocol):
     name: str
 
     def load(self) -> Desired:
-        """All of it, whole, as it is now. Raises ConfigError with every problem; then nothing of it counts."""
+        """All of it, whole, as it is now. Raises ConfigError with every problem; then nothing of it counts.
+
+        Never waits for anybody outside this host: it is called by the loop.
+        """
+
+    def away(self) -> Away | None:
+        """Why, and since when, `load` gave what was known last and not what is now; None while it is now."""
 
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         """Block until `stop`; wake with FILES when what `load` would return may have changed. Never raises."""
 
     def watching(self) -> bool:
         """Whether `watch` would notice a change at once (it is alive, and not reduced to polling)."""
+
+
+class Registry(Protocol):
+    """Where tenants and integrations are read from: the product's database, or data files. Reading happens in `watch`,
+    in a thread of its own; the loop only picks up what was read."""
+
+    name: str
+
+    def reading(self) -> Reading | None:
+        """The latest complete look at the rows, the same object while nothing changed; None while there was none."""
+
+    def away(self) -> Away | None:
+        """Why, and since when, `reading` is not what a look would give now; None while it is."""
+
+    def watched(self) -> str:
+        """How changes are noticed, in words for status."""
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        """Read, and go on reading whenever something changed, until `stop`; wake with ROWS when `reading` or `away`
+        changed. Never raises: it reconnects, with backoff, for ever. Every call it makes has a deadline."""
+
+    def watching(self) -> bool:
+        """Whether `watch` has heard from where the rows are within its own bounds."""
+
+    def record_ports(self, leases: Collection[PortLease], released: Collection[IntegrationKey]) -> None:
+        """Have the product's own record of ports follow, some time soon; never blocks, never raises."""
 
 
 class Store(Protocol):
@@ -128,6 +161,23 @@ class Store(Protocol):
     def last_good(self, source: str) -> Desired | None: ...
 
     def keep_good(self, source: str, desired: Desired) -> None: ...
+
+    # of tenants and integrations
+    def last_rows(self) -> Rows | None:
+        """The rows that counted last; None where none are known, or they cannot be read with the key at hand."""
+
+    def keep_rows(self, rows: Rows) -> None:
+        """Durable, and sealed: rows hold passwords."""
+
+    def leases(self) -> Mapping[IntegrationKey, PortLease]: ...
+
+    def keep_leases(self, leases: Collection[PortLease], forgotten: Collection[IntegrationKey]) -> None:
+        """Put these in place of what was kept under their keys, and forget those; durable when it returns."""
+
+    def connections(self) -> Mapping[str, Connection]:
+        """What `keep_connection` was told, for registries that take no writing: by `collection/row`."""
+
+    def keep_connection(self, subject: str, connection: Connection) -> None: ...
 
     # operators'
     def set_stopped(self, service: str, stopped: bool) -> None: ...

@@ -11,6 +11,55 @@ from pathlib import Path
 from zpmd.model.policy import Limits
 
 
+VMS = ("service", "database")
+"""What a host may be, beside its role: it runs the product's services, its database, or both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One member of the replica set that is wanted. `priority` None: by the role of its server, from `priorities`."""
+
+    host: str
+    priority: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSet:
+    """The replica set that zpmd keeps. Without `members` they are the database VMs of the `servers` collection.
+
+    `priorities` are pairs of a role and the priority of its members.
+    """
+
+    name: str
+    members: tuple[Member, ...] = ()
+    priorities: tuple[tuple[str, float], ...] = (("active", 10.0), ("secondary-active", 5.0), ("passive", 1.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mongo:
+    """Where the product's core database is. Durations are seconds.
+
+    `mode`: in `shared` all integrations are in the core database, in `mssp` each tenant's in that tenant's own.
+    The password is the content of `password_file`, or of the systemd credential `mongodb.password`.
+    """
+
+    hosts: tuple[str, ...] = ("127.0.0.1:27017",)
+    database: str = "zona"
+    mode: str = "shared"
+    username: str = ""
+    password_file: Path | None = None
+    auth_source: str = "admin"
+    tls: bool = False
+    tls_ca_file: Path | None = None
+    timeout_seconds: float = 5.0
+    """The deadline of every call."""
+    poll_seconds: float = 5.0
+    """How often everything is read where there are no change streams."""
+    probe_seconds: float = 60.0
+    """How often each tenant's databases are probed; 0: never."""
+    replica_set: ReplicaSet | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Durations are seconds. Paths are absolute once loaded (relative ones start at the settings file's folder)."""
@@ -23,7 +72,16 @@ class Settings:
     socket_group: str = "zpmd"
     """Members of this group may use zpmctl; where the group does not exist, root alone."""
     role: str = "active"
-    """The host's server role: active, passive or secondary-active. Services that name other roles do not run here."""
+    """The host's server role: active, passive or secondary-active. Services that name other roles do not run here. A
+    row of the `servers` collection with this server's name goes before it."""
+    vms: tuple[str, ...] = VMS
+    server_name: str = ""
+    """This host's name in the `servers` collection; "" is its host name."""
+    data_dir: Path = Path("/etc/zpmd/data.d")
+    """Tenants, integrations and parameters as files, where there is no `mongodb`."""
+    mongodb: Mongo | None = None
+    port_cooldown_seconds: float = 86_400.0
+    """For how long the port of an integration that is gone is given to no other."""
     profiles: tuple[str, ...] = ()
     env_file: Path | None = None
     """Variables for `${...}` in service files, below those of the daemon's own environment."""

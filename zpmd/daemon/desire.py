@@ -1,7 +1,8 @@
 """What should be, kept safe: every source's last good answer, and how each source stands.
 
 A source that cannot be read changes nothing: its last good answer counts, also over a restart of zpmd, and status says
-since when and why.
+since when and why. A source that is merely away (a database that is being started by this very zpmd) keeps nobody from
+starting; until it has been heard of, what is missing is unknown and not absent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from loguru import logger
 from zpmd.errors import ConfigError, StoreError
 from zpmd.model.events import SourceState
 from zpmd.model.service import Desired, Problem
+from zpmd.model.tenant import Away
 from zpmd.ports import Source, Store
 
 
@@ -23,12 +25,13 @@ class Desire:
         self._good: dict[str, Desired] = {}
         self._states: dict[str, SourceState] = {}
         self._unkept: set[str] = set()
+        self._sum: Desired | None = None
 
     def first(self, now: float) -> None:
         """Read every source for the first time. Raises ConfigError where one is wrong and was never good: there is
         nothing to run on."""
         self.refresh(now)
-        hopeless = [s for s in self._states.values() if not s.ok and s.name not in self._good]
+        hopeless = [s for s in self._states.values() if s.problems and s.name not in self._good]
         if hopeless:
             raise ConfigError(tuple(p for state in hopeless for p in state.problems))
 
@@ -39,9 +42,11 @@ class Desire:
         for source in self._sources:
             before = self._states.get(source.name)
             try:
-                news += self._take(source.name, source.load(), now)
+                desired = source.load()
             except ConfigError as error:
                 news += self._keep(source.name, error.problems, before, now)
+            else:
+                news += self._take(source.name, desired, source.away(), now)
         return news
 
     @property
@@ -50,30 +55,30 @@ class Desire:
         answers = [self._good[s.name] for s in self._sources if s.name in self._good]
         if len(answers) == 1 == len(self._sources):
             return answers[0]
-        return Desired(
-            services=tuple(sorted((s for a in answers for s in a.services), key=lambda s: (s.group.order, s.name))),
-            volumes=tuple(v for a in answers for v in a.volumes),
-            networks=tuple(n for a in answers for n in a.networks),
-            project=answers[0].project if answers else "zpmd",
-            complete=len(answers) == len(self._sources) and all(a.complete for a in answers),
-        )
+        if self._sum is None:
+            self._sum = _sum(answers, everybody=len(answers) == len(self._sources))
+        return self._sum
 
     @property
     def states(self) -> tuple[SourceState, ...]:
         return tuple(self._states[s.name] for s in self._sources if s.name in self._states)
 
-    def _take(self, name: str, desired: Desired, now: float) -> list[str]:
+    def _take(self, name: str, desired: Desired, away: Away | None, now: float) -> list[str]:
         before, known = self._states.get(name), self._good.get(name)
-        self._states[name] = SourceState(name=name, ok=True, at=now)
+        self._states[name] = SourceState(
+            name=name,
+            ok=away is None,
+            at=now,
+            since=away.since if away else None,
+            away=away.why if away else "",
+        )
         changed = desired != known
         if changed:
-            self._good[name] = desired
+            self._good[name], self._sum = desired, None
             self._unkept.add(name)
-        if name in self._unkept:
+        if name in self._unkept and desired.complete:
             self._keep_copy(name, desired)
-        if before and not before.ok:
-            return [f"{name}: good again, {len(desired.services)} services"]
-        return [f"{name}: {len(desired.services)} services"] if changed else []
+        return _news(before, self._states[name], len(desired.services), changed)
 
     def _keep_copy(self, name: str, desired: Desired) -> None:
         """For the next start; tried again at every reading until it is kept."""
@@ -89,8 +94,32 @@ class Desire:
         if name not in self._good:
             remembered = self._store.last_good(name)
             if remembered is not None:
-                self._good[name] = remembered
+                self._good[name], self._sum = remembered, None
         if before and before.problems == problems:
             return []
         kept = "the last good copy is kept" if name in self._good else "there is no good copy"
         return [f"{name}: {len(problems)} problems, {kept}: {problems[0] if problems else 'unreadable'}"]
+
+
+def _sum(answers: Sequence[Desired], everybody: bool) -> Desired:
+    """What several sources say together. What two of them declare, a volume that both use, is one."""
+    return Desired(
+        services=tuple(sorted((s for a in answers for s in a.services), key=lambda s: (s.group.order, s.name))),
+        volumes=tuple({v.name: v for a in answers for v in a.volumes}.values()),
+        networks=tuple({n.name: n for a in answers for n in a.networks}.values()),
+        project=answers[0].project if answers else "zpmd",
+        complete=everybody and all(a.complete for a in answers),
+        retired=tuple(pair for a in answers for pair in a.retired),
+        held=tuple(pair for a in answers for pair in a.held),
+    )
+
+
+def _news(before: SourceState | None, state: SourceState, services: int, changed: bool) -> list[str]:
+    """What is worth a line of the journal when a source has answered."""
+    if state.away:
+        if before and before.away == state.away:
+            return []
+        return [f"{state.name}: away, {state.away}; what it said last goes on, {services} services"]
+    if before and not before.ok:
+        return [f"{state.name}: good again, {services} services"]
+    return [f"{state.name}: {services} services"] if changed else []

@@ -27,6 +27,7 @@ from zpmd.model.observed import InFlight, Observed
 from zpmd.model.plan import Action, JudgeSpec, Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, Group
+from zpmd.model.tenant import Tenancy
 from zpmd.planning import checks
 from zpmd.planning.planner import plan
 from zpmd.ports import Clock, Engine, Store
@@ -36,7 +37,7 @@ ENGINE_RETRY_SECONDS = (0.5, 10.0)
 PASS_RETRY_SECONDS = 5.0
 JUMP_SECONDS = 1.0
 """What the two clocks drift apart by less is not somebody's doing."""
-RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.RELOAD, Reason.RESYNC})
+RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.ROWS, Reason.RELOAD, Reason.RESYNC, Reason.OPERATOR})
 
 
 class Workers(Protocol):
@@ -68,6 +69,7 @@ class Parts:
     owner: str
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
+    tenancy: Callable[[], Tenancy | None] = lambda: None
     longest_sleep_seconds: float = math.inf
     """How long the loop may rest: a quiet one has to show systemd's watchdog that it lives, which only a pass does."""
     chance: random.Random = field(default_factory=random.Random)
@@ -231,6 +233,7 @@ class Loop:
             reasons=reasons,
             watchers=self._p.watchers.alive(),
             unwritable=self._p.chronicle.unwritable,
+            tenancy=self._p.tenancy(),
         )
 
     def sleep_seconds(self, snapshot: Snapshot) -> float:

@@ -11,6 +11,7 @@ from zpmd.model.memory import Memory
 from zpmd.model.observed import Dossier, InFlight, Observed
 from zpmd.model.plan import Action, Plan
 from zpmd.model.service import Desired, Problem
+from zpmd.model.tenant import Tenancy
 
 
 class Reason(StrEnum):
@@ -20,6 +21,7 @@ class Reason(StrEnum):
     RESYNC = "resync"
     ENGINE = "engine"
     FILES = "files"
+    ROWS = "rows"
     RELOAD = "reload"
     OUTCOME = "outcome"
     OPERATOR = "operator"
@@ -82,13 +84,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
-    """How a source stands: degraded since an instant with problems, or good."""
+    """How a source stands: good, or degraded since an instant, with problems or because it is `away`."""
 
     name: str
     ok: bool
     at: float
     problems: tuple[Problem, ...] = ()
     since: float | None = None
+    away: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,8 @@ class Snapshot:
     watchers: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Whether each watcher (engine events, files) is alive."""
     unwritable: Unwritable | None = None
+    tenancy: Tenancy | None = None
+    """None where there is neither a database nor a data file."""
 
     @property
     def converged(self) -> bool:

@@ -183,7 +183,9 @@ class Desired:
     """What should be: the sum of all sources at one instant. Services are sorted by (group, name), names are unique.
 
     `project` is the prefix of the names of containers. `complete` is False while a source has never answered: then
-    what is missing is unknown, not absent, and nothing is removed.
+    what is missing is unknown, not absent, and nothing is removed. `retired` are names that are not to run here on
+    evidence (a row says inactive, another server has the role), each with that evidence; `held` are services that are
+    still here although their source no longer has them, each with why: `zpmctl approve` lets them go.
     """
 
     services: tuple[ServiceData, ...] = ()
@@ -191,6 +193,8 @@ class Desired:
     networks: tuple[NetworkSpec, ...] = ()
     project: str = "zpmd"
     complete: bool = True
+    retired: Pairs = ()
+    held: Pairs = ()
 
     def service(self, name: str) -> ServiceData | None:
         return next((s for s in self.services if s.name == name), None)

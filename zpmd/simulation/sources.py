@@ -25,6 +25,9 @@ class ScriptedSource:
         self.answered = self.desired
         return self.desired
 
+    def away(self) -> None:
+        """A file is there or it is broken."""
+
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         """Nothing to do: whoever changes `desired` wakes the loop."""
         del wake

@@ -65,6 +65,9 @@ class YamlFiles:
         self.good, self.kept = understood.desired, frozenset(understood.contents)
         return understood.desired
 
+    def away(self) -> None:
+        """Files are here or they are a problem."""
+
     def unchanged(self) -> bool:
         """All that the last load read is as it found it, and what it wrote is still there."""
         loaded, now = self.states()
