@@ -10,7 +10,6 @@ from pathlib import Path
 
 from zpmd.model.policy import Limits
 
-
 VMS = ("service", "database")
 """What a host may be, beside its role: it runs the product's services, its database, or both."""
 
