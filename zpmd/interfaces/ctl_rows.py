@@ -66,8 +66,13 @@ def integration_lines(view: IntegrationsView, zone: Zone, narrowed: str = "") ->
         found = table([_titles(titles), *(_integration(i) for i in view.integrations)])
     else:
         found = _none(view.registry, "integration", narrowed)
-    held = _held(view.registry) if view.registry is not None and not narrowed else []
-    return [*_stale(view.registry, view.now, zone), *held, *found, *_unused_rows(view.troubles)]
+    held = (
+        [*_held(view.registry), Text("")] if view.registry is not None and view.registry.held and not narrowed else []
+    )
+    told = {f"{i.tenantcode}/{i.integration_id}" for i in view.integrations}
+    rows = {("integrations", i.row) for i in view.integrations}
+    untold = [t for t in view.troubles if t.integration not in told and (t.collection, t.row) not in rows]
+    return [*_stale(view.registry, view.now, zone), *held, *found, *_unused_rows(untold)]
 
 
 def port_lines(view: PortsView, zone: Zone, narrowed: str = "") -> list[Text]:

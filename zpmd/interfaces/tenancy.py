@@ -25,7 +25,7 @@ from zpmd.interfaces.row_views import (
 from zpmd.interfaces.status import TROUBLE, status
 from zpmd.interfaces.views import ServiceView
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import State
+from zpmd.model.plan import Code, State
 from zpmd.model.tenant import (
     Connection,
     Integration,
@@ -295,7 +295,8 @@ class _Join:
     def _standing(self, row: Integration, service: ServiceView | None) -> tuple[str, str]:
         """(state, why it is so)."""
         if service is not None:
-            return service.state, service.reason or next((w.text for w in service.waiting), "")
+            waits = (w.text for w in service.waiting if w.code != Code.MASS_REMOVAL)  # that is what `held` says
+            return service.state, service.reason or next(waits, "")
         if evidence := self._retired.get(row.service):
             return OFF, evidence
         if row.status is not Status.ACTIVE:
@@ -305,7 +306,7 @@ class _Join:
             return OFF, f"tenant {row.tenantcode} is {tenant.value if tenant else 'not known'}"
         if row.service in self._declared:
             return State.UNKNOWN.value, "nothing is known of its service yet"
-        return NONE, f"no service is made of it: a template with `for_each` has to be for {row.service_name}"
+        return NONE, f"no template makes a service of it: one with `for_each` for {row.service_name}, or for all, would"
 
 
 def _rank(view: IntegrationView) -> int:
