@@ -31,6 +31,8 @@ MAX_INTEGER = 2**63 - 1
 EXACT_FLOAT = 2.0**53
 MAX_TEXT = 4096
 SHOWN = 40
+DOCUMENT = "document"
+"""The field of a trouble that is about the row as such."""
 
 Claim = tuple[str, object]
 """A field, and the value that no second row of the collection may have in it."""
@@ -49,14 +51,14 @@ class Fields:
         self.claims: list[Claim] = []
         self.wrong: list[tuple[str, str]] = []
         if not isinstance(document, Mapping):
-            self.note("", f"a row must be a document, this is {described(document)}")
+            self.note(DOCUMENT, f"a row must be a document, this is {described(document)}")
 
     def note(self, field: str, reason: str) -> None:
         self.wrong.append((field, reason))
 
     def good(self, *fields: str) -> bool:
         """Whether nothing is wrong with these fields, nor with the document as such."""
-        return not any(field in fields or not field for field, _ in self.wrong)
+        return not any(field in (*fields, DOCUMENT) for field, _ in self.wrong)
 
     def claim(self, field: str, value: object) -> None:
         if self.good(field):
