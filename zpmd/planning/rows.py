@@ -15,7 +15,7 @@ among the lost ones. An integration whose tenant was never known is in trouble.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
