@@ -10,6 +10,7 @@ the file can be written again, and costs no backoff its memory meanwhile. What a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Collection, Mapping
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from zpmd.errors import StoreError
 from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
 from zpmd.model.observed import Dossier, Slot
@@ -68,7 +70,7 @@ class EmbeddedStore:
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
         known = copy[0]["value"] if copy else None
         self._owner = identity.keep(path.with_name("owner"), known)
-        if known != self._owner:  # and only then: zpmd has to start on a full disk as well
+        if known != self._owner:  # and only then, for the same reason as in `_note`
             with self._database.transaction(durable=True) as connection:
                 connection.execute("INSERT OR REPLACE INTO fact VALUES ('owner', ?)", (self._owner,))
         unreadable = self._recall.unreadable + resealing.unreadable(self._database, self._seal)
@@ -80,7 +82,8 @@ class EmbeddedStore:
             self._note("store-rows-lost", text, clock.now())
 
     def _note(self, code: str, text: str, now: float) -> None:
-        self.begin(Entry(id=0, at=now, kind="note", verb="note", subject="store", code=code, text=text))
+        with contextlib.suppress(StoreError):  # zpmd has to start on a full disk as well
+            self.begin(Entry(id=0, at=now, kind="note", verb="note", subject="store", code=code, text=text))
 
     def owner(self) -> str:
         return self._owner
