@@ -55,13 +55,15 @@ class Report:
     notes: list[Problem] = field(default_factory=list)
     spoilt: set[Mark] = field(default_factory=set)
     """Places whose trouble has been told already: what follows from it is not worth saying."""
+    written: Callable[[str], str] = str
+    """A message with what stands for something else brought back to what was written."""
 
     def problem(self, mark: Mark, path: str, message: str) -> None:
         if mark not in self.spoilt:
-            self.problems.append(problem_at(mark, message, path))
+            self.problems.append(problem_at(mark, self.written(message), self.written(path)))
 
     def note(self, mark: Mark, path: str, message: str) -> None:
-        self.notes.append(problem_at(mark, message, path))
+        self.notes.append(problem_at(mark, self.written(message), self.written(path)))
 
 
 def in_order(found: Iterable[Problem]) -> tuple[Problem, ...]:
