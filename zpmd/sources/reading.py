@@ -253,7 +253,7 @@ class Cursor:
                 if known.fate is Fate.NOTED:
                     cursor.note(known.advice)
                 values[key] = cursor
-        return Fields(self, values)
+        return Fields(self, values, null(self.mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +262,12 @@ class Fields:
 
     owner: Cursor
     values: Mapping[str, Cursor]
+    nothing: Scalar
+    """The value of all that is not written."""
 
     def __getitem__(self, key: str) -> Cursor:
         found = self.values.get(key)
-        return found or Cursor(null(self.owner.mark), joined(self.owner.path, key), self.owner.report)
+        return found or Cursor(self.nothing, joined(self.owner.path, key), self.owner.report)
 
     def __contains__(self, key: str) -> bool:
         """Whether the key has a value."""

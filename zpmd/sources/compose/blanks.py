@@ -7,7 +7,7 @@ could take apart are brought into the form that it cannot: a command becomes a l
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zpmd.sources.compose import places
 from zpmd.sources.compose.merging import as_variables
@@ -117,17 +117,16 @@ class Filling:
     report: Report
     values: Value
     secrets: Collection[str] = ()
-    unset: set[str] = field(default_factory=set)
 
     def node(self, form: Prepared) -> Node:
         match form:
             case Blank():
                 return self.scalar(form)
             case Form(node=Sequence() as node, parts=tuple() as items):
-                return replace(node, items=tuple(map(self.node, items)))
+                return Sequence(tuple(map(self.node, items)), node.mark, node.tag)
             case Form(node=Map() as node, parts=Mapping() as below):
                 entries = {key: Entry(node.entries[key].mark, self.node(part)) for key, part in below.items()}
-                return replace(node, entries=entries)
+                return Map(entries, node.mark, node.tag)
         return form  # type: ignore[return-value]
 
     def scalar(self, blank: Blank) -> Scalar:

@@ -23,8 +23,10 @@ READ_BEFORE = {
     "develop": "what is watched must be known without the database: write the path",
     "env_file": "files are read without the database: put the references into `environment`",
     "extends": "services are merged without the database: write the name",
+    "links": "which service is meant must be known without the database: write its name",
     "label_file": "files are read without the database: put the references into `labels`",
     "profiles": "profiles are known without the database: write them",
+    "volumes_from": "which service is meant must be known without the database: write its name",
     "x-zpmd": "what is said here must be known without the database: write it",
 }
 """Keys of a service that count before any row is known."""
@@ -35,14 +37,12 @@ PARTED = {
     "external_links[]": ":",
     "extra_hosts[]": ":=",
     "ipc": ":",
-    "links[]": ":",
     "network_mode": ":",
     "pid": ":",
     "ports[]": "-/:",
     "tmpfs": ",:",
     "tmpfs[]": ",:",
     "volumes[]": ":",
-    "volumes_from[]": ":",
 }
 """Of a service, the texts that have parts, and what parts them."""
 
