@@ -130,9 +130,9 @@ def test_status_says_where_the_rows_come_from_and_which_are_not_used(surface: Su
         STATUS_OF_JIRA,
         NEVER_GOOD,
         NO_SUCH_TENANT,
-        NO_TEMPLATE,
         replace(NEVER_GOOD, row="65b9"),
         replace(NEVER_GOOD, row="65bf"),
+        replace(NEVER_GOOD, row="65bf", field="status"),
     )
     rs = "rs0: primary db1:27017, 2 of 3 members healthy"
     assert shown(surface, ctl, tenancy(troubles=many, replica_set=rs), "status") == (
