@@ -1,23 +1,26 @@
 """Templates when files are loaded: read, and stamped with probing values, so that mistakes show without a database.
 
 A reference with a default has its default then, any other one of a few values that differ in kind. A problem is told
-if it is there whatever the value: what comes of a value goes away with it, or says it.
+if it is there whatever the value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from zpmd.model.service import Problem
 from zpmd.sources.compose import blanks
 from zpmd.sources.compose.blanks import Filling, Form, Prepared
 from zpmd.sources.compose.service import Parsed
 from zpmd.sources.compose.templates import Source, Template, Wanted, wanted
 from zpmd.sources.nodes import Entry, Map, Sequence, null
 from zpmd.sources.reading import Cursor, Report, joined
-from zpmd.sources.references import OPENS, PORT, Reference
+from zpmd.sources.references import MARK, OPENS, PORT, Value
 
-PROBES = ("1", "1h", "probe", "/probe", "true")
+PROBES = ("1", "1h", "probe", "/probe", "true", "10.0.0.1", "sha256:" + 64 * "0")
+"""For each form that the reader asks of a text one that has it, words of a few allowed ones excepted."""
+
 TENANT = {"tenant.tenantcode", "tenant.id"}
 INTEGRATION = "integration.integration_id"
 
@@ -60,22 +63,54 @@ def probed(source: Source, entry: Entry, files_report: Report) -> Probed | None:
 def lasting(source: Source, files_report: Report) -> tuple[Report, Parsed | None]:
     """The template as the first probing value makes it; in the report only what is wrong for every one of them."""
     first, parsed = probe(source, PROBES[0], files_report)
+    mixed = mixed_texts(source)
     for value in PROBES[1:]:
         if not first.problems:
             break
-        others = set(probe(source, value, files_report)[0].problems)
-        first.problems = [problem for problem in first.problems if problem in others]
+        others = {identity(p, mixed) for p in probe(source, value, files_report)[0].problems}
+        first.problems = [problem for problem in first.problems if identity(problem, mixed) in others]
+    first.problems = [as_written(problem, mixed) for problem in first.problems]
     return first, parsed
 
 
 def probe(source: Source, value: str, files_report: Report) -> tuple[Report, Parsed | None]:
-    def probing(reference: Reference) -> str | None:
-        return None if reference.operator.endswith("-") else value
-
     report = Report(spoilt=set(files_report.spoilt), written=source.references.shown)
-    filling = Filling(source.references, report, probing)
+    filling = Filling(source.references, report, probing(value))
     objects = source.objects.stamping(filling, source.files)
     return report, source.read(source.key, filling, objects)
+
+
+def probing(value: str) -> Value:
+    return lambda reference: None if reference.operator.endswith("-") else value
+
+
+Position = tuple[str, int, int]
+
+
+def mixed_texts(source: Source) -> dict[Position, tuple[str, str]]:
+    """The texts that hold more than one reference alone, by their places: as the first probing value makes them, and as
+    they were written."""
+    found = {}
+    for blank in blanks.within(source.form):
+        mark, text = blank.node.mark, blank.node.text
+        if not MARK.fullmatch(text):
+            # A reference that requires a value has one here, so this cannot be refused.
+            made = source.references.filled(text, probing(PROBES[0]))
+            found[mark.origin.name, mark.line, mark.column] = (made, source.references.shown(text))
+    return found
+
+
+def identity(problem: Problem, mixed: Mapping[Position, object]) -> tuple[object, ...]:
+    """What makes two problems of different probing values the same: of a text that is all value the message counts,
+    which says the value; of one that has more to it, it is enough that no value makes it right."""
+    position = (problem.file, problem.line, problem.column)
+    return (*position, problem.path) if position in mixed else (*position, problem.path, problem.message)
+
+
+def as_written(problem: Problem, mixed: Mapping[Position, tuple[str, str]]) -> Problem:
+    """The problem without made-up values in it."""
+    made, written = mixed.get((problem.file, problem.line, problem.column), ("", ""))
+    return replace(problem, message=problem.message.replace(made, written)) if made else problem
 
 
 def names_are_written(cursor: Cursor, form: Prepared) -> None:
