@@ -18,11 +18,14 @@ from zpmd.sources.nodes import Entry, Map, Sequence, null
 from zpmd.sources.reading import Cursor, Report, joined
 from zpmd.sources.references import MARK, OPENS, PORT, Value
 
-PROBES = ("1", "1h", "probe", "/probe", "true", "10.0.0.1", "sha256:" + 64 * "0")
-"""For each form that the reader asks of a text one that has it, words of a few allowed ones excepted."""
+PROBES = ("1", "1h", "probe-{}", "/probe/{}", "true", "10.0.0.1", "sha256:" + 64 * "0")
+"""For each form that the reader asks of a text one that has it, words of a few allowed ones excepted. `{}` is the name
+of the reference: two references are not the same path."""
 
 TENANT = {"tenant.tenantcode", "tenant.id"}
 INTEGRATION = "integration.integration_id"
+
+Position = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -62,29 +65,37 @@ def probed(source: Source, entry: Entry, files_report: Report) -> Probed | None:
 
 def lasting(source: Source, files_report: Report) -> tuple[Report, Parsed | None]:
     """The template as the first probing value makes it; in the report only what is wrong for every one of them."""
-    first, parsed = probe(source, PROBES[0], files_report)
-    mixed = mixed_texts(source)
-    for value in PROBES[1:]:
-        if not first.problems:
-            break
-        others = {identity(p, mixed) for p in probe(source, value, files_report)[0].problems}
-        first.problems = [problem for problem in first.problems if identity(problem, mixed) in others]
-    first.problems = [as_written(problem, mixed) for problem in first.problems]
-    return first, parsed
+    report, parsed = probe(source, PROBES[0], files_report)
+    told = [report.problems]
+    while told[-1] and len(told) < len(PROBES):
+        told.append(probe(source, PROBES[len(told)], files_report)[0].problems)
+    report.problems = whatever_the_value(told, mixed_texts(source)) if told[-1] else []
+    return report, parsed
+
+
+def whatever_the_value(told: list[list[Problem]], mixed: Mapping[Position, tuple[str, str]]) -> list[Problem]:
+    """The problems that each of these lists has. What is wrong with a value says the value, and so differs; but in a
+    text that has more to it than a value, where there is something wrong each time, the first of it is told."""
+    same = [problem for problem in told[0] if all(problem in others for others in told)]
+    settled = {position(problem) for problem in same}
+    for problem in told[0]:
+        at = position(problem)
+        if at in mixed and at not in settled and all(at in map(position, others) for others in told):
+            settled.add(at)
+            made, written = mixed[at]
+            same.append(replace(problem, message=problem.message.replace(made, written)))
+    return same
 
 
 def probe(source: Source, value: str, files_report: Report) -> tuple[Report, Parsed | None]:
     report = Report(spoilt=set(files_report.spoilt), written=source.references.shown)
     filling = Filling(source.references, report, probing(value))
     objects = source.objects.stamping(filling, source.files)
-    return report, source.read(source.key, filling, objects)
+    return report, source.read(source.key, filling.node(source.form), objects, report)
 
 
 def probing(value: str) -> Value:
-    return lambda reference: None if reference.operator.endswith("-") else value
-
-
-Position = tuple[str, int, int]
+    return lambda reference: None if reference.operator.endswith("-") else value.format(reference.name.lower())
 
 
 def mixed_texts(source: Source) -> dict[Position, tuple[str, str]]:
@@ -100,17 +111,8 @@ def mixed_texts(source: Source) -> dict[Position, tuple[str, str]]:
     return found
 
 
-def identity(problem: Problem, mixed: Mapping[Position, object]) -> tuple[object, ...]:
-    """What makes two problems of different probing values the same: of a text that is all value the message counts,
-    which says the value; of one that has more to it, it is enough that no value makes it right."""
-    position = (problem.file, problem.line, problem.column)
-    return (*position, problem.path) if position in mixed else (*position, problem.path, problem.message)
-
-
-def as_written(problem: Problem, mixed: Mapping[Position, tuple[str, str]]) -> Problem:
-    """The problem without made-up values in it."""
-    made, written = mixed.get((problem.file, problem.line, problem.column), ("", ""))
-    return replace(problem, message=problem.message.replace(made, written)) if made else problem
+def position(problem: Problem) -> Position:
+    return (problem.file, problem.line, problem.column)
 
 
 def names_are_written(cursor: Cursor, form: Prepared) -> None:
