@@ -65,7 +65,7 @@ def tenants(snapshot: Snapshot, now: float, asked: TenantsQuery) -> TenantsView:
         tenants=tuple(sorted(found, key=lambda t: (_tenant_rank(t), t.tenantcode))),
         troubles=tuple(
             t
-            for t in registry.troubles(tenancy, TENANT_COLLECTIONS)
+            for t in registry.troubles(snapshot, TENANT_COLLECTIONS)
             if asked.status is None and asked.tenant in (None, t.tenantcode)
         ),
     )
@@ -91,7 +91,7 @@ def integrations(snapshot: Snapshot, now: float, asked: IntegrationsQuery) -> In
         integrations=tuple(sorted(found, key=lambda i: (_rank(i), i.tenantcode, i.service_name, i.integration_id))),
         troubles=tuple(
             t
-            for t in registry.troubles(tenancy, INTEGRATION_COLLECTIONS)
+            for t in registry.troubles(snapshot, INTEGRATION_COLLECTIONS)
             if not narrow and asked.tenant in (None, t.tenantcode)
         ),
     )
@@ -193,7 +193,7 @@ class _Counts:
         self._all = Counter(i.tenantcode for i in rows.integrations)
         self._active = Counter(i.tenantcode for i in active)
         self._ready = Counter(i.tenantcode for i in active if i.service in services and _ready(services[i.service]))
-        self._troubles = Counter(t.tenantcode for t in tenancy.troubles)
+        self._troubles = Counter(code for code, _, _ in {(t.tenantcode, t.collection, t.row) for t in tenancy.troubles})
         self._unknown = dict(rows.unknown)
         self._databases: dict[str, list[DatabaseView]] = defaultdict(list)
         databases: tuple[TenantDB | TenantBackup, ...] = (*rows.databases, *rows.backups)
@@ -258,7 +258,7 @@ class _Join:
         self._declared = {s.name for s in snapshot.desired.services}
         self._by_key: dict[IntegrationKey, list[str]] = defaultdict(list)
         self._by_row: dict[str, list[str]] = defaultdict(list)
-        for trouble, shown in zip(tenancy.troubles, registry.troubles(tenancy), strict=True):
+        for trouble, shown in zip(tenancy.troubles, registry.troubles(snapshot), strict=True):
             where = "" if trouble.collection == "integrations" else f"{trouble.collection} "
             text = f"{where}{trouble.field}: {trouble.reason}; {shown.consequence}"
             if trouble.key is not None:
@@ -306,7 +306,7 @@ class _Join:
             return OFF, f"tenant {row.tenantcode} is {tenant.value if tenant else 'not known'}"
         if row.service in self._declared:
             return State.UNKNOWN.value, "nothing is known of its service yet"
-        return NONE, f"no template makes a service of it: one with `for_each` for {row.service_name}, or for all, would"
+        return NONE, "no service is made of it"
 
 
 def _rank(view: IntegrationView) -> int:

@@ -48,6 +48,7 @@ class Draft:
     made: Mapping[str, Made] = field(default_factory=dict)
     leases: Mapping[IntegrationKey, PortLease] = field(default_factory=dict)
     skipped: tuple[tuple[int, str], ...] = ()
+    retired: dict[str, str] = field(default_factory=dict)
     troubles: list[RowTrouble] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)
 
@@ -158,7 +159,10 @@ class Integrations:
             draft.contents |= known.contents
             return known
         stamped = template.stamp(
-            binding.integration.service, values, binding.tenant.tenantcode, frozenset(binding.secrets)
+            binding.integration.service,
+            values,
+            binding.tenant.tenantcode,
+            [f"params.{name}" for name in binding.secrets],
         )
         if stamped.service is None or stamped.problems:
             for problem in stamped.problems:
@@ -248,8 +252,8 @@ class Integrations:
     def _sum(self, settled: Settled, draft: Draft) -> Desired:
         made = draft.made.values()
         # A row that is gone is evidence once, and what ran by it may take a while to go.
-        retired = {**self._retired, **dict(settled.retired)}
-        newest = list(retired.items())[-max(RETIRED_KEPT, len(settled.retired)) :]
+        now = dict(settled.retired) | draft.retired
+        newest = list((dict(self._retired) | now).items())[-max(RETIRED_KEPT, len(now)) :]
         self._retired = {name: why for name, why in newest if name not in draft.made}
         names = {key: i.service for i in settled.rows.integrations if (key := i.key) in settled.held}
         return Desired(
@@ -285,7 +289,9 @@ def _chosen(templates: Sequence[Template], settled: Settled, draft: Draft) -> It
         template = by_name.get(binding.integration.service_name, others)
         if template is None:
             draft.trouble(binding, "serviceName", "no service file has a template for it (`x-zpmd.for_each`)")
-        else:
+        elif template.retired:
+            draft.retired[binding.integration.service] = template.off
+        elif not template.off:
             yield binding, template
 
 

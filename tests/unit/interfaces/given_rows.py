@@ -97,6 +97,14 @@ STATUS_OF_JIRA = RowTrouble(
     tenantcode="acme",
     key=IntegrationKey("acme", 2),
 )
+NO_TEMPLATE = RowTrouble(
+    collection="integrations",
+    row="65b3",
+    field="serviceName",
+    reason="no service file has a template for it",
+    tenantcode="acme",
+    key=IntegrationKey("acme", 3),
+)
 NEVER_GOOD = RowTrouble(collection="integrations", row="65b8", field="tenantcode", reason="is missing")
 NO_SUCH_TENANT = RowTrouble(
     collection="tenants", row="65a7", field="id", reason="a number is wanted, and it is a text", tenantcode="gone"

@@ -168,9 +168,8 @@ def test_why_tells_from_which_row_and_template_a_service_was_made() -> None:
         ("splunk-beta-1", "splunk-beta-1 does not run here: tenant beta is suspended", "nothing to do"),
         ("misp-acme-4", "misp-acme-4 does not run here: its row says inactive", "nothing to do"),
         ("qradar-acme-3",
-         "qradar-acme-3 does not run here: no template makes a service of it:"
-         " one with `for_each` for qradar, or for all, would",
-         "needs you: `zpmctl status` says whether its template is refused; if there is none, write one"),
+         "qradar-acme-3 does not run here: no service is made of it",
+         "needs you: correct its row, or the template in the service files; `zpmctl status` names them"),
     ],
 )  # fmt: skip
 def test_why_of_an_integration_that_has_no_service(
@@ -209,7 +208,7 @@ def test_the_doctor_looks_at_the_registry() -> None:
         ("registry", "fail", "mongodb: no answer from 127.0.0.1:27017 within 5 s; 3 integrations go on as last known"),
         ("registry", "warn", "database of tenant acme: wrong password"),
         *(("rows", "warn", f"integrations r{n}: tenantcode: is missing; not running") for n in range(5)),
-        ("rows", "warn", "2 rows more"),
+        ("rows", "warn", "2 more complaints about rows"),
         ("rows", "warn", "1 integration vanished from mongodb at once, and kept"),
         ("ports", "warn", "port 9102 is passed over: a listener that is not ours has it"),
     ]
