@@ -13,11 +13,25 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from zpmd.errors import StoreError
 from zpmd.model.container import Container, FileKind, FileMount
 from zpmd.model.service import Desired, NetworkSpec, ServiceData, VolumeSpec
-from zpmd.model.tenant import Away, IntegrationKey, PortLease, RowTrouble, Settled, Status, Tenancy
+from zpmd.model.tenant import (
+    Away,
+    Connection,
+    IntegrationKey,
+    PortLease,
+    Rows,
+    RowTrouble,
+    Settled,
+    Status,
+    Tenancy,
+    Tenant,
+    TenantBackup,
+    TenantDB,
+)
 from zpmd.planning import leasing
 from zpmd.ports import Clock, Store, Wake
 from zpmd.sources import materials
@@ -28,6 +42,8 @@ from zpmd.sources.intake import Intake
 SECRETS_FOLDER = "/run/secrets"
 PORT = "integration.port"
 RETIRED_KEPT = 1000
+
+T = TypeVar("T", Tenant, TenantDB, TenantBackup)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +85,13 @@ class Draft:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What an integration is fitted into. `declared` are the services of the files, whose names and ports are theirs;
-    `listening` the ports that somebody on this host listens on."""
+    `listening` the ports that somebody on this host listens on; `connections` what probing has found, by
+    `collection/row`."""
 
     templates: Callable[[], Sequence[Template] | None]
     declared: Callable[[], Desired]
     listening: Callable[[], frozenset[int]]
+    connections: Callable[[], Mapping[str, Connection]]
     materials_dir: Path
     salt: bytes
     cooldown_seconds: float
@@ -273,7 +291,7 @@ class Integrations:
             watched=registry.watched(),
             away=self._intake.away(),
             at=reading.at if reading is not None else 0.0,
-            rows=settled.rows,
+            rows=_probed(settled.rows, self._site.connections()),
             troubles=(*settled.troubles, *draft.troubles),
             held=tuple(sorted(settled.held.items())),
             leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
@@ -333,3 +351,19 @@ def _unstored(lease: PortLease, why: str) -> RowTrouble:
         tenantcode=lease.key.tenantcode,
         key=lease.key,
     )
+
+
+def _probed(rows: Rows, found: Mapping[str, Connection]) -> Rows:
+    """The rows with what probing found in the place of what they say of it: that may be written later, or nowhere."""
+    if not found:
+        return rows
+    return replace(
+        rows,
+        tenants=tuple(_with(found.get(f"tenants/{t.row}"), t) for t in rows.tenants),
+        databases=tuple(_with(found.get(f"tenant_dbs/{d.row}"), d) for d in rows.databases),
+        backups=tuple(_with(found.get(f"tenant_backups/{b.row}"), b) for b in rows.backups),
+    )
+
+
+def _with(connection: Connection | None, row: T) -> T:
+    return row if connection in (None, row.connection_status) else replace(row, connection_status=connection)

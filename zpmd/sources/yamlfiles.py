@@ -42,6 +42,8 @@ class YamlFiles:
         self.folder: State = ()
         self.folders = FolderWatch()
         self.good: Desired | None = None
+        self.last = Desired(project=settings.project)
+        """What the last good load said, also while there is trouble."""
         self.kept: frozenset[str] = frozenset()
         self.templates: tuple[Template, ...] | None = None
         """Those of the last good load, the same objects while nothing has changed; None before there was one."""
@@ -62,7 +64,8 @@ class YamlFiles:
         if understood.problems:
             raise ConfigError(understood.problems)
         materials.keep(self.settings.materials_dir, understood.contents)
-        self.good, self.kept = understood.desired, frozenset(understood.contents)
+        self.good = self.last = understood.desired
+        self.kept = frozenset(understood.contents)
         self.templates = understood.templates
         return understood.desired
 
