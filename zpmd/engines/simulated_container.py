@@ -118,16 +118,6 @@ class Box:
         last = self.runs[-1] if self.runs else None
         return last if last is not None and (last.ends_at is None or last.ends_at > at) else None
 
-    def sickening(self, at: float) -> bool:
-        """Whether it was made sick, and its probes have still to find out."""
-        run = self.under_way(at)
-        return run is not None and run.sick_from is not None and self.health(at) is Health.HEALTHY
-
-    def ends_after(self, at: float) -> bool:
-        """Whether it runs at an instant, and its end is known."""
-        run = self.under_way(at)
-        return run is not None and run.ends_at is not None
-
     def health(self, at: float) -> Health:
         """NONE for one that was never started, or has no check. One that has ended is UNHEALTHY, as moby has it."""
         run, check = self.run(at), self.check

@@ -125,7 +125,10 @@ def at_rest(site: Site) -> bool:
     wake_at = snapshot.plan.wake_at
     if site.daemon.mailbox.pending or (wake_at is not None and wake_at - site.clock.now() < SOON_SECONDS):
         return False
-    return not Truth.of(site).complaints() and not any(b.sickening(site.true.now()) for b in site.world.present())
+    changes_at = site.world.next_change()  # a probe that will tell, a grace that will be over
+    if changes_at is not None and changes_at - site.true.now() < SOON_SECONDS:
+        return False
+    return not Truth.of(site).complaints()
 
 
 def stay(site: Site, passes: int = QUIET_PASSES) -> None:
@@ -181,8 +184,6 @@ def _tidy(site: Site, box: Box) -> None:
         site.world.pause(box.id, False)
     elif box.busy:
         site.world.let_go(box.id)
-    elif box.behaviour.ignores_term and box.ends_after(site.true.now()):
-        site.world.crash(box.id)  # somebody has told it to end, and its grace would outlast the end of all faults
 
 
 def _why_not(site: Site) -> str:
