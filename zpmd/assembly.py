@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import zpmd
 from zpmd import logs
@@ -52,7 +53,10 @@ def run(settings: Settings) -> int:
 def _run(settings: Settings, ending: ExitStack) -> int:
     clock = SystemClock()
     systemd = Systemd.from_environment()
-    store = EmbeddedStore(settings.database, settings.journal_entries, clock)
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    store = EmbeddedStore(
+        settings.database, settings.journal_entries, clock, credentials=Path(credentials) if credentials else None
+    )
     ending.callback(store.close)
     owner = store.owner()
     files = YamlFiles(settings, os.environ)

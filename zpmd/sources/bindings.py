@@ -30,8 +30,8 @@ def bindings(rows: Rows) -> Iterator[Binding]:
     """One for each integration that is to run, in the order of the rows."""
     tenants = {t.tenantcode: t for t in rows.tenants if t.status is Status.ACTIVE}
     databases: dict[str, Tenant] = {}
-    for database in rows.databases:
-        databases.setdefault(database.tenantcode, database)
+    for one in rows.databases:
+        databases.setdefault(one.tenantcode, one)
     params: dict[tuple[str, str], list[Param]] = {}
     for param in rows.params:
         params.setdefault((param.tenantcode, param.build_name), []).append(param)
