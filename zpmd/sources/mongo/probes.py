@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, NotPrimaryError
 
 from zpmd.model.replicaset import spelled
 from zpmd.model.secret import Secret
 from zpmd.model.tenant import Connection, Rows, Status, Tenant
 from zpmd.sources.mongo.direct import Access, direct, words
+
+UNFIT = "it is neither primary nor secondary of its replica set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +80,11 @@ def probe(database: Database, access: Access) -> Found:
     for host in filter(None, map(spelled, database.hosts.split(","))):
         try:
             unfit = _enter(host, database.name, entering)
+        except NotPrimaryError:  # to the driver a lost connection, but somebody has answered
+            refusal = f"{host}: {UNFIT}"
         except (ConnectionFailure, ExecutionTimeout) as error:
             silence = words(error)
-        except OperationFailure as error:
-            refusal = f"{host}: {words(error)}"
-        except (PyMongoError, ValueError) as error:  # an address, a name or a user that no server can have
+        except Exception as error:  # a refusal, or what the driver makes of a name or password that no server can have
             refusal = f"{host}: {words(error)}"
         else:
             if not unfit:
@@ -101,4 +103,4 @@ def _enter(host: str, name: str, access: Access) -> str:
         hello = client.admin.command("hello")
     if hello.get("isWritablePrimary") or hello.get("secondary"):
         return ""
-    return "it is neither primary nor secondary of a replica set"
+    return UNFIT

@@ -61,6 +61,8 @@ class Prober:
         self._unwritable = ""
         self._by_subject: Mapping[str, Found] = MappingProxyType({})
         self._beat_at: float | None = None
+        self.probes = 0
+        """How many have ended."""
 
     def found(self) -> Mapping[str, Found]:
         """What the last probe of each row's database came to, by `collection/row`."""
@@ -125,6 +127,7 @@ class Prober:
 
     def _take(self, results: list[tuple[Database, Found]], wake: Wake) -> None:
         self._unwritable = ""
+        self.probes += len(results)
         news = False
         for database, found in results:
             if database not in self._by_database:
