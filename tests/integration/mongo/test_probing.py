@@ -32,7 +32,7 @@ SETTLES_SECONDS = 60.0
 def guarded() -> Iterator[LabMongod]:
     mongod = LabMongod(auth=True)
     mongod.start()
-    mongod.add_user("tenant", PLANTED, {"role": "readWrite", "db": "own"})
+    mongod.add_user("tenant", PLANTED, "readWriteAnyDatabase")
     yield mongod
     mongod.close()
 
@@ -162,6 +162,11 @@ def test_a_secondary_is_connected() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "no-such-host.invalid", "127.0.0.1:99999", "a b", ",", "[::1"])
 def test_what_nobody_answers_at_is_never_connected_and_never_raises(host: str) -> None:
     assert probe(database(host, username="u", password=PLANTED), ACCESS).connection in (DISCONNECTED, ERROR)
+
+
+def test_a_uri_in_the_place_of_a_host_is_not_repeated() -> None:
+    found = probe(database(f"mongodb://u:{PLANTED}@127.0.0.1:1/own"), ACCESS)
+    assert (found.connection, found.why) == (ERROR, "its db_host is no list of host[:port]")
 
 
 def test_a_frozen_database_is_disconnected(guarded: LabMongod) -> None:

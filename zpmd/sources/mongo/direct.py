@@ -80,7 +80,13 @@ def words(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OperationFailure) and error.details:
         text = str(error.details.get("errmsg", text))
-    for tail in (", full error:", " (configured timeouts:", ", Timeout:", ", Topology Description:"):
+    for tail in (
+        " to execute command {",
+        ", full error:",
+        " (configured timeouts:",
+        ", Timeout:",
+        ", Topology Description:",
+    ):
         text = text.split(tail)[0]
     text = " ".join(redact(text).split())
     return text if len(text) <= LONGEST_WORDS else f"{text[: LONGEST_WORDS - 1]}…"

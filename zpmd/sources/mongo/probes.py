@@ -76,16 +76,19 @@ def probe(database: Database, access: Access) -> Found:
     `access` says all but the user. Takes no longer than its deadline for each host, and never raises.
     """
     entering = replace(access, username=database.username, password=database.password)
-    refusal, silence = "", "it names no host"
-    for host in filter(None, map(spelled, database.hosts.split(","))):
+    hosts = [spelled(host) for host in database.hosts.split(",")]
+    if "" in hosts:
+        return Found(connection=Connection.ERROR, why="its db_host is no list of host[:port]")
+    refusal = silence = ""
+    for host in hosts:
         try:
             unfit = _enter(host, database.name, entering)
         except NotPrimaryError:  # to the driver a lost connection, but somebody has answered
             refusal = f"{host}: {UNFIT}"
         except (ConnectionFailure, ExecutionTimeout) as error:
-            silence = words(error)
+            silence = _at(host, error)
         except Exception as error:  # a refusal, or what the driver makes of a name or password that no server can have
-            refusal = f"{host}: {words(error)}"
+            refusal = _at(host, error)
         else:
             if not unfit:
                 return Found(connection=Connection.CONNECTED)
@@ -93,6 +96,10 @@ def probe(database: Database, access: Access) -> Found:
     if refusal:
         return Found(connection=Connection.ERROR, why=refusal)
     return Found(connection=Connection.DISCONNECTED, why=silence)
+
+
+def _at(host: str, error: Exception) -> str:
+    return f"{host}: {words(error).removeprefix(f'{host}: ')}"
 
 
 def _enter(host: str, name: str, access: Access) -> str:
