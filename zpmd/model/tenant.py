@@ -6,7 +6,7 @@ years, so a row is either understood whole or it is a `RowTrouble`: a bad one ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -114,6 +114,12 @@ class Param:
     """Sorted pairs, as `values`; a name is in one of the two."""
     row: str = ""
 
+    @property
+    def identity(self) -> tuple[str, str, str, tuple[str, ...]]:
+        """Whom it is for, and which names it gives them."""
+        names = (*(n for n, _ in self.values), *(n for n, _ in self.secrets))
+        return self.param_type, self.build_name, self.tenantcode, tuple(sorted(names))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -170,8 +176,28 @@ class Rows:
     ports: tuple[PortRow, ...] = ()
     unknown: Pairs = ()
 
+    def secrets(self) -> Iterator[str]:
+        """The values of all secrets in these rows."""
+        for row in (*self.tenants, *self.databases, *self.backups):
+            yield row.db_password.value
+        for param in self.params:
+            yield from (secret.value for _, secret in param.secrets)
+
     def tenant(self, tenantcode: str) -> Tenant | None:
         return next((t for t in self.tenants if t.tenantcode == tenantcode), None)
+
+    def arranged(self) -> Rows:
+        """The same rows in the order that makes the same content an equal value."""
+        return Rows(
+            tenants=tuple(sorted(self.tenants, key=lambda t: (t.tenantcode, t.row))),
+            databases=tuple(sorted(self.databases, key=lambda d: (d.tenantcode, d.id, d.uuid, d.row))),
+            backups=tuple(sorted(self.backups, key=lambda b: (b.tenantcode, b.id, b.uuid, b.row))),
+            integrations=tuple(sorted(self.integrations, key=lambda i: (i.key, i.row))),
+            params=tuple(sorted(self.params, key=lambda p: (p.identity, p.row))),
+            servers=tuple(sorted(self.servers, key=lambda s: (s.name, s.row))),
+            ports=tuple(sorted(self.ports, key=lambda p: (p.key, p.port, p.row))),
+            unknown=tuple(sorted(self.unknown)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +249,7 @@ class Tenancy:
 
     `where` names the registry ("mongodb", "data files"), `watched` how changes are noticed ("change stream", "polling
     every 5 s: a standalone MongoDB has no change streams"). `skipped` are ports that were passed over, each with why.
+    `replica_set` is one line on the replica set that zpmd keeps, "" where it keeps none.
     """
 
     where: str
@@ -234,3 +261,4 @@ class Tenancy:
     held: tuple[tuple[IntegrationKey, str], ...] = ()
     leases: tuple[PortLease, ...] = ()
     skipped: tuple[tuple[int, str], ...] = ()
+    replica_set: str = ""
