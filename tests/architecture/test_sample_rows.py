@@ -1,4 +1,4 @@
-"""The data files in etc/zpmd are manual and fixture: nothing is wrong with a row of them, and they show every collection."""
+"""The data files in etc/zpmd are manual and fixture: nothing is wrong with them, and they show every collection."""
 
 from __future__ import annotations
 

@@ -87,8 +87,8 @@ def test_a_full_range_is_a_trouble_of_that_row_alone() -> None:
     done = leased(Claim(A, *full), Claim(B, *full, row="65f1"), C, taken={9101: "a foreign listener"})
     assert ports(done) == {A: 9100, C: 9102}
     assert [str(t) for t in done.shortages] == [
-        "integrations 65f1 of tenant acme: port: no port is free in 9100-9101, 1 of them held by others: widen the range"
-        " of its template"
+        "integrations 65f1 of tenant acme: port: no port is free in 9100-9101, 1 of them held by others: widen the"
+        " range of its template"
     ]
 
 
