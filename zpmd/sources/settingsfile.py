@@ -12,20 +12,21 @@ from urllib.parse import urlsplit
 from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
 from zpmd.model.service import Problem
-from zpmd.settings import Settings
-from zpmd.sources import yamltext
+from zpmd.settings import VMS, Settings
+from zpmd.sources import mongosettings, yamltext
 from zpmd.sources.compose.desired import PROJECT
-from zpmd.sources.compose.files import absolute
 from zpmd.sources.compose.service import ROLES
 from zpmd.sources.disk import read_regular
+from zpmd.sources.mongosettings import path_of
 from zpmd.sources.nodes import Node, Origin, shortened
 from zpmd.sources.reading import Cursor, Report, Section, honoured, in_order
 
 DEFAULT_PATH = Path("/etc/zpmd/zpmd.yaml")
 
 SETTINGS: Section = honoured(
-    "engine", "env_file", "journal_entries", "limits", "log_level", "profiles", "project", "resync_seconds", "role",
-    "services_dir", "socket", "socket_group", "state_dir",
+    "data_dir", "engine", "env_file", "journal_entries", "limits", "log_level", "mongodb", "port_cooldown_seconds",
+    "profiles", "project", "resync_seconds", "role", "server_name", "services_dir", "socket", "socket_group",
+    "state_dir", "vms",
 )  # fmt: skip
 ENGINE: Section = honoured("timeout_seconds", "url", "workers")
 LIMITS: Section = honoured(
@@ -72,6 +73,13 @@ def read(node: Node, report: Report) -> Settings:
         socket=path_of(f["socket"], default.socket),
         socket_group=f["socket_group"].text(default.socket_group),
         role=f["role"].word({role: role for role in ROLES}, default.role),
+        vms=vms(f["vms"], default.vms),
+        server_name=f["server_name"].text(default.server_name),
+        data_dir=path_of(f["data_dir"], default.data_dir),
+        mongodb=mongosettings.mongo(f["mongodb"]) if "mongodb" in f else None,
+        port_cooldown_seconds=f["port_cooldown_seconds"].number(
+            low=0, high=366 * 86400, default=default.port_cooldown_seconds
+        ),
         profiles=f["profiles"].texts(),
         env_file=path_of(f["env_file"], Path()) if "env_file" in f else None,
         engine_url=engine_url(engine["url"], default.engine_url),
@@ -116,11 +124,13 @@ def project(cursor: Cursor, default: str) -> str:
     return name
 
 
-def path_of(cursor: Cursor, default: Path) -> Path:
-    text = cursor.text()
-    if cursor.written and not text:
-        cursor.problem("the path is empty: write one, or leave the key out")
-    return Path(absolute(text, cursor.node.mark.origin.folder)) if text else default
+def vms(cursor: Cursor, default: tuple[str, ...]) -> tuple[str, ...]:
+    if not cursor.written:
+        return default
+    found = [item.word({vm: vm for vm in VMS}, "") for item in cursor.items()]
+    if not found:
+        cursor.problem("there is none: write service, database or both, or leave the key out")
+    return tuple(vm for vm in VMS if vm in found)
 
 
 def engine_url(cursor: Cursor, default: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
-from zpmd.settings import Settings
+from zpmd.settings import Member, Mongo, ReplicaSet, Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.nodes import Origin
 
@@ -32,10 +32,21 @@ def test_the_annotated_file_is_all_defaults() -> None:
 
 def test_the_annotated_file_names_every_key_with_its_default() -> None:
     uncommented = re.sub(r"(?m)^( *)#([a-z_]+:)", r"\1\2", ANNOTATED.read_text())
-    assert parsed(uncommented) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"))
+    replica_set = ReplicaSet(
+        name="rs0", members=(Member(host="10.0.0.1:27017"), Member(host="10.0.0.2:27017", priority=5))
+    )
+    database = Mongo(
+        username="zpmd",
+        password_file=Path("/etc/zpmd/mongodb.password"),
+        tls=True,
+        tls_ca_file=Path("/etc/zpmd/mongodb-ca.pem"),
+        replica_set=replica_set,
+    )
+    assert parsed(uncommented) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"), mongodb=database)
     keys = set(re.findall(r"(?m)^ *([a-z_]+):", uncommented))
     flat = {f.name.removeprefix("engine_") if f.name.startswith("engine_") else f.name for f in fields(Settings)}
-    assert keys == flat | {f.name for f in fields(Limits)} | {"engine"}
+    nested = {f.name for kind in (Limits, Mongo, ReplicaSet) for f in fields(kind)}
+    assert keys == flat | nested | {"engine"}
 
 
 def test_what_is_set_is_taken() -> None:
@@ -86,6 +97,23 @@ def test_an_empty_file_is_all_defaults(text: str) -> None:
         ("socket: ''", "1:9: socket: the path is empty: write one, or leave the key out"),
         ("log_level: loud", "1:12: log_level: 'loud' is not known here: write trace, debug, info, success, warning, "
          "error or critical"),
+        ("vms: [web]", "1:7: vms[0]: 'web' is not known here: write service or database"),
+        ("mongodb: {password: x}", "1:11: mongodb.password: a password does not belong into this file: write it into one "
+         "of its own (0600), and name it by password_file"),
+        ("mongodb: {hosts: [a b]}", "1:19: mongodb.hosts[0]: 'a b' is not a host: write `host:port`"),
+        ("mongodb: {hosts: ['h:99999']}", "1:19: mongodb.hosts[0]: 'h:99999' is not a host: write `host:port`"),
+        ("mongodb: {hosts: []}", "1:18: mongodb.hosts: there is none: write at least one `host:port`"),
+        ("mongodb: {mode: both}", "1:17: mongodb.mode: 'both' is not known here: write shared or mssp"),
+        ("mongodb: {database: a.b}", "1:21: mongodb.database: 'a.b' is not the name of a database"),
+        ("mongodb: {password_file: x}",
+         "1:11: mongodb.password_file: there is a password and no username: write both"),
+        ("mongodb: {tls_ca_file: x}", "1:11: mongodb.tls_ca_file: it has no effect without `tls: true`"),
+        ("mongodb: {replica_set: {members: [h]}}", "1:11: mongodb.replica_set: name is missing: write the name that "
+         "mongod was started with (`--replSet`)"),
+        ("mongodb: {replica_set: {name: r, priorities: {boss: 1}}}", "1:47: mongodb.replica_set.priorities.boss: 'boss' "
+         "is no role: write active, passive, secondary-active"),
+        ("mongodb: {replica_set: {name: r, members: [{host: h, priority: 2000}]}}",
+         "1:64: mongodb.replica_set.members[0].priority: 2000.0 is out of range: write a number from 0 to 1000"),
         ("- a", "1:1: expected a mapping, found a list"),
         ("a: 1\n\tb: 2", "2:1: a tab indents this line: YAML takes spaces only"),
         ("role: active\nrole: passive", "2:1: role: duplicate key 'role', first at line 1: keep one of them"),
