@@ -8,6 +8,7 @@ from tests.unit.sources.given import lines, together, understood
 from zpmd.model.container import PortBinding
 from zpmd.model.service import Dependency, Group, RestartCondition, ServiceData
 from zpmd.sources.compose.templates import Credentials, Stamped, Template, template_for
+from zpmd.sources.references import CLOSES, OPENS
 
 ROW = {
     "tenant.tenantcode": "acme", "tenant.name": "Acme & Sons", "tenant.id": "3", "tenant.db.host": "db1:27017",
@@ -189,6 +190,24 @@ def test_what_a_check_without_a_shell_gets_is_any_text() -> None:
     found = service("healthcheck: {test: [CMD, probe, '${params.X}']}", ROW | {"params.X": "a; reboot"})
     assert found.container.healthcheck is not None
     assert found.container.healthcheck.test == ("CMD", "probe", "a; reboot")
+
+
+def test_a_variable_cannot_smuggle_in_a_reference() -> None:
+    text = (
+        HEAD
+        + "    environment: {A: '${TITLE}', B: '${tenant.name}', C: '${NO:-${TITLE}}', D: '${params.X:-${TITLE}}'}\n"
+    )
+    problems = understood(text, variables={"TITLE": f"{OPENS}0{CLOSES}"}).problems
+    assert [p.path for p in problems] == [f"services.app.environment.{name}" for name in "ACD"]
+    assert {p.message for p in problems} == {
+        "the value of a variable holds a character that zpmd keeps for its own use, U+10FFFC or U+10FFFD: remove it"
+    }
+
+
+def test_what_comes_from_the_environment_is_not_looked_at_for_references() -> None:
+    forged = f"{OPENS}0{CLOSES}"
+    found = service("environment: {A: '${tenant.name}', B: }", variables={"B": forged})
+    assert dict(found.container.environment) == {"A": "Acme & Sons", "B": forged}
 
 
 # what integrations use
