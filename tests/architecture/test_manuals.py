@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.interfaces import metrics, row_views, views
 from zpmd.interfaces.ctl import app
+from zpmd.settings import Settings
 from zpmd.sources import rows
+from zpmd.sources.yamlfiles import YamlFiles
 
 ZPMCTL = (ROOT / "docs/zpmctl.md").read_text()
 INTEGRATIONS = (ROOT / "docs/integrations.md").read_text()
@@ -64,9 +68,26 @@ def test_the_manual_has_every_metric() -> None:
     assert names(first_cells("Metrics")) == set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
 
 
+def example(heading: str) -> str:
+    """The first block below a heading of integrations.md that is YAML."""
+    body = INTEGRATIONS.split(f"\n## {heading}\n")[1]
+    blocks: list[str] = re.findall(r"(?:^    .*\n|^\n)+", body, re.MULTILINE)
+    return textwrap.dedent(next(block for block in blocks if ":\n" in block))
+
+
+def test_the_templates_that_the_manual_shows_are_good(tmp_path: Path) -> None:
+    (tmp_path / "40-app.yaml").write_text(example("Templates"))
+    files = YamlFiles(Settings(services_dir=tmp_path, state_dir=tmp_path / "state"), {})
+    assert files.load().services == ()
+    found = {t.name: t for t in files.templates or ()}
+    assert {name: (t.only, t.ports) for name, t in found.items()} == {
+        "integration": ((), (9100, 9999)),
+        "siem": (("splunk", "qradar"), (9000, 9099)),
+    }
+
+
 def test_the_rows_that_the_manual_shows_are_good() -> None:
-    (example,) = (block for block in re.findall(r"(?:^    .*\n)+", INTEGRATIONS, re.MULTILINE) if "tenants:" in block)
-    found, troubles = rows.read(yaml.safe_load(example))
+    found, troubles = rows.read(yaml.safe_load(example("Where rows come from")))
     assert troubles == ()
     assert (len(found.tenants), len(found.integrations), len(found.params), len(found.servers)) == (1, 1, 2, 1)
 
