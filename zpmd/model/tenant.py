@@ -114,6 +114,12 @@ class Param:
     """Sorted pairs, as `values`; a name is in one of the two."""
     row: str = ""
 
+    @property
+    def identity(self) -> tuple[str, str, str, tuple[str, ...]]:
+        """Whom it is for, and which names it gives them."""
+        names = (*(n for n, _ in self.values), *(n for n, _ in self.secrets))
+        return self.param_type, self.build_name, self.tenantcode, tuple(sorted(names))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -172,6 +178,19 @@ class Rows:
 
     def tenant(self, tenantcode: str) -> Tenant | None:
         return next((t for t in self.tenants if t.tenantcode == tenantcode), None)
+
+    def arranged(self) -> Rows:
+        """The same rows in the order that makes the same content an equal value."""
+        return Rows(
+            tenants=tuple(sorted(self.tenants, key=lambda t: (t.tenantcode, t.row))),
+            databases=tuple(sorted(self.databases, key=lambda d: (d.tenantcode, d.id, d.uuid, d.row))),
+            backups=tuple(sorted(self.backups, key=lambda b: (b.tenantcode, b.id, b.uuid, b.row))),
+            integrations=tuple(sorted(self.integrations, key=lambda i: (i.key, i.row))),
+            params=tuple(sorted(self.params, key=lambda p: (p.identity, p.row))),
+            servers=tuple(sorted(self.servers, key=lambda s: (s.name, s.row))),
+            ports=tuple(sorted(self.ports, key=lambda p: (p.key, p.port, p.row))),
+            unknown=tuple(sorted(self.unknown)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

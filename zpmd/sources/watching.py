@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -44,6 +44,17 @@ CHANGES: list[type[FileSystemEvent]] = [
 
 Identity = tuple[int, int]
 
+Folders = Callable[[], Mapping[str, bool]]
+"""Says which folders to watch, those with True with all that is below."""
+
+TICK_SECONDS = 2.0
+"""How often states are compared, whatever inotify says."""
+STOP_LOOKS = 20
+"""How often in a tick the end of the daemon is looked for."""
+QUIET_SECONDS = 0.2
+"""An editor's save is several events: they are one change when none came for this long."""
+MAX_DEBOUNCE_ROUNDS = 10
+
 REFUSED_SECONDS = 30.0
 """How long to compare only, before asking a kernel that refused for watches again."""
 
@@ -72,6 +83,32 @@ class FolderWatch:
         # Only an observer whose watches are all in place is ever kept in `observer`.
         observer = self.observer
         return observer is not None and observer.is_alive() and all(e.is_alive() for e in observer.emitters)
+
+    def follow(
+        self, folders: Callable[[], Mapping[str, bool]], look: Callable[[], None], stop: threading.Event
+    ) -> None:
+        """Block until `stop`; `look` whenever something may have changed, and on every tick. `folders` as in `arm`."""
+        try:
+            while not stop.is_set():
+                self.arm(folders())
+                if self._noticed(stop):
+                    self._until_quiet(stop)
+                look()
+        finally:
+            self.disarm()
+
+    def _noticed(self, stop: threading.Event) -> bool:
+        """Wait for an event, for one tick at most; whether one came."""
+        for _ in range(STOP_LOOKS):
+            if stop.is_set() or self.flag.raised.wait(TICK_SECONDS / STOP_LOOKS):
+                break
+        return self.flag.raised.is_set()
+
+    def _until_quiet(self, stop: threading.Event) -> None:
+        for _ in range(MAX_DEBOUNCE_ROUNDS):
+            self.flag.raised.clear()
+            if stop.wait(QUIET_SECONDS) or not self.flag.raised.is_set():
+                return
 
     def arm(self, folders: Mapping[str, bool]) -> None:
         """Watch these folders, those with True with all below them. Cheap when nothing has changed."""

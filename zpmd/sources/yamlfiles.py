@@ -23,14 +23,6 @@ from zpmd.sources.disk import Disk, State, file_state, folder_state, service_fil
 from zpmd.sources.nodes import Origin
 from zpmd.sources.watching import FolderWatch
 
-TICK_SECONDS = 2.0
-"""How often states are compared, whatever inotify says."""
-STOP_LOOKS = 20
-"""How often in a tick the end of the daemon is looked for."""
-QUIET_SECONDS = 0.2
-"""An editor's save is several events: they are one change when none came for this long."""
-MAX_DEBOUNCE_ROUNDS = 10
-
 
 class YamlFiles:
     """Implements `Source`. `load` and `watch` may run in different threads."""
@@ -78,30 +70,15 @@ class YamlFiles:
 
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         announced: Mapping[str, State] = {}
-        try:
-            while not stop.is_set():
-                self.folders.arm(self.wanted_folders())
-                if self.noticed(stop):
-                    self.until_quiet(stop)
-                loaded, now = self.states()
-                if now not in (loaded, announced):
-                    announced = now
-                    wake(Reason.FILES)
-        finally:
-            self.folders.disarm()
 
-    def noticed(self, stop: threading.Event) -> bool:
-        """Wait for an event, for one tick at most; whether one came."""
-        for _ in range(STOP_LOOKS):
-            if stop.is_set() or self.folders.flag.raised.wait(TICK_SECONDS / STOP_LOOKS):
-                break
-        return self.folders.flag.raised.is_set()
+        def look() -> None:
+            nonlocal announced
+            loaded, now = self.states()
+            if now not in (loaded, announced):
+                announced = now
+                wake(Reason.FILES)
 
-    def until_quiet(self, stop: threading.Event) -> None:
-        for _ in range(MAX_DEBOUNCE_ROUNDS):
-            self.folders.flag.raised.clear()
-            if stop.wait(QUIET_SECONDS) or not self.folders.flag.raised.is_set():
-                return
+        self.folders.follow(self.wanted_folders, look, stop)
 
     def states(self) -> tuple[dict[str, State], dict[str, State]]:
         """Of all that the last load read: the state it found, and the state now."""

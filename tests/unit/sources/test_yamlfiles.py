@@ -17,7 +17,7 @@ import pytest
 from zpmd.errors import ConfigError
 from zpmd.model.events import Reason
 from zpmd.settings import Settings
-from zpmd.sources import yamlfiles
+from zpmd.sources import watching
 from zpmd.sources.yamlfiles import YamlFiles
 
 WEB = "services: {web: {image: 'nginx:1'}}\n"
@@ -197,7 +197,7 @@ def test_a_change_wakes_once_and_quickly(source: YamlFiles, folder: Path, woken:
     for text in ("services: {web: {", "services: {web: {image: ", "services: {web: {image: 'nginx:2'}}\n"):
         (folder / "10-web.yaml").write_text(text)
     eventually(lambda: bool(woken.reasons))
-    assert time.monotonic() - before < yamlfiles.TICK_SECONDS + 1
+    assert time.monotonic() - before < watching.TICK_SECONDS + 1
     assert source.load().services[0].container.image == "nginx:2"
     (folder / "zz.yaml").write_text("services: {db: {image: db}}")
     eventually(lambda: len(woken.reasons) == 2)

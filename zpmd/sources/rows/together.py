@@ -1,0 +1,111 @@
+"""From documents to all rows: each database by itself, then what they say together.
+
+Two rows that claim the same identity are both in trouble, and every further one with them: which of them is meant is
+not for a supervisor to guess. Who ran on one of them before goes on with its last good version (planning/rows.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from zpmd.model.container import Pairs
+from zpmd.model.tenant import Integration, Param, PortRow, Rows, RowTrouble, Server, Tenant, TenantBackup, TenantDB
+from zpmd.sources.rows.fields import Claim, Fields
+from zpmd.sources.rows.kinds import COLLECTIONS, OWN_COLLECTIONS, Row
+
+Documents = Mapping[str, Sequence[object]]
+"""The documents of each collection."""
+
+Kind = TypeVar("Kind", bound=Row)
+
+SAID = {
+    "tenantcode": "another row has the same one",
+    "id": "another row has the same one",
+    "integration_id": "another row is the same integration of the tenant",
+    "serviceName": "another row's service would have the same name",
+    "port": "another row has the same one",
+    "name": "another row gives the same name to the same integrations, or is the same server",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of one document: a row, or None. `doubt` becomes a trouble if one of the claims is doubled."""
+
+    collection: str
+    value: Row | None
+    claims: tuple[Claim, ...]
+    troubles: tuple[RowTrouble, ...]
+    doubt: RowTrouble
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one database says."""
+
+    lines: tuple[Line, ...] = ()
+
+
+def understand(documents: Documents, tenantcode: str = "") -> Part:
+    """The documents of the core database or, with `tenantcode`, of that tenant's own: then only the collections that
+    such a database has. Collections that are not known are ignored."""
+    known = OWN_COLLECTIONS if tenantcode else tuple(COLLECTIONS)
+    return Part(
+        tuple(
+            line(name, document, number, tenantcode)
+            for name in known
+            for number, document in enumerate(documents.get(name, ()), start=1)
+        )
+    )
+
+
+def together(parts: Iterable[Part], unknown: Pairs = ()) -> tuple[Rows, tuple[RowTrouble, ...]]:
+    """All rows that are whole and nobody's double, and all that is wrong with the others. `unknown`: see Rows."""
+    lines = [line for part in parts for line in part.lines]
+    counted = Counter((line.collection, *claim) for line in lines for claim in line.claims)
+    doubled = {claim for claim, times in counted.items() if times > 1}
+    good: list[Row] = []
+    troubles: list[RowTrouble] = []
+    for one in lines:
+        again = next((field for field, value in one.claims if (one.collection, field, value) in doubled), None)
+        troubles += one.troubles
+        if again is not None:
+            troubles.append(replace(one.doubt, field=again, reason=SAID[again]))
+        elif one.value is not None:
+            good.append(one.value)
+    rows = Rows(
+        tenants=tuple(t for t in of_kind(good, Tenant) if type(t) is Tenant),
+        databases=tuple(of_kind(good, TenantDB)),
+        backups=tuple(of_kind(good, TenantBackup)),
+        integrations=tuple(of_kind(good, Integration)),
+        params=tuple(of_kind(good, Param)),
+        servers=tuple(of_kind(good, Server)),
+        ports=tuple(of_kind(good, PortRow)),
+        unknown=unknown,
+    )
+    return rows.arranged(), tuple(sorted(troubles, key=lambda t: (t.collection, t.row, t.field, t.reason)))
+
+
+def read(documents: Documents) -> tuple[Rows, tuple[RowTrouble, ...]]:
+    """Where everything is in one place: data files, or a core database in shared mode."""
+    return together((understand(documents),))
+
+
+def line(collection: str, document: object, number: int, tenantcode: str) -> Line:
+    fields = Fields(collection, document, number, tenantcode)
+    value = COLLECTIONS[collection](fields) if not fields.wrong else None
+    troubles = fields.troubles()
+    return Line(
+        collection=collection,
+        value=None if troubles else value,
+        claims=tuple(fields.claims),
+        troubles=troubles,
+        doubt=fields.trouble("", ""),
+    )
+
+
+def of_kind(rows: Iterable[Row], kind: type[Kind]) -> Iterator[Kind]:
+    return (row for row in rows if isinstance(row, kind))
