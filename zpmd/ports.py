@@ -163,6 +163,9 @@ class Store(Protocol):
     def keep_good(self, source: str, desired: Desired) -> None: ...
 
     # of tenants and integrations
+    def salt(self) -> bytes:
+        """Of this installation, made once and kept: for names that follow from the content of secrets."""
+
     def last_rows(self) -> Rows | None:
         """The rows that counted last; None where none are known, or they cannot be read with the key at hand."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,22 @@ from zpmd.model.container import Container, Healthcheck, Mount, MountKind
 from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Tried, Verdict
 from zpmd.model.observed import Dossier, Slot
+from zpmd.model.secret import Secret
 from zpmd.model.service import Dependency, Desired, Group, NetworkSpec, ServiceData, VolumeSpec
+from zpmd.model.tenant import (
+    Connection,
+    Integration,
+    IntegrationKey,
+    Param,
+    PortLease,
+    PortRow,
+    Rows,
+    Server,
+    Status,
+    Tenant,
+    TenantBackup,
+    TenantDB,
+)
 from zpmd.ports import Store
 from zpmd.stores.embedded import EmbeddedStore
 from zpmd.stores.memory import MemoryStore, Tablet
@@ -37,6 +53,19 @@ DESIRED = Desired(
     volumes=(VolumeSpec(name="zpmd_redis", driver_opts=(("o", "addr=10.0.0.1"), ("type", "nfs"))),),
     networks=(NetworkSpec(name="zpmd_default", enable_ipv6=False),),
 )
+ACME = Tenant(id=7, name="Acme", tenantcode="acme", status=Status.ACTIVE, db_password=Secret("hunter2"), row="65f0")
+SPLUNK = Integration(integration_id=7, tenantcode="acme", service_name="splunk", status=Status.ACTIVE, row="65f1")
+ROWS = Rows(
+    tenants=(ACME,),
+    databases=(TenantDB(id=7, name="Acme", tenantcode="acme", status=Status.SUSPENDED, uuid="u-1"),),
+    backups=(TenantBackup(id=7, name="Acme", tenantcode="acme", status=Status.INACTIVE, uuid="u-2"),),
+    integrations=(SPLUNK,),
+    params=(Param(build_name="splunk", values=(("MODE", "ünïcode"),), secrets=(("TOKEN", Secret("t0ken")),)),),
+    servers=(Server(name="vm1", role="active", vms=("service", "database"), db_host="10.0.0.1:27017"),),
+    ports=(PortRow(key=SPLUNK.key, port=9100),),
+    unknown=(("globex", "its database did not answer"),),
+)
+LEASE = PortLease(key=SPLUNK.key, port=9100, leased_at=5.25)
 
 
 class FixedClock:
@@ -262,6 +291,80 @@ def test_the_last_known_good_comes_back_equal(reopen: Open) -> None:
     store.keep_good("files", DESIRED)
     assert reopen().last_good("files") == DESIRED
     assert reopen().last_good("rows") is None
+
+
+def test_the_last_known_good_follows_services_that_come_change_and_go(reopen: Open) -> None:
+    store = reopen()
+    kafka = replace(REDIS, name="kafka", group=Group.CORE)
+    app = replace(REDIS, name="app", group=Group.APP)
+    versions = [
+        Desired(services=(REDIS, kafka, app), retired=(("splunk-acme-7", "row 65f1 says inactive"),)),
+        Desired(services=(REDIS, replace(kafka, replicas=5), app), retired=(("splunk-acme-7", "row 65f1"),)),
+        Desired(services=(kafka,), held=(("app", "its row has vanished"),)),
+        Desired(services=(app, replace(app, name="brand-new"))),
+        Desired(complete=False, project="other"),
+        DESIRED,
+    ]
+    for version in versions:
+        store.keep_good("files", version)
+        store.keep_good("integrations", DESIRED)
+        assert store.last_good("files") == version
+        store = reopen()
+        assert store.last_good("files") == version
+        assert store.last_good("integrations") == DESIRED
+
+
+def test_nothing_is_known_of_tenants_at_first(store: Store) -> None:
+    assert store.last_rows() is None
+    assert dict(store.leases()) == {}
+    assert dict(store.connections()) == {}
+
+
+def test_the_rows_that_counted_come_back_equal_with_their_secrets(reopen: Open) -> None:
+    store = reopen()
+    store.keep_rows(Rows())
+    assert store.last_rows() == reopen().last_rows() == Rows()
+    store = reopen()
+    store.keep_rows(ROWS)
+    kept = reopen().last_rows()
+    assert kept == ROWS
+    assert kept.tenants[0].db_password.value == "hunter2"
+    assert isinstance(kept.ports[0].key, IntegrationKey)
+    without = replace(ROWS, integrations=(), unknown=())
+    reopen().keep_rows(without)
+    assert reopen().last_rows() == without
+
+
+def test_leases_are_kept_replaced_and_forgotten(reopen: Open) -> None:
+    store = reopen()
+    other = PortLease(key=IntegrationKey("globex", 7), port=9101, leased_at=6.0)
+    store.keep_leases([LEASE, other], [])
+    released = replace(LEASE, released_at=9.5)
+    before = store.leases()
+    store.keep_leases([released], [other.key, IntegrationKey("nobody", 1)])
+    assert dict(before) == {LEASE.key: LEASE, other.key: other}, "what was once given does not change"
+    for leases in (store.leases(), reopen().leases()):
+        assert dict(leases) == {LEASE.key: released}
+    reopen().keep_leases([LEASE], [LEASE.key])
+    assert dict(reopen().leases()) == {LEASE.key: LEASE}, "forgetting comes first"
+
+
+def test_probed_connections_are_kept_by_row(reopen: Open) -> None:
+    store = reopen()
+    store.keep_connection("tenant_dbs/65f2", Connection.CONNECTED)
+    store.keep_connection("tenant_dbs/65f3", Connection.ERROR)
+    store.keep_connection("tenant_dbs/65f2", Connection.DISCONNECTED)
+    for connections in (store.connections(), reopen().connections()):
+        assert dict(connections) == {
+            "tenant_dbs/65f2": Connection.DISCONNECTED,
+            "tenant_dbs/65f3": Connection.ERROR,
+        }
+
+
+def test_the_salt_is_made_once_and_kept(reopen: Open) -> None:
+    salt = reopen().salt()
+    assert salt
+    assert reopen().salt() == salt
 
 
 def test_many_threads_lose_nothing(store: Store) -> None:

@@ -204,8 +204,9 @@ class Loop:
     def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:
             return
-        declared = {s.name for s in desired.services}
-        present = {r.service for r in observed.world.replicas}
+        held = {name for name, _ in desired.held}  # declared on sufferance: the approval to let them go is still wanted
+        declared = {s.name for s in desired.services} - held
+        present = {r.service for r in observed.world.replicas} | held
         self._p.chronicle.forget(declared, present, {r.id for r in observed.world.replicas}, now)
 
     def _snapshot(

@@ -176,7 +176,7 @@ class SimulatedEngine:
 
 def _replica(box: Box, marks: labels.Marks, at: float) -> Replica:
     run, phase = box.run(at), box.phase(at)
-    ended = phase is Phase.EXITED
+    ended = phase in (Phase.EXITED, Phase.DEAD)
     before = box.runs[-2] if phase is not Phase.CREATED and len(box.runs) > 1 else None
     last_end = run.ends_at if run is not None and ended else (before.ends_at if before else None)
     return Replica(

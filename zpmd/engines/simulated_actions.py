@@ -16,7 +16,7 @@ from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.model import naming
 from zpmd.model.container import Container, Hook, MountKind, Pairs
 from zpmd.model.events import Result
-from zpmd.model.observed import Dossier, Health, Replica
+from zpmd.model.observed import Dossier, Health, Phase, Replica
 from zpmd.model.plan import (
     Action,
     CreateNetwork,
@@ -41,6 +41,8 @@ CREATE_SECONDS = 0.01
 START_SECONDS = 0.2
 STOP_SECONDS = 0.1
 REMOVE_SECONDS = 0.01
+GONE_SECONDS = 5.0
+"""For so long the adapter waits for the end of a removal that is under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,8 @@ class SimulatedActions:
             raise Failed(Result.TRANSIENT, self._faults.registry_down)
         if not references.present([image], self._world.registry, ()):
             raise Failed(Result.PERMANENT, f"no image {image} in the registry")
+        if self._faults.no_space:
+            raise Failed(Result.PERMANENT, self._faults.no_space)
         progress("pulling")
         arrives_at = at + self._faults.pull_seconds
         self._world.arriving[image] = arrives_at
@@ -145,6 +149,8 @@ class SimulatedActions:
         holder = self._world.named(name)
         if holder is not None:
             return self._adopted(holder, action)
+        if self._faults.no_space:
+            raise Failed(Result.PERMANENT, self._faults.no_space)
         there = self._world.images | {image for image, arrives_at in self._world.arriving.items() if arrives_at <= at}
         if not references.present([container.image], there, ()):
             raise Failed(Result.PERMANENT, f"no such image: {container.image}")
@@ -212,6 +218,9 @@ class SimulatedActions:
 
     def _started(self, box: Box, at: float) -> Done:
         """Start a container in place; one that runs goes on."""
+        if box.stuck is not None:
+            text = "container is marked for removal and cannot be started"
+            raise Failed(Result.PERMANENT, text, box.id)
         run = box.under_way(at)
         if run is not None and box.paused:
             raise Failed(Result.PERMANENT, "cannot start a paused container, try unpause instead", box.id)
@@ -257,6 +266,12 @@ class SimulatedActions:
             return Done(at=at)
         if box.under_way(at) is not None:
             raise Failed(Result.TRANSIENT, f"container {box.name} still runs: it is not removed")
+        if box.stuck is Phase.REMOVING:
+            text = f"container {box.name} is being removed, and still there"
+            raise Failed(Result.UNKNOWN, text, box.id, at + GONE_SECONDS)
+        if box.busy:
+            text = f"container {box.name}: driver failed to remove root filesystem: device or resource busy"
+            raise Failed(Result.TRANSIENT, text, box.id)
         dossier = self._dossier(action.replica, box, at) if action.evidence else None
         self._world.put(replace(box, removed_at=at + REMOVE_SECONDS))
         return Done(at=at + REMOVE_SECONDS, container_id=box.id, dossier=dossier)

@@ -74,13 +74,23 @@ class Box:
     runs: tuple[Run, ...] = ()
     paused: bool = False
     error: str = ""
+    stuck: Phase | None = None
+    """DEAD or REMOVING: a removal of it did not come to its end, and it can only be removed."""
+    busy: bool = False
+    """Something holds on to its files: no removal comes to its end."""
 
     @property
     def check(self) -> Healthcheck | None:
         """Its own healthcheck, or else the image's, unless it is switched off; what it leaves out is the image's."""
         check, images = self.healthcheck or self.behaviour.healthcheck, self.behaviour.healthcheck
-        if check is not None and images is not None and not check.test:
-            check = replace(check, test=images.test)
+        if check is not None and images is not None:
+            check = replace(
+                check,
+                test=check.test or images.test,
+                interval_seconds=check.interval_seconds or images.interval_seconds,
+                start_period_seconds=check.start_period_seconds or images.start_period_seconds,
+                retries=check.retries or images.retries,
+            )
         return None if check is None or check.test[:1] in ((), ("NONE",)) else check
 
     def exists(self, at: float) -> bool:
@@ -91,6 +101,8 @@ class Box:
         return next((run for run in reversed(self.runs) if run.started_at <= at), None)
 
     def phase(self, at: float) -> Phase:
+        if self.stuck is not None:
+            return self.stuck
         run = self.run(at)
         if run is None:
             return Phase.CREATED
@@ -105,6 +117,11 @@ class Box:
         """The run that goes on at an instant, or will as soon as its start is over."""
         last = self.runs[-1] if self.runs else None
         return last if last is not None and (last.ends_at is None or last.ends_at > at) else None
+
+    def ends_after(self, at: float) -> bool:
+        """Whether it runs at an instant, and its end is known."""
+        run = self.under_way(at)
+        return run is not None and run.ends_at is not None
 
     def health(self, at: float) -> Health:
         """NONE for one that was never started, or has no check. One that has ended is UNHEALTHY, as moby has it."""
@@ -156,6 +173,10 @@ class Box:
             self.runs[-1], ends_at=max(at, self.runs[-1].started_at), exit_code=exit_code, oom_killed=oom_killed
         )
         return replace(self, runs=(*self.runs[:-1], last))
+
+    def half_removed(self, at: float, stuck: Phase) -> Box:
+        """Its removal has begun, by force, and does not come to its end: DEAD or REMOVING."""
+        return replace(self.ended(at, KILLED), stuck=stuck, busy=True, paused=False)
 
     def sickened(self, at: float | None) -> Box:
         """The probes of its run fail from an instant on; None: they tell again what its behaviour says."""

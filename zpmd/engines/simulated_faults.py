@@ -43,12 +43,14 @@ class Faults:
     """All of them off at first.
 
     `slow_seconds` is added to each action; `pull_seconds` is what a pull takes; `registry_down` is why no pull succeeds
-    now, "" when it does. That nothing answers at all is SimulatedEngine.go_away.
+    now, "" when it does; `no_space` why nothing can be made or pulled, "" when it can. That nothing answers at all is
+    SimulatedEngine.go_away.
     """
 
     slow_seconds: float = 0.0
     pull_seconds: float = 0.0
     registry_down: str = ""
+    no_space: str = ""
     events: Delivery = Delivery.ONCE
     _next: list[tuple[Fault, str]] = field(default_factory=list)
 
@@ -73,7 +75,7 @@ class Faults:
 
     def clear(self) -> None:
         """Everything works again."""
-        self.registry_down = ""
+        self.registry_down = self.no_space = ""
         self.slow_seconds = self.pull_seconds = 0.0
         self.events = Delivery.ONCE
         self._next.clear()

@@ -189,12 +189,34 @@ class SimulatedWorld:
             self.settle()
             return box.id
 
+    def remove_halfway(self, container_id: str, stuck: Phase) -> None:
+        """`docker rm -f` that does not come to its end, because something holds on to its files: DEAD (it was given up)
+        or REMOVING (it goes on)."""
+        self._change(container_id, lambda box: box.half_removed(self.now(), stuck))
+
+    def let_go(self, container_id: str) -> None:
+        """Nothing holds on to its files any more: a removal under way comes to its end, another one will."""
+        now = self.now()
+        self._change(
+            container_id,
+            lambda box: replace(box, busy=False, removed_at=now if box.stuck is Phase.REMOVING else box.removed_at),
+        )
+
     def restart_engine(self) -> None:
-        """The engine is killed and started again: it stops at once whatever it finds running."""
+        """The engine is killed and started again: it stops at once whatever it finds running, and gives up removals."""
+        self._everything_ends(lambda box, now: box.stopped(now, 0.0))
+
+    def lose_power(self, exit_code: int) -> None:
+        """The host goes off. Of what ran the engine knows no end, and makes one up when it is back: 255, or 0."""
+        self.arriving.clear()
+        self._everything_ends(lambda box, now: box.ended(now, exit_code))
+
+    def _everything_ends(self, end: Callable[[Box, float], Box]) -> None:
         with self.lock:
             now = self.now()
             for box in self.present(now):
-                self.put(box.stopped(now, 0.0))
+                ended = replace(end(box, now), paused=False)
+                self.put(replace(ended, stuck=Phase.DEAD) if ended.stuck else ended)
             self.settle()
 
     def _change(self, container_id: str, change: Callable[[Box], Box]) -> None:

@@ -16,7 +16,7 @@ ADVICE: dict[Code, tuple[bool, str]] = {
     Code.ROLLING: (True, "the rollout goes on by itself"),
     Code.ROLLOUT_PAUSED: (False, "correct its definition; `zpmctl restart {service}` tries the same one again"),
     Code.ROLLED_BACK: (False, "correct its definition; `zpmctl restart {service}` tries the same one again"),
-    Code.MASS_REMOVAL: (False, "`zpmctl approve` if the removal is meant; if not, put the service files back"),
+    Code.MASS_REMOVAL: (False, "`zpmctl approve` if the removal is meant; if not, put the files or the rows back"),
     Code.NAME_TAKEN: (False, "rename or remove the other container: zpmd never touches what is not its own"),
     Code.IMAGE_MISSING: (False, "make the image available: pull, build or load it"),
     Code.EXTERNAL_MISSING: (False, "create it, or take `external: true` out of the file"),
@@ -25,7 +25,7 @@ ADVICE: dict[Code, tuple[bool, str]] = {
     Code.STARTING: (True, "it has been started and is given its time to become ready"),
     Code.IN_FLIGHT: (True, "it is under way"),
     Code.ENGINE_UNKNOWN: (False, "zpmd changes nothing until the engine answers: `zpmctl doctor`"),
-    Code.SOURCE_UNKNOWN: (False, "correct the files: `zpmctl status` names them"),
+    Code.SOURCE_UNKNOWN: (False, "`zpmctl status` names the source and its problems"),
     Code.DEGRADED_GATE: (True, "the others went on without it"),
 }
 

@@ -1,6 +1,7 @@
 """The REST API: ports.Control over HTTP. Thin on purpose: an endpoint translates, and decides nothing.
 
-`/v1/...` is everything that zpmctl does; `/service/start`, `/service/stop` and `/status` are the domain's own. Verbs
+`/v1/...` is everything that zpmctl does; `/service/start`, `/service/stop`, `/status`, `/tenant/list` and
+`/integration/list` are the domain's own; `/metrics` is Prometheus'. Verbs
 answer 202 as soon as they are durable, with the instant: a later snapshot whose `at` is above it knows of them.
 """
 
@@ -18,18 +19,22 @@ from fastapi.responses import StreamingResponse
 import zpmd
 from zpmd.daemon.control import unknown
 from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import doctor, status, streams
+from zpmd.interfaces import doctor, metrics, status, streams, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
     HoldBody,
+    IntegrationsQuery,
     JournalQuery,
     LogsQuery,
     Nothing,
+    PortsQuery,
     ScaleBody,
     ServiceBody,
+    TenantsQuery,
     WaitQuery,
 )
 from zpmd.interfaces.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
 from zpmd.model.memory import Hold
@@ -46,6 +51,7 @@ def create_app(control: Control, state_dir: Path, socket: Path, now: Now = time.
     app.state.stopping = threading.Event()
     answer_with_problems(app)
     app.include_router(_reading(control, now))
+    app.include_router(_rows(control, now))
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
@@ -80,9 +86,32 @@ def _reading(control: Control, now: Now) -> APIRouter:
         snapshot = control.snapshot()
         entries = control.journal(name, 0, None, STORY_ENTRIES)
         dossiers = control.dossiers(name)
-        if not entries and not dossiers:
+        told = why(name, snapshot, entries, dossiers, now())
+        if not entries and not dossiers and not told.made_of and name not in dict(snapshot.desired.retired):
             _service(control, name, now())
-        return why(name, snapshot, entries, dossiers, now())
+        return told
+
+    return router
+
+
+def _rows(control: Control, now: Now) -> APIRouter:
+    router = APIRouter(route_class=StrictRoute)
+
+    @router.get("/v1/tenants")
+    def get_tenants(query: Annotated[TenantsQuery, Query()]) -> TenantsView:
+        return tenancy.tenants(control.snapshot(), now(), query)
+
+    @router.get("/v1/integrations")
+    def get_integrations(query: Annotated[IntegrationsQuery, Query()]) -> IntegrationsView:
+        return tenancy.integrations(control.snapshot(), now(), query)
+
+    @router.get("/v1/ports")
+    def get_ports(query: Annotated[PortsQuery, Query()]) -> PortsView:
+        return tenancy.ports(control.snapshot(), now(), query)
+
+    @router.get("/metrics")
+    def get_metrics() -> Response:
+        return Response(metrics.exposition(control.snapshot(), now()), media_type=metrics.CONTENT_TYPE)
 
     return router
 
@@ -219,7 +248,19 @@ def _domain(control: Control, now: Now) -> APIRouter:
 
     @router.get("/status")
     def get_status() -> dict[str, Any]:
-        return {"services": status.status(control.snapshot(), now()).services(), "integrations": []}
+        snapshot = control.snapshot()
+        return {
+            "services": status.status(snapshot, now()).services(),
+            "integrations": tenancy.listed_integrations(snapshot),
+        }
+
+    @router.get("/tenant/list")
+    def get_tenants() -> list[ListedTenant]:
+        return tenancy.listed_tenants(control.snapshot())
+
+    @router.get("/integration/list")
+    def get_integrations() -> list[ListedIntegration]:
+        return tenancy.listed_integrations(control.snapshot())
 
     return router
 

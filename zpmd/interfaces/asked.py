@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from zpmd.model.tenant import Status
+
 Service = Annotated[str, Field(min_length=1, max_length=255)]
+Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
 HOLD_SECONDS_MOST = 366 * 86_400
 
@@ -57,3 +60,23 @@ class LogsQuery(Asked):
 class WaitQuery(Asked):
     after: Annotated[int, Field(ge=0)] = 0
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 30.0
+
+
+class TenantsQuery(Asked):
+    tenant: Word | None = None
+    status: Status | None = None
+
+
+class IntegrationsQuery(Asked):
+    """`service` is a `serviceName`, or the whole name of one service. `state` as in IntegrationView."""
+
+    tenant: Word | None = None
+    status: Status | None = None
+    state: Word | None = None
+    service: Service | None = None
+
+
+class PortsQuery(Asked):
+    tenant: Word | None = None
+    state: Literal["leased", "released"] | None = None
+    service: Service | None = None

@@ -33,8 +33,9 @@ app = typer.Typer(
 
 COMMANDS = (
     *(look.status, look.plan, look.why, look.logs, look.events),
+    *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
-    *(tell.down, tell.up, tell.reload, look.doctor),
+    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -65,6 +65,9 @@ class Daemon:
     def get_raw(self, path: str) -> Any:
         return self._request("GET", path, {}).json()
 
+    def get_text(self, path: str) -> str:
+        return self._request("GET", path, {}).text
+
     def post(self, path: str, body: object = None) -> DoneView:
         return self._read(DoneView, self._request("POST", path, {}, body))
 

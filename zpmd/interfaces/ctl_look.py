@@ -1,19 +1,23 @@
-"""The commands of zpmctl that look: status, plan, why, logs, events, doctor. None of them changes anything."""
+"""The commands of zpmctl that look: status, plan, why, logs, events, tenants, ... None of them changes anything."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from zpmd.interfaces import ctl_render as render
+from zpmd.interfaces import ctl_rows as rows
 from zpmd.interfaces import doctor as checks
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, parsed, segment
-from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, complete_service
+from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, OfTenant, complete_service
 from zpmd.interfaces.ctl_screen import Screen
+from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
+from zpmd.model.tenant import Status
 from zpmd.settings import Settings
 
 
@@ -128,10 +132,75 @@ def events(
     screen.say(as_json, entries, render.entry_lines(entries, time.time(), screen.zone))
 
 
+def tenants(
+    ctx: typer.Context,
+    status: Annotated[Status | None, typer.Option(help="Only those whose row says this.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the tenants, and how their databases and integrations are.
+
+    What needs attention comes first. READY counts the integrations that are to run.
+    """
+    view = ctx.obj.get(TenantsView, "/v1/tenants", status=status)
+    screen = Screen()
+    screen.say(as_json, view, rows.tenant_lines(view, screen.zone, f"is {status.value}" if status else ""))
+
+
+def integrations(
+    ctx: typer.Context,
+    tenant: OfTenant = None,
+    status: Annotated[Status | None, typer.Option(help="Only those whose row says this.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those in this state, as STATE has it.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only of this serviceName, or this one service.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the integrations: their services, ports, and what is wrong with their rows.
+
+    What needs attention comes first.
+
+    \b
+    Examples:
+      zpmctl integrations --tenant acme
+      zpmctl integrations --state crash-loop
+    """
+    asked = {"tenant": tenant, "status": status, "state": state, "service": service}
+    view = ctx.obj.get(IntegrationsView, "/v1/integrations", **asked)
+    screen = Screen()
+    screen.say(as_json, view, rows.integration_lines(view, screen.zone, _narrowed(asked)))
+
+
+def ports(
+    ctx: typer.Context,
+    tenant: OfTenant = None,
+    service: Annotated[str | None, typer.Option(help="Only of this serviceName, or this one service.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which port belongs to which integration.
+
+    A released port rests for `port_cooldown_seconds` before another integration gets it.
+    Ports of a range that others use are passed over, and listed with who does.
+    """
+    asked = {"tenant": tenant, "service": service}
+    view = ctx.obj.get(PortsView, "/v1/ports", **asked)
+    screen = Screen()
+    screen.say(as_json, view, rows.port_lines(view, screen.zone, _narrowed(asked)))
+
+
+def metrics(ctx: typer.Context) -> None:
+    """Print what Prometheus would be told."""
+    Screen().raw(ctx.obj.get_text("/metrics").rstrip("\n"))
+
+
+def _narrowed(asked: Mapping[str, str | None]) -> str:
+    """In words, for where there is none: "with tenant acme and state failed"."""
+    parts = [f"{name} {value}" for name, value in asked.items() if value is not None]
+    return f"with {' and '.join(parts)}" if parts else ""
+
+
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     """Look for what is wrong with this host.
 
-    Engine, permissions, limits, disk, clock, ports taken by others; each with what to do.
+    Engine, permissions, limits, disk, clock, registry and rows, ports taken by others; each with what to do.
 
     Works without the daemon too, with what can be seen from here; it exits 6 then, and 1 when a check fails.
     """

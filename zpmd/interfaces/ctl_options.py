@@ -44,6 +44,7 @@ NameAndSlot = Annotated[
 NameAndCount = Annotated[
     str, typer.Argument(metavar="SERVICE", help="Name, or NAME=N.", autocompletion=complete_service)
 ]
+OfTenant = Annotated[str | None, typer.Option("--tenant", metavar="CODE", help="Only of this tenant.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output; the keys are stable.")]
 Wait = Annotated[
     bool, typer.Option("--wait", "-w", help="Wait until it is true; exit 1 if it will not be, 7 at the timeout.")

@@ -1,19 +1,16 @@
-"""How zpmctl puts the views on a terminal: lines of styled text. Pure; the time zone is an argument.
-
-Rules: one fact a line, so that grep works on it; colour never says anything that the words do not; whatever came from a
-container, a file or an operator goes through `clean`.
-"""
+"""How zpmctl puts services, plans and stories on a terminal. Pure; the time zone is an argument."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import tzinfo
 from itertools import groupby
 from types import MappingProxyType
 
 from rich.text import Text
 
 from zpmd.interfaces import status
+from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Cell, Row, Zone, line, state_style, table
+from zpmd.interfaces.ctl_rows import away_text, registry_lines
 from zpmd.interfaces.views import (
     CheckView,
     DossierView,
@@ -26,15 +23,9 @@ from zpmd.interfaces.views import (
     WaitingView,
     WhyView,
 )
-from zpmd.interfaces.words import clean, clock, due, plural, span
+from zpmd.interfaces.words import clock, due, plural, span
 from zpmd.model.plan import State
 
-Zone = tzinfo | None
-Cell = tuple[str, str]
-"""Text and its style."""
-Row = Sequence[Cell]
-
-GOOD, NOTICE, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
 HEADER = {
     status.CONVERGED: GOOD,
     status.CHANGING: NOTICE,
@@ -51,13 +42,15 @@ LOG_LINES_SHOWN = 10
 
 def status_lines(view: StatusView, zone: Zone) -> list[Text]:
     lines = _header(view, zone)
-    if view.held_removals:
-        names = ", ".join(view.held_removals)
-        lines.append(_line((f"  held: the removal of {plural(len(view.held_removals), 'service')}: {names}", BAD)))
-        lines.append(_line(("    `zpmctl approve` if it is meant; if not, put the service files back", "")))
-    lines += [_line((f"  conflict: {c.subject}: {c.text}", BAD)) for c in view.conflicts]
+    if view.registry is not None:
+        lines += registry_lines(view.registry)
+    lost = {loss.service for loss in view.registry.held} if view.registry else frozenset[str]()
+    if held := [name for name in view.held_removals if name not in lost]:
+        lines.append(line((f"  held: the removal of {plural(len(held), 'service')}: {', '.join(held)}", BAD)))
+        lines.append(line(("    `zpmctl approve` if it is meant; if not, put the service files back", "")))
+    lines += [line((f"  conflict: {c.subject}: {c.text}", BAD)) for c in view.conflicts]
     lines += [
-        _line(
+        line(
             (f"  {'everything' if h.service == '*' else h.service} is held by {h.owner}", NOTICE),
             (_hold_rest(h.reason, h.until, view.now, zone), ""),
         )
@@ -66,9 +59,9 @@ def status_lines(view: StatusView, zone: Zone) -> list[Text]:
     if view.groups:
         lines += [Text(""), *_service_table(view, zone)]
     if view.in_flight:
-        lines += [Text(""), _line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
+        lines += [Text(""), line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
     if view.waiting:
-        lines += [Text(""), _line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
+        lines += [Text(""), line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
     return lines
 
 
@@ -82,13 +75,16 @@ def _header(view: StatusView, zone: Zone) -> list[Text]:
     if view.since is not None:
         state += f" since {clock(view.since, view.now, zone)} ({span(view.now - view.since)})"
     lines = [
-        _line((f"zpmd {view.version}", STRONG), ("  ", ""), (state, HEADER.get(view.state, "")), (f"  {counts}", ""))
+        line((f"zpmd {view.version}", STRONG), ("  ", ""), (state, HEADER.get(view.state, "")), (f"  {counts}", ""))
     ]
     if view.troubled:
-        lines.append(_line((f"  needs a look: {', '.join(view.troubled)}", BAD), ("  (`zpmctl why SERVICE`)", FAINT)))
+        lines.append(line((f"  needs a look: {', '.join(view.troubled)}", BAD), ("  (`zpmctl why SERVICE`)", FAINT)))
     for reason in view.degraded:
-        lines.append(_line((f"  {reason.text}", BAD)))
-        lines += [_line((f"    {text}", "")) for text in reason.problems]
+        text = reason.text
+        if reason.what == "registry" and reason.since is not None:
+            text = away_text(reason.name, reason.since, text, view.now, zone)
+        lines.append(line((f"  {text}", BAD)))
+        lines += [line((f"    {text}", "")) for text in reason.problems]
     return lines
 
 
@@ -100,13 +96,13 @@ def _hold_rest(reason: str, until: float | None, now: float, zone: Zone) -> str:
 def _service_table(view: StatusView, zone: Zone) -> list[Text]:
     rows: list[Row | Text] = [tuple((title, FAINT) for title in TITLES)]
     for group in view.groups:
-        rows.append(_line((f"{group.name}  {group.ready}/{group.desired}", STRONG)))
+        rows.append(line((f"{group.name}  {group.ready}/{group.desired}", STRONG)))
         rows += [_service_row(service, view.now, zone) for service in group.services]
-    return _table(rows)
+    return table(rows)
 
 
 def _service_row(service: ServiceView, now: float, zone: Zone) -> Row:
-    style = _style(service.state)
+    style = state_style(service.state)
     age = "-" if service.since is None else span(now - service.since)
     return (
         (f"  {service.name}", ""),
@@ -132,29 +128,23 @@ def _reason(service: ServiceView, now: float, zone: Zone) -> str:
     return "; ".join(parts)
 
 
-def _style(state: str) -> str:
-    if state in (State.RUNNING, State.COMPLETED):
-        return GOOD
-    return BAD if state in status.TROUBLE or state == State.UNKNOWN else NOTICE
-
-
 def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
     lines: list[Text] = []
     causes = {a.subject: a.text for a in view.actions}
     under_way = {f.subject for f in view.in_flight}
     if view.in_flight:
-        lines += [_line(("under way", STRONG)), *_in_flight(view.in_flight, view.now, causes)]
+        lines += [line(("under way", STRONG)), *_in_flight(view.in_flight, view.now, causes)]
     following = [a for a in view.actions if a.subject not in under_way]
     if following:
         rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in following]
-        lines += [_line(("next", STRONG)), *_table(rows)]
+        lines += [line(("next", STRONG)), *table(rows)]
     if view.waiting:
-        lines += [_line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
-    return lines or [_line(("nothing to do", GOOD))]
+        lines += [line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
+    return lines or [line(("nothing to do", GOOD))]
 
 
 def _in_flight(actions: Iterable[InFlightView], now: float, causes: Mapping[str, str] = NO_CAUSES) -> list[Text]:
-    return _table(
+    return table(
         [
             (
                 (f"  {a.verb}", NOTICE),
@@ -168,7 +158,7 @@ def _in_flight(actions: Iterable[InFlightView], now: float, causes: Mapping[str,
 
 
 def _waiting(waiting: Iterable[WaitingView], now: float, zone: Zone) -> list[Text]:
-    return _table(
+    return table(
         [
             (
                 (f"  {w.subject}", ""),
@@ -184,30 +174,34 @@ def _waiting(waiting: Iterable[WaitingView], now: float, zone: Zone) -> list[Tex
 def why_lines(view: WhyView, zone: Zone) -> list[Text]:
     good = view.state in (State.RUNNING, State.COMPLETED)
     lines = [
-        _line((view.answer, GOOD if good else BAD)),
-        _line((f"  {view.handling}", "" if view.handled else NOTICE)),
+        line((view.answer, GOOD if good else BAD)),
+        line((f"  {view.handling}", "" if view.handled else NOTICE)),
     ]
+    if view.made_of:
+        lines.append(line((f"  made of {view.made_of}", FAINT)))
+    if view.row_trouble:
+        lines.append(line((f"  its row: {view.row_trouble}", NOTICE)))
     if view.rollout:
-        lines.append(_line((f"  {view.rollout}", NOTICE)))
+        lines.append(line((f"  {view.rollout}", NOTICE)))
     if view.reasons:
-        lines += [Text(""), _line(("waiting", STRONG))]
+        lines += [Text(""), line(("waiting", STRONG))]
         for reason in view.reasons:
             until = "" if reason.until is None else f", {due(reason.until, view.now, zone)}"
             lines.append(
-                _line((f"  {reason.subject}", ""), (f"  {reason.code}{until}", NOTICE), (f"  {reason.text}", ""))
+                line((f"  {reason.subject}", ""), (f"  {reason.code}{until}", NOTICE), (f"  {reason.text}", ""))
             )
-            lines.append(_line((f"    {reason.advice}", FAINT)))
+            lines.append(line((f"    {reason.advice}", FAINT)))
     for replica in view.replicas:
         lines += [Text(""), *_replica_lines(replica, view.now, zone)]
     for title, entries in (("rollouts", view.rollouts), ("asked and noticed", view.operators)):
         if entries:
-            lines += [Text(""), _line((title, STRONG)), *_entries(entries[-HAPPENINGS_SHOWN:], view.now, zone)]
+            lines += [Text(""), line((title, STRONG)), *_entries(entries[-HAPPENINGS_SHOWN:], view.now, zone)]
     return lines
 
 
 def _replica_lines(replica: ReplicaStory, now: float, zone: Zone) -> list[Text]:
     lines = [
-        _line(
+        line(
             (replica.subject, STRONG),
             (f"  {replica.name}" if replica.name else "", FAINT),
             (f"  {replica.standing}", ""),
@@ -216,15 +210,13 @@ def _replica_lines(replica: ReplicaStory, now: float, zone: Zone) -> list[Text]:
     hidden = len(replica.happenings) - HAPPENINGS_SHOWN
     if hidden > 0:
         lines.append(
-            _line(
-                (f"  ... {hidden} before that: `zpmctl events --service {replica.subject.rpartition('/')[0]}`", FAINT)
-            )
+            line((f"  ... {hidden} before that: `zpmctl events --service {replica.subject.rpartition('/')[0]}`", FAINT))
         )
     lines += _entries(replica.happenings[-HAPPENINGS_SHOWN:], now, zone)
     for dossier in replica.dossiers[:1]:
         lines += _dossier_lines(dossier, now, zone)
     if len(replica.dossiers) > 1:
-        lines.append(_line((f"  {len(replica.dossiers) - 1} older of these with --json", FAINT)))
+        lines.append(line((f"  {len(replica.dossiers) - 1} older of these with --json", FAINT)))
     return lines
 
 
@@ -235,11 +227,11 @@ def _dossier_lines(dossier: DossierView, now: float, zone: Zone) -> list[Text]:
     title = (
         f"  evidence of {clock(dossier.at, now, zone)}: container {dossier.container_id[:12]}, {dossier.meaning}{lived}"
     )
-    lines = [_line((title, ""))]
+    lines = [line((title, ""))]
     for name, output in (("health", dossier.health_output), ("last words", dossier.log_tail)):
         if output:
-            lines.append(_line((f"    {name}", FAINT)))
-            lines += [_line((f"      | {text}", "")) for text in _folded(output)[-LOG_LINES_SHOWN:]]
+            lines.append(line((f"    {name}", FAINT)))
+            lines += [line((f"      | {text}", "")) for text in _folded(output)[-LOG_LINES_SHOWN:]]
     return lines
 
 
@@ -254,7 +246,7 @@ def entry_lines(entries: Sequence[EntryView], now: float, zone: Zone) -> list[Te
 
 
 def _entries(entries: Sequence[EntryView], now: float, zone: Zone, indent: str = "  ") -> list[Text]:
-    return _table([_entry(entry, now, zone, indent) for entry in entries])
+    return table([_entry(entry, now, zone, indent) for entry in entries])
 
 
 def _entry(entry: EntryView, now: float, zone: Zone, indent: str) -> Row:
@@ -286,27 +278,9 @@ def _outcome(entry: EntryView) -> Cell:
 def check_lines(checks: Sequence[CheckView]) -> list[Text]:
     lines: list[Text] = []
     for row, check in zip(
-        _table([((c.level, LEVEL[c.level]), (c.name, ""), (c.text, "")) for c in checks]), checks, strict=True
+        table([((c.level, LEVEL[c.level]), (c.name, ""), (c.text, "")) for c in checks]), checks, strict=True
     ):
         lines.append(row)
         if check.advice:
-            lines.append(_line((f"      {check.advice}", FAINT)))
+            lines.append(line((f"      {check.advice}", FAINT)))
     return lines
-
-
-def _line(*cells: Cell) -> Text:
-    return Text.assemble(*((clean(text), style) for text, style in cells))
-
-
-def _table(rows: Sequence[Row | Text]) -> list[Text]:
-    """Columns two spaces apart, as wide as their widest cell. A Text among the rows stands across them."""
-    cells = [[(clean(text), style) for text, style in row] for row in rows if not isinstance(row, Text)]
-    widths = [max(len(text) for text, _ in column) for column in zip(*cells, strict=True)]
-    aligned = iter(cells)
-    return [row if isinstance(row, Text) else _aligned(next(aligned), widths) for row in rows]
-
-
-def _aligned(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
-    line = Text.assemble(*((f"{text:<{width}}  ", style) for (text, style), width in zip(cells, widths, strict=True)))
-    line.rstrip()
-    return line

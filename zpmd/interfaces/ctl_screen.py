@@ -15,7 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from zpmd.interfaces.ctl_client import WAIT_SECONDS, Daemon, Exit, Failure
-from zpmd.interfaces.ctl_render import BAD, status_lines
+from zpmd.interfaces.ctl_lines import BAD
+from zpmd.interfaces.ctl_render import status_lines
 from zpmd.interfaces.views import StatusView
 from zpmd.interfaces.words import clean, clock
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from zpmd.interfaces.registry import goes_on, troubles
 from zpmd.interfaces.views import CheckView
-from zpmd.interfaces.words import span
+from zpmd.interfaces.words import plural, span
 from zpmd.model.events import Snapshot
 from zpmd.model.plan import Code
+from zpmd.model.tenant import Tenancy
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
@@ -107,14 +109,45 @@ def daemon_checks(snapshot: Snapshot | None) -> list[CheckView]:
         return [CheckView(name="daemon", level=WARN, text="no pass has ended yet", advice=advice)]
     checks = [CheckView(name="daemon", level=OK, text=f"zpmd {snapshot.version}, pass {snapshot.number}")]
     for source in snapshot.sources:
-        if not source.ok:
+        if not source.ok and not source.away:
             text = f"{source.name}: " + "; ".join(str(p) for p in source.problems)
             checks.append(CheckView(name="files", level=FAIL, text=text, advice="correct them: `zpmd check`"))
     for name, alive in sorted(snapshot.watchers.items()):
         if not alive:
             text, advice = f"the watcher of {name} is not alive", "changes are seen late; `journalctl -u zpmd` has why"
             checks.append(CheckView(name="watcher", level=WARN, text=text, advice=advice))
-    return checks + _taken(snapshot)
+    return checks + (_registry(snapshot.tenancy) if snapshot.tenancy else []) + _taken(snapshot)
+
+
+def _registry(tenancy: Tenancy) -> list[CheckView]:
+    """Whether tenants and integrations are known as they are now, and whether all of them are understood."""
+    where, rows = tenancy.where, tenancy.rows
+    counts = f"{plural(len(rows.tenants), 'tenant')}, {plural(len(rows.integrations), 'integration')}"
+    checks = [CheckView(name="registry", level=OK, text=f"{where}, {tenancy.watched}: {counts}")]
+    if tenancy.away:
+        advice = "is it running, does it listen there, is the password right? `zpmctl status` says since when"
+        checks = [
+            CheckView(
+                name="registry", level=FAIL, text=f"{where}: {tenancy.away.why}; {goes_on(tenancy)}", advice=advice
+            )
+        ]
+    for code, why in rows.unknown:
+        advice = "its integrations go on as last known; correct db_host, db_username and db_password of its row"
+        checks.append(CheckView(name="registry", level=WARN, text=f"database of tenant {code}: {why}", advice=advice))
+    for trouble in troubles(tenancy):
+        text = f"{trouble.collection} {trouble.row}: {trouble.field}: {trouble.reason}; {trouble.consequence}"
+        checks.append(CheckView(name="rows", level=WARN, text=text, advice=f"correct the row in {where}"))
+    if tenancy.held:
+        text = f"{plural(len(tenancy.held), 'integration')} vanished from {where} at once, and kept"
+        advice = "`zpmctl approve` if that is meant; if not, put the rows back"
+        checks.append(CheckView(name="rows", level=WARN, text=text, advice=advice))
+    checks += [
+        CheckView(
+            name="ports", level=WARN, text=f"port {port} is passed over: {why}", advice="free it, or move the range"
+        )
+        for port, why in tenancy.skipped
+    ]
+    return checks
 
 
 def _taken(snapshot: Snapshot) -> list[CheckView]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from zpmd.interfaces.registry import goes_on, registry
 from zpmd.interfaces.views import (
     ActionView,
     DegradedView,
@@ -59,6 +60,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
         conflicts=tuple(w for w in waiting if w.code == Code.NAME_TAKEN),
         holds=tuple(_hold(h) for h in snapshot.memory.intent.holds if h.until is None or h.until > snapshot.at),
         containers=containers,
+        registry=registry(snapshot),
     )
 
 
@@ -100,6 +102,7 @@ def _degraded(snapshot: Snapshot) -> tuple[DegradedView, ...]:
         text = snapshot.observed.error or "it does not answer"
         since = snapshot.observed.unknown_since
         found.append(DegradedView(what="engine", name="engine", since=since, text=f"engine unknown: {text}"))
+    found += _away(snapshot)
     found += [
         DegradedView(
             what="source",
@@ -109,7 +112,7 @@ def _degraded(snapshot: Snapshot) -> tuple[DegradedView, ...]:
             problems=tuple(str(p) for p in source.problems),
         )
         for source in snapshot.sources
-        if not source.ok
+        if not source.ok and not source.away
     ]
     unwritable = snapshot.unwritable
     if unwritable:
@@ -120,6 +123,21 @@ def _degraded(snapshot: Snapshot) -> tuple[DegradedView, ...]:
             text = f"watcher of {name} is not alive: changes are seen at the next resync only"
             found.append(DegradedView(what="watcher", name=name, since=None, text=text))
     return tuple(found)
+
+
+def _away(snapshot: Snapshot) -> list[DegradedView]:
+    """The registry, and every source that is away for another reason than the registry is."""
+    found, told = [], ""
+    tenancy = snapshot.tenancy
+    if tenancy is not None and tenancy.away is not None:
+        told = tenancy.away.why
+        text = f"{told}; {goes_on(tenancy)}"
+        found.append(DegradedView(what="registry", name=tenancy.where, since=tenancy.away.since, text=text))
+    return found + [
+        DegradedView(what="registry", name=s.name, since=s.since, text=f"{s.away}; what it said last goes on")
+        for s in snapshot.sources
+        if s.away and s.away != told
+    ]
 
 
 def _groups(services: Iterable[ServiceView]) -> tuple[GroupView, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zpmd.interfaces.row_views import RegistryView
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingView:
@@ -94,7 +96,8 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DegradedView:
-    """One reason why zpmd does not see or hear everything: `what` is engine, source or watcher."""
+    """One reason why zpmd does not see, hear or remember everything: `what` is engine, registry, source, store or
+    watcher. Of a registry that is away, `text` goes without its name and the time."""
 
     what: str
     name: str
@@ -105,7 +108,10 @@ class DegradedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """Everything about everything, at one instant. `at` is when the pass was made, `now` when it was asked for."""
+    """Everything about everything, at one instant. `at` is when the pass was made, `now` when it was asked for.
+
+    `registry` is null where there are no tenants to know of: neither a database nor a data file.
+    """
 
     number: int
     at: float
@@ -125,6 +131,7 @@ class StatusView:
     conflicts: tuple[WaitingView, ...]
     holds: tuple[HoldView, ...]
     containers: int
+    registry: RegistryView | None = None
 
     def services(self) -> tuple[ServiceView, ...]:
         return tuple(service for group in self.groups for service in group.services)
@@ -218,7 +225,11 @@ class ReplicaStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhyView:
-    """The causal story of one service: the answer in one line, whether it is being handled, then the evidence."""
+    """The causal story of one service: the answer in one line, whether it is being handled, then the evidence.
+
+    `made_of` tells from which row and template it was made, `row_trouble` what is wrong with that row; "" for a service
+    that is no integration, or has none.
+    """
 
     service: str
     now: float
@@ -233,6 +244,8 @@ class WhyView:
     rollout: str
     rollouts: tuple[EntryView, ...]
     operators: tuple[EntryView, ...]
+    made_of: str = ""
+    row_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from zpmd.interfaces.advice import advice, standing_advice
+from zpmd.interfaces.row_views import IntegrationView
 from zpmd.interfaces.status import TROUBLE, status
+from zpmd.interfaces.tenancy import NONE, story
 from zpmd.interfaces.views import (
     DossierView,
     EntryView,
@@ -42,12 +44,14 @@ def why(
     """`entries` oldest first, `dossiers` newest first, both of this service."""
     view = status(snapshot, now).service(service)
     reasons = tuple(_reason(w, view) for w in view.waiting) if view else ()
-    handled, handling = _handling(view, snapshot, reasons, now, zone)
+    integration = story(snapshot, service)
+    against = _against(service, snapshot, integration)
+    handled, handling = _handling(view, snapshot, reasons, now, zone) if view else _absent(integration, against)
     happenings = tuple(entry_view(e) for e in entries)
     return WhyView(
         service=service,
         now=now,
-        answer=_answer(service, view, snapshot, entries, now, zone),
+        answer=_answer(service, view, snapshot, entries, against, now, zone),
         handling=handling,
         handled=handled,
         state=view.state if view else "unknown",
@@ -58,6 +62,8 @@ def why(
         rollout=_rollout(snapshot.memory.revisions.get(service), now, zone),
         rollouts=tuple(e for e in happenings if e.kind == "action" and e.code in ROLLOUTS),
         operators=tuple(e for e in happenings if e.kind == "note"),
+        made_of=_made_of(integration, snapshot) if integration else "",
+        row_trouble=integration.trouble if integration else "",
     )
 
 
@@ -85,12 +91,15 @@ def _answer(
     view: ServiceView | None,
     snapshot: Snapshot,
     entries: Sequence[Entry],
+    against: str,
     now: float,
     zone: tzinfo | None,
 ) -> str:
     if view is None:
         if snapshot.desired.service(service) is not None:
             return f"{service} is declared, and nothing is known of it: {snapshot.observed.error or 'engine unknown'}"
+        if against:
+            return f"{service} does not run here: {against}"
         last = f"; last heard of at {clock(entries[-1].at, now, zone)}" if entries else ""
         return f"{service} is not declared and has no container{last}"
     count = f"{view.ready} of {plural(view.desired, 'replica')} ready"
@@ -100,6 +109,29 @@ def _answer(
         return f"{service} runs{since}: {count}{_last_failure(entries, now, zone)}"
     reason = view.reason or next((w.text for w in view.waiting), "")
     return f"{service} is {_spoken(state)}: {count}" + (f"; {reason}" if reason else "")
+
+
+def _against(service: str, snapshot: Snapshot, integration: IntegrationView | None) -> str:
+    """Why a service does not run here though something knows of it; "" where nothing does."""
+    return dict(snapshot.desired.retired).get(service) or (integration.reason if integration else "")
+
+
+def _absent(integration: IntegrationView | None, against: str) -> tuple[bool, str]:
+    """As `_handling`, of a service that is neither declared nor there."""
+    if integration is not None and integration.state == NONE:
+        return False, "needs you: `zpmctl status` says whether its template is refused; if there is none, write one"
+    return (True, "nothing to do") if against else (False, "zpmd does nothing about it")
+
+
+def _made_of(integration: IntegrationView, snapshot: Snapshot) -> str:
+    """From which row and by which template a service was made."""
+    name = f"integration {integration.tenantcode}/{integration.integration_id}"
+    title = f" ({integration.title})" if integration.title else ""
+    row = f", row {integration.row}" if integration.row else ""
+    declared = snapshot.desired.service(integration.service)
+    template = f", by the template at {declared.origin}" if declared is not None and declared.origin else ""
+    port = f", port {integration.port}" if integration.port is not None else ""
+    return f"{name}{title}{row}{template}{port}"
 
 
 def _spoken(state: State) -> str:
@@ -116,11 +148,9 @@ def _last_failure(entries: Sequence[Entry], now: float, zone: tzinfo | None) -> 
 
 
 def _handling(
-    view: ServiceView | None, snapshot: Snapshot, reasons: Sequence[ReasonView], now: float, zone: tzinfo | None
+    view: ServiceView, snapshot: Snapshot, reasons: Sequence[ReasonView], now: float, zone: tzinfo | None
 ) -> tuple[bool, str]:
     """(whether nobody needs to do anything, one line about it)."""
-    if view is None:
-        return False, "zpmd does nothing about it"
     for action in view.in_flight:
         progress = f" ({action.progress})" if action.progress else ""
         return True, f"being handled: {action.verb} {action.subject} for {span(now - action.since)}{progress}"

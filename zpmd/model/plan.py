@@ -34,6 +34,7 @@ class Code(StrEnum):
     SCALED_DOWN = "scaled-down"
     SURPLUS = "surplus"
     UNDECLARED = "undeclared"
+    RETIRED = "retired"
     REPLACED = "replaced"
     NEEDED = "needed"
     STARTED = "started"

@@ -242,6 +242,7 @@ class Tenancy:
 
     `where` names the registry ("mongodb", "data files"), `watched` how changes are noticed ("change stream", "polling
     every 5 s: a standalone MongoDB has no change streams"). `skipped` are ports that were passed over, each with why.
+    `replica_set` is one line on the replica set that zpmd keeps, "" where it keeps none.
     """
 
     where: str
@@ -253,3 +254,4 @@ class Tenancy:
     held: tuple[tuple[IntegrationKey, str], ...] = ()
     leases: tuple[PortLease, ...] = ()
     skipped: tuple[tuple[int, str], ...] = ()
+    replica_set: str = ""

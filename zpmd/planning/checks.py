@@ -69,8 +69,9 @@ def _of_one(action: Action, ours: dict[str, Replica], desired: Desired, observed
             pass
     if isinstance(action, RemoveReplica) and action.replica.live:
         yield f"would remove {action.replica.name} while it lives"
-    removal = isinstance(action, StopReplica | RemoveReplica) and action.cause.code is Code.UNDECLARED
-    if removal and not desired.complete:
+    code = action.cause.code if isinstance(action, StopReplica | RemoveReplica) else None
+    if code is Code.UNDECLARED and not desired.complete:
         yield f"would {verb(action)} {action.subject} though a source has never answered"
+    removal = code in (Code.UNDECLARED, Code.RETIRED)
     if removal and observed.world is not None and desired.service(action.replica.service):  # type: ignore[union-attr]
-        yield f"would {verb(action)} {action.subject} as undeclared, and it is declared"
+        yield f"would {verb(action)} {action.subject} as {code}, and it is declared"

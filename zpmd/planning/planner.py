@@ -37,6 +37,7 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float, limit
     going = removal.leaving(seen, draft)
     removal.stop_in_order(seen, order, going, draft)
     removal.belongings(seen, draft)
+    removal.held_losses(seen, draft)
     _gates(order, draft)
     standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in seen.targets.values()]
     standings += _leftovers(seen, draft)

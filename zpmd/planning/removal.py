@@ -1,6 +1,7 @@
 """What leaves: services that are no longer declared, that an operator stopped, or all of them; in reverse order.
 
 Nothing is removed without evidence, and a change that would remove a large part of the services waits for an operator.
+What a source says is to go (a tenant is suspended, another server has the role) is evidence, however much it is.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
     gone = [name for name in undeclared(view) if not _held(view, name, draft)]
     if view.memory.intent.down is not Down.NO:
         return going | dict.fromkeys(gone, Cause(Code.DOWN_ASKED, "an operator took the appliance down"))
+    retired = dict(view.desired.retired)
+    going |= {name: Cause(Code.RETIRED, retired[name]) for name in gone if name in retired}
+    gone = [name for name in gone if name not in retired]
     if gone and not view.desired.complete:
         for name in gone:
             text = "is not declared, but a source has never answered"
@@ -42,6 +46,13 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
         text = f"{share} would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}
+
+
+def held_losses(view: View, draft: Draft) -> None:
+    """Services that are still declared only because losing so many at once looks like a mistake of their source."""
+    for name, why in view.desired.held:
+        if name in view.targets:
+            draft.wait(name, Cause(Code.MASS_REMOVAL, why), service=name)
 
 
 def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: Draft) -> None:
@@ -101,7 +112,8 @@ def _held(view: View, name: str, draft: Draft) -> bool:
 def _held_by_guard(view: View) -> frozenset[str]:
     """The services that wait for `zpmctl approve`: more than the percentage, and more than the count. Those that a hold
     keeps for now are counted with the others: it is one change, and it must not slip through in two halves."""
-    waiting = [name for name in undeclared(view) if name not in view.memory.intent.approved]
+    evident = view.memory.intent.approved.union(name for name, _ in view.desired.retired)
+    waiting = [name for name in undeclared(view) if name not in evident]
     limits = view.limits
     large = len(waiting) * 100 > limits.removal_percent * len(view.by_slot)
     return frozenset(waiting) if large and len(waiting) > limits.removal_count else frozenset()

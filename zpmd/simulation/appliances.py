@@ -81,7 +81,23 @@ def crashing() -> Desired:
     )
 
 
-BY_NAME: dict[str, Callable[[], Desired]] = {"crashing": crashing, "one": one, "small": small, "many": many}
+def ports() -> Desired:
+    """One service with a fixed port of the host, and one that needs it."""
+    web = Container(image="app/web:1", ports=(PortBinding(target=80, published="8080"),))
+    user = Container(image="app/user:1", healthcheck=CHECK)
+    return appliance(
+        ServiceData(name="web", group=Group.SYSTEM, container=web),
+        ServiceData(name="user", group=Group.CORE, container=user, depends_on=(Dependency(service="web"),)),
+    )
+
+
+BY_NAME: dict[str, Callable[[], Desired]] = {
+    "crashing": crashing,
+    "one": one,
+    "small": small,
+    "many": many,
+    "ports": ports,
+}
 
 
 def drawn(chance: random.Random, hopeless: bool = True) -> Desired:

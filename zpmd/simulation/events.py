@@ -16,6 +16,11 @@ class Delivery(StrEnum):
     LOST = "lost"
     TWICE = "twice"
     LATE = "late"
+    BURST = "burst"
+
+
+TIMES = {Delivery.TWICE: 2, Delivery.BURST: 500}
+"""How often each event arrives, where that is not once."""
 
 
 class Stream:
@@ -51,5 +56,5 @@ class Stream:
         if self.delivery is Delivery.LATE and reason is Reason.ENGINE:
             self.held_back = True
             return
-        for _ in range(2 if self.delivery is Delivery.TWICE else 1):
+        for _ in range(TIMES.get(self.delivery, 1)):
             self._wake(reason)

@@ -75,7 +75,7 @@ def halt(site: Site, slot: str) -> bool:
 
 @move("delete", "somebody removes the container in SLOT by hand", "fault", a_slot)
 def delete(site: Site, slot: str) -> bool:
-    boxes = site.slots().get(slot)
+    boxes = [b for b in site.slots().get(slot, ()) if not b.busy]
     if not boxes:
         return False
     site.world.remove_by_hand(boxes[0].id)
@@ -184,7 +184,7 @@ def lose_image(site: Site, image: str) -> bool:
     return True
 
 
-@move("events", "the engine's events arrive HOW: prompt, lost, twice or late", "fault", one_of(*Delivery))
+@move("events", "the engine's events arrive HOW: prompt, lost, twice, late or burst", "fault", one_of(*Delivery))
 def events(site: Site, how: str) -> bool:
     site.stream.delivery = Delivery(how)
     return True
@@ -242,7 +242,7 @@ def disk_free(site: Site) -> bool:
     return happened
 
 
-@move("clock", "somebody sets the wall clock by SECONDS", "fault", one_of("3600", "-3600", "-86400", "30", "-30"))
+@move("clock", "somebody sets the wall clock by SECONDS", "fault", one_of("3600", "-3600", "86400", "-86400", "30", "-30"))
 def clock(site: Site, seconds: str) -> bool:
     site.clock.jump(float(seconds))
     site.invariants.excuse_all()

@@ -60,6 +60,7 @@ def heal(site: Site) -> None:
     site.faults.clear()
     site.stream.delivery = Delivery.PROMPT
     site.source.broken = ""
+    site.second.silent = False
     site.world.registry |= {s.container.image for s in site.source.desired.services}
     faults.engine_back(site)
     for box in site.world.present():
@@ -168,6 +169,10 @@ def _tidy(site: Site, box: Box) -> None:
         site.world.remove_by_hand(box.id)
     elif box.paused:
         site.world.pause(box.id, False)
+    elif box.busy:
+        site.world.let_go(box.id)
+    elif box.behaviour.ignores_term and box.ends_after(site.true.now()):
+        site.world.crash(box.id)  # somebody has told it to end, and its grace would outlast the end of all faults
 
 
 def _why_not(site: Site) -> str:

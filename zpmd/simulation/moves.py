@@ -10,12 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from zpmd.simulation import faults, schedule, wishes
+from zpmd.simulation import faults, host_faults, schedule, wishes
 from zpmd.simulation.registry import MOVES
 from zpmd.simulation.site import Site
 
-KINDS = {"schedule": schedule, "fault": faults, "wish": wishes}
-"""Where the moves of each kind are written down (a file that cannot be read is a fault, and in wishes.py)."""
+WRITTEN_IN = (schedule, faults, host_faults, wishes)
+"""Where moves are written down: importing these modules fills the table."""
 
 
 def perform(site: Site, line: str) -> bool:

@@ -1,7 +1,7 @@
 """What the program in an image does on the simulated host. By default: start, get healthy, run until told to end.
 
 A tag says otherwise, in appliances that are made for simulation: `:crash1` ends with 1 after a second, `:sick1` never
-gets healthy, `:refuse1` cannot be started at all. Of a one-shot the default is to end well after two seconds.
+gets healthy, `:dull1` is starting for ever, `:refuse1` cannot be started at all. Of a one-shot the default is to end well after two seconds.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from zpmd.model.container import Container, Healthcheck
 from zpmd.model.service import Desired
 
 ONE_SHOT_SECONDS = 2.0
+DULL_SECONDS = 30 * 86400.0
 CHECK = Healthcheck(test=("CMD", "probe"), interval_seconds=1.0, retries=2)
 
 BEHAVIOURS = {
     "crash": Behaviour(lives_for_seconds=1.0, exit_code=1),
     "oom": Behaviour(lives_for_seconds=1.5, exit_code=137, oom_killed=True),
     "sick": Behaviour(never_healthy=True, healthcheck=CHECK),
+    "dull": Behaviour(never_healthy=True, healthcheck=replace(CHECK, start_period_seconds=DULL_SECONDS)),
     "refuse": Behaviour(fails_to_start="exec: /bin/main: no such file or directory"),
     "stubborn": Behaviour(ignores_term=True),
     "slow": Behaviour(healthy_after_seconds=1.5),
 }
 
 
-HOPELESS = frozenset({"crash", "oom", "sick", "refuse"})
+HOPELESS = frozenset({"crash", "oom", "sick", "dull", "refuse"})
 
 
 def kind(container: Container) -> str:

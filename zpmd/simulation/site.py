@@ -36,7 +36,7 @@ from zpmd.simulation.events import Stream
 from zpmd.simulation.failpoints import Failpoints, Killed
 from zpmd.simulation.invariants import Invariants
 from zpmd.simulation.programs import Programs
-from zpmd.simulation.sources import ScriptedSource
+from zpmd.simulation.sources import ScriptedSource, SecondSource
 from zpmd.simulation.trace import Trace
 from zpmd.simulation.workers import ScheduledWorkers
 from zpmd.stores.memory import Learned, MemoryStore, Tablet
@@ -76,6 +76,7 @@ class Site:
         self.clock = HostClock(self.true)
         self.original = desired
         self.source = ScriptedSource(desired)
+        self.second = SecondSource()
         self.programs = Programs()
         self.programs.declare(desired)
         images = {service.container.image for service in desired.services}
@@ -135,7 +136,7 @@ class Site:
         store = MemoryStore(self.tablet, JOURNAL_ENTRIES, self._boundary)
         # What the daemon before it was told and could not keep (the disk was full) this one has never heard.
         self.source.answered = self.tablet.good.get(self.source.name)
-        desire = Desire([self.source], store)
+        desire = Desire([self.source, self.second], store)
         try:
             desire.first(self.clock.now())
         except ConfigError as error:
@@ -188,8 +189,9 @@ class Site:
         return True
 
     def kill(self, where: str) -> None:
-        """kill -9: nothing of the daemon is left but what it has stored."""
+        """kill -9: nothing of the daemon is left but what it has stored. A pull ends with whoever asked for it."""
         self.daemon = None
+        self.world.arriving.clear()
         self.stream.disconnect(self.world)
         self.invariants.daemon_died()
         self.counts["kills"] += 1

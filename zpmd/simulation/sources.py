@@ -1,4 +1,4 @@
-"""A source that says what a script makes it say: the service files of the simulated host."""
+"""Sources that say what a script makes them say: the service files of the simulated host, and one that is silent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zpmd.errors import ConfigError
 from zpmd.model.service import Desired, Problem
+from zpmd.model.tenant import Away
 from zpmd.ports import Wake
 
 
@@ -30,6 +31,29 @@ class ScriptedSource:
 
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         """Nothing to do: whoever changes `desired` wakes the loop."""
+        del wake
+        stop.wait()
+
+    def watching(self) -> bool:
+        return True
+
+
+@dataclass(slots=True)
+class SecondSource:
+    """`ports.Source` that declares nothing. While it is `silent` it has never been heard of: what it would declare is
+    unknown, so that nothing is known to be undeclared."""
+
+    silent: bool = False
+    name: str = "second"
+
+    def load(self) -> Desired:
+        return Desired(complete=not self.silent)
+
+    def away(self) -> Away | None:
+        return Away(since=0.0, why="it does not answer") if self.silent else None
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        """Nothing to do, as above."""
         del wake
         stop.wait()
 

@@ -7,7 +7,7 @@ place would be wrong on both sides at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zpmd.engines.simulated_container import Box
@@ -31,7 +31,10 @@ class Truth:
 
     @staticmethod
     def of(site: Site) -> Truth:
-        return Truth(site, site.source.answered or site.source.desired, site.slots(), site.true.now())
+        desired = site.source.answered or site.source.desired
+        if site.second.silent:
+            desired = replace(desired, complete=False)
+        return Truth(site, desired, site.slots(), site.true.now())
 
     def boxes(self, service: str) -> list[Box]:
         return [b for slot, boxes in self.slots.items() for b in boxes if slot.rpartition("/")[0] == service]

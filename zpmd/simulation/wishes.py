@@ -153,7 +153,7 @@ def _change(site: Site, name: str, change: Callable[[ServiceData], ServiceData |
     "the files say IMAGE for SERVICE",
     "wish",
     lambda site, chance: (
-        f"{name} app/{name}:{chance.choice(('', '', '', 'crash', 'sick', 'refuse', 'slow', 'stubborn'))}"
+        f"{name} app/{name}:{chance.choice(('', '', '', 'crash', 'sick', 'dull', 'refuse', 'slow', 'stubborn'))}"
         f"{chance.randint(1, 3)}"
         if (name := a_service(site, chance))
         else None

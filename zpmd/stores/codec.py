@@ -42,10 +42,10 @@ def decode(kind: type[T], text: str) -> T:
         value: T = _adapter(kind).validate_json(text)
         # 1e999 is valid to the validator, infinite to who reads it, and null to who writes it again
         json.loads(text, parse_int=_bounded, parse_float=_bounded, parse_constant=_no_number)
-    except ValidationError as error:
-        raise Unreadable(f"cannot read a {kind.__name__}: {error.error_count()} fields are wrong") from error
+    except ValidationError as error:  # and no cause: it quotes what it read, which may be a secret
+        raise Unreadable(f"cannot read a {kind.__name__}: {error.error_count()} fields are wrong") from None
     except ValueError as error:
-        raise Unreadable(f"cannot read a {kind.__name__}: {error}") from error
+        raise Unreadable(f"cannot read a {kind.__name__}: {error}") from None
     return value
 
 

@@ -10,7 +10,7 @@ Rules:
    not start because of its diary is worse than one without its diary. A file of a newer zpmd is left alone and refused.
 3. A disk that is full where the file has to be opened costs what is written, not what is known: the file is read as it
    lies, and opened for writing as soon as there is room.
-4. The file belongs to its owner alone: definitions have environment variables in them.
+4. The file belongs to its owner alone; bodies that may have a secret in them are sealed as well (sealing.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -34,10 +34,12 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Database:
-    """One connection, guarded by one lock. `moved_to` names the damaged file that was set aside on opening, if any."""
+    """One connection, guarded by one lock. `moved_to` names the damaged file that was set aside on opening, if any.
+    `before_writing` is called before each transaction, and refuses it by raising StoreError."""
 
-    def __init__(self, path: Path, now: float) -> None:
+    def __init__(self, path: Path, now: float, before_writing: Callable[[], None] = lambda: None) -> None:
         self.path = path
+        self._before_writing = before_writing
         self.moved_to: Path | None = None
         self._lock = threading.RLock()
         self._as_it_lies = False
@@ -61,6 +63,7 @@ class Database:
         """All of it or nothing; on return it is committed. Raises StoreError, also for what `close` has ended."""
         with self._lock:
             try:
+                self._before_writing()
                 if self._as_it_lies:
                     fresh = _open(self.path)
                     self._connection.close()
@@ -93,6 +96,15 @@ class Database:
             except sqlite3.Error as error:
                 raise StoreError(f"cannot read {self.path}: {error}") from error
 
+    def write_anew(self) -> None:
+        """The whole file, so that nothing is left of what was overwritten, and an empty log. Raises StoreError."""
+        with self._lock:
+            try:
+                self._connection.execute("VACUUM")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise StoreError(f"cannot write {self.path}: {error}") from error
+
     def close(self) -> None:
         with self._lock, contextlib.suppress(sqlite3.Error):
             self._connection.close()
@@ -118,16 +130,28 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _as_it_lies(path: Path, why: sqlite3.Error) -> sqlite3.Connection:
-    """Read-only, without its log, which there is no room for. Raises StoreError where that gives nothing either."""
+    """Read-only, without its log, which there is no room for; the file of an older zpmd as a copy in memory with the
+    tables of this one, of which nothing is written. Raises StoreError where that gives nothing either."""
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error:
         version = 0
-    if version != SCHEMA:
+    if not 0 < version <= SCHEMA:
         raise StoreError(f"cannot open {path}: {why}") from why
-    return connection
+    if version == SCHEMA:
+        return connection
+    newer = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    newer.row_factory = sqlite3.Row
+    try:
+        connection.backup(newer)
+        _migrate(newer, path)
+    except sqlite3.Error:
+        raise StoreError(f"cannot open {path}: {why}") from why
+    finally:
+        connection.close()
+    return newer
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,22 +10,28 @@ the file can be written again, and costs no backoff its memory meanwhile. What a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from zpmd.errors import StoreError
 from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.service import Desired
+from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
-from zpmd.stores import identity
+from zpmd.stores import identity, keys, resealing
 from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database
+from zpmd.stores.good import Good
 from zpmd.stores.recall import Recall
+from zpmd.stores.registered import Registered
+from zpmd.stores.sealing import Seal
 
 DOSSIERS_KEPT = 10
 DOSSIERS_KEPT_IN_ALL = 5000
@@ -46,29 +52,38 @@ class Statement(NamedTuple):
 
 
 class EmbeddedStore:
-    """ports.Store on `path`, with `owner` in a file beside it. Keeps the newest `journal_entries` lines."""
+    """ports.Store on `path`, with `owner` and, unless it is one of systemd's `credentials`, `key` in files beside it.
+    Keeps the newest `journal_entries` lines."""
 
-    def __init__(self, path: Path, journal_entries: int, clock: Clock) -> None:
+    def __init__(self, path: Path, journal_entries: int, clock: Clock, credentials: Path | None = None) -> None:
         self._lock = threading.RLock()
-        self._database = Database(path, clock.now())
+        key = keys.find(path.parent, credentials)
+        self._database = Database(path, clock.now(), before_writing=key.keep)
         self._journal_entries = journal_entries
-        self._recall = Recall(self._database)
+        self._seal = Seal(key)
+        resealing.reseal(self._database, self._seal)
+        self._recall = Recall(self._database, self._seal)
+        self._good = Good(self._database, self._seal)
+        self._registered = Registered(self._database, self._seal)
+        self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
         known = copy[0]["value"] if copy else None
         self._owner = identity.keep(path.with_name("owner"), known)
-        if known != self._owner:  # and only then: zpmd has to start on a full disk as well
+        if known != self._owner:  # and only then, for the same reason as in `_note`
             with self._database.transaction(durable=True) as connection:
                 connection.execute("INSERT OR REPLACE INTO fact VALUES ('owner', ?)", (self._owner,))
+        unreadable = self._recall.unreadable + resealing.unreadable(self._database, self._seal)
         if self._database.moved_to is not None:
             text = f"the database was damaged: it is kept as {self._database.moved_to.name}, and a new one was begun"
             self._note("store-damaged", text, clock.now())
-        elif self._recall.unreadable:
-            text = f"{self._recall.unreadable} rows of the database could not be read, and are forgotten"
+        elif unreadable:
+            text = f"{unreadable} rows of the database could not be read, and are forgotten"
             self._note("store-rows-lost", text, clock.now())
 
     def _note(self, code: str, text: str, now: float) -> None:
-        self.begin(Entry(id=0, at=now, kind="note", verb="note", subject="store", code=code, text=text))
+        with contextlib.suppress(StoreError):  # zpmd has to start on a full disk as well
+            self.begin(Entry(id=0, at=now, kind="note", verb="note", subject="store", code=code, text=text))
 
     def owner(self) -> str:
         return self._owner
@@ -91,9 +106,10 @@ class EmbeddedStore:
             self._learn(("attempt", *place), statement)
 
     def judge(self, revision: Revision) -> None:
-        row = (revision.service, encode(revision))
         with self._lock:
             self._recall.revisions[revision.service] = revision
+            body = self._seal.seal(("revision", revision.service), encode(revision))
+            row = (revision.service, body)
             statement = Statement("INSERT OR REPLACE INTO revision VALUES (?, ?)", row)
             self._learn(("revision", revision.service), statement, durable=True)
 
@@ -175,7 +191,8 @@ class EmbeddedStore:
 
     def keep_dossier(self, dossier: Dossier) -> None:
         with self._database.transaction() as connection:
-            row = (dossier.service, encode(dossier))
+            body = self._seal.seal(("dossier", dossier.service), encode(dossier))
+            row = (dossier.service, body)
             newest = connection.execute("INSERT INTO dossier (service, body) VALUES (?, ?)", row).lastrowid or 0
             connection.execute(
                 "DELETE FROM dossier WHERE service = ? AND id NOT IN"
@@ -188,7 +205,7 @@ class EmbeddedStore:
         found = []
         for row in self._database.rows("SELECT body FROM dossier WHERE service = ? ORDER BY id DESC", service):
             try:
-                found.append(decode(Dossier, row["body"]))
+                found.append(decode(Dossier, self._seal.open(("dossier", service), row["body"])))
             except Unreadable:  # one bad row never hides the others
                 continue
         return tuple(found)
@@ -196,15 +213,33 @@ class EmbeddedStore:
     # last known good
 
     def last_good(self, source: str) -> Desired | None:
-        rows = self._database.rows("SELECT body FROM good WHERE source = ?", source)
-        try:
-            return decode(Desired, rows[0]["body"]) if rows else None
-        except Unreadable:
-            return None
+        return self._good.last(source)
 
     def keep_good(self, source: str, desired: Desired) -> None:
-        with self._database.transaction(durable=True) as connection:
-            connection.execute("INSERT OR REPLACE INTO good VALUES (?, ?)", (source, encode(desired)))
+        self._good.keep(source, desired)
+
+    # of tenants and integrations
+
+    def salt(self) -> bytes:
+        return self._salt
+
+    def last_rows(self) -> Rows | None:
+        return self._registered.last_rows()
+
+    def keep_rows(self, rows: Rows) -> None:
+        self._registered.keep_rows(rows)
+
+    def leases(self) -> Mapping[IntegrationKey, PortLease]:
+        return self._registered.leases()
+
+    def keep_leases(self, leases: Collection[PortLease], forgotten: Collection[IntegrationKey]) -> None:
+        self._registered.keep_leases(leases, forgotten)
+
+    def connections(self) -> Mapping[str, Connection]:
+        return self._registered.connections()
+
+    def keep_connection(self, subject: str, connection: Connection) -> None:
+        self._registered.keep_connection(subject, connection)
 
     # operators'
 

@@ -34,14 +34,14 @@ def keep(path: Path, copy: str | None) -> str:
         raise StoreError(f"cannot read {path}: it should hold the 12 hex digits of this installation's id")
     owner = copy or secrets.token_hex(6)
     try:
-        _write(path, owner)
+        write_whole(path, owner)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
     return owner
 
 
-def _write(path: Path, text: str) -> None:
-    """Whole and on the disk, or not at all."""
+def write_whole(path: Path, text: str) -> None:
+    """One line, for the owner of the file alone; whole and on the disk, or not at all. Raises OSError."""
     fresh = path.with_name(f"{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -7,7 +7,7 @@ contract as the store on disk (tests/contracts/test_store.py).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.service import Desired
+from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 
 DOSSIERS_KEPT = 10
 
@@ -46,6 +47,9 @@ class Tablet:
     down: Down = Down.NO
     learned: Learned = field(default_factory=Learned)
     good: dict[str, Desired] = field(default_factory=dict)
+    rows: Rows | None = None
+    leases: dict[IntegrationKey, PortLease] = field(default_factory=dict)
+    connections: dict[str, Connection] = field(default_factory=dict)
     dossiers: dict[str, list[Dossier]] = field(default_factory=dict)
     journal: dict[int, Entry] = field(default_factory=dict)
     entries: int = 0
@@ -197,8 +201,40 @@ class MemoryStore:
         return self._t.good.get(source)
 
     def keep_good(self, source: str, desired: Desired) -> None:
-        with self._write("last good") as t:
-            t.good[source] = desired
+        if self._t.good.get(source) != desired:
+            with self._write("last good") as t:
+                t.good[source] = desired
+
+    # of tenants and integrations
+
+    def salt(self) -> bytes:
+        return self._t.owner.encode()
+
+    def last_rows(self) -> Rows | None:
+        return self._t.rows
+
+    def keep_rows(self, rows: Rows) -> None:
+        if self._t.rows != rows:
+            with self._write("rows") as t:
+                t.rows = rows
+
+    def leases(self) -> Mapping[IntegrationKey, PortLease]:
+        return MappingProxyType(self._t.leases)
+
+    def keep_leases(self, leases: Collection[PortLease], forgotten: Collection[IntegrationKey]) -> None:
+        after = {key: lease for key, lease in self._t.leases.items() if key not in set(forgotten)}
+        after.update((lease.key, lease) for lease in leases)
+        if after != self._t.leases:
+            with self._write("leases") as t:
+                t.leases = after
+
+    def connections(self) -> Mapping[str, Connection]:
+        return MappingProxyType(self._t.connections)
+
+    def keep_connection(self, subject: str, connection: Connection) -> None:
+        if self._t.connections.get(subject) is not connection:
+            with self._write("connection") as t:
+                t.connections = {**t.connections, subject: connection}
 
     # operators'
 

@@ -14,12 +14,13 @@ from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision
 from zpmd.model.observed import Slot
 from zpmd.stores.codec import Unreadable, decode
 from zpmd.stores.database import Database
+from zpmd.stores.sealing import Seal
 
 
 class Recall:
     """Mutable, and not thread-safe: the store calls it under its lock."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal: Seal) -> None:
         self.attempts: dict[Slot, Attempt] = {}
         self.revisions: dict[str, Revision] = {}
         self.hooked: dict[str, float] = {}
@@ -34,7 +35,8 @@ class Recall:
                 self.unreadable += 1
         for row in database.rows("SELECT service, body FROM revision"):
             try:
-                self.revisions[row["service"]] = decode(Revision, row["body"])
+                text = seal.open(("revision", row["service"]), row["body"])
+                self.revisions[row["service"]] = decode(Revision, text)
             except Unreadable:
                 self.unreadable += 1
         self.hooked.update((r["container"], r["started_at"]) for r in database.rows("SELECT * FROM hooked"))

@@ -63,6 +63,30 @@ STEPS: tuple[str, ...] = (
     );
     CREATE INDEX dossier_by_service ON dossier (service, id);
     """,
+    # Bodies are sealed from here on (sealing.py). The services of `good` have rows of their own, so that one of
+    # hundreds that changed is one row to write.
+    """
+    CREATE TABLE good_service (
+        source TEXT NOT NULL,
+        service TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (source, service)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE sealed_fact (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE rows (collection TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE lease (
+        tenantcode TEXT NOT NULL,
+        integration_id INTEGER NOT NULL,
+        port INTEGER NOT NULL,
+        leased_at REAL NOT NULL,
+        released_at REAL,
+        PRIMARY KEY (tenantcode, integration_id)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE connection (subject TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 SCHEMA = len(STEPS)

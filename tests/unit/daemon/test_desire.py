@@ -12,7 +12,8 @@ from tests.unit.planning.build import service
 from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.desire import Desire
 from zpmd.errors import ConfigError
-from zpmd.model.service import Desired, Problem
+from zpmd.model.service import Desired, Problem, VolumeSpec
+from zpmd.model.tenant import Away
 from zpmd.stores.embedded import EmbeddedStore
 
 GOOD = Desired(services=(service("web"),))
@@ -21,18 +22,21 @@ BROKEN = Problem(file="a.yaml", line=3, column=5, path="services.web", message="
 
 
 class Scripted:
-    """A source whose answers are written down."""
+    """A source whose answers are written down; after `gone` it is away."""
 
-    name = "files"
-
-    def __init__(self, *answers: Desired | Problem) -> None:
+    def __init__(self, *answers: Desired | Problem, name: str = "files") -> None:
         self._answers = list(answers)
+        self.name = name
+        self.gone: Away | None = None
 
     def load(self) -> Desired:
         answer = self._answers.pop(0)
         if isinstance(answer, Problem):
             raise ConfigError((answer,))
         return answer
+
+    def away(self) -> Away | None:
+        return self.gone
 
 
 @pytest.fixture
@@ -81,3 +85,42 @@ def test_a_good_copy_that_could_not_be_kept_is_kept_later(tmp_path: Path) -> Non
     assert desire.refresh(2.0) == []
     assert store.last_good("files") == GOOD
     store.close()
+
+
+def test_a_source_that_is_away_keeps_nobody_from_starting(store: EmbeddedStore) -> None:
+    never = Scripted(Desired(complete=False), BETTER, name="integrations")
+    never.gone = Away(since=1.0, why="mongodb does not answer")
+    desire = Desire([Scripted(GOOD, GOOD), never], store)  # type: ignore[list-item]
+    desire.first(2.0)
+    assert not desire.desired.complete, "what it would say is unknown, not absent"
+    assert desire.desired.services == GOOD.services
+    assert store.last_good("integrations") is None, "an answer that says nothing is not a good one"
+    state = desire.states[1]
+    assert (state.ok, state.since, state.away, state.problems) == (False, 1.0, "mongodb does not answer", ())
+    never.gone = None
+    assert desire.refresh(3.0) == ["integrations: good again, 2 services"]
+    assert desire.desired.complete
+
+
+def test_what_is_away_is_said_once(store: EmbeddedStore) -> None:
+    source = Scripted(GOOD, GOOD, GOOD, name="integrations")
+    desire = Desire([source], store)  # type: ignore[list-item]
+    desire.first(1.0)
+    source.gone = Away(since=2.0, why="mongodb does not answer")
+    assert desire.refresh(2.0) == [
+        "integrations: away, mongodb does not answer; what it said last goes on, 1 services",
+    ]
+    assert desire.refresh(3.0) == []
+
+
+def test_what_two_sources_use_is_one(store: EmbeddedStore) -> None:
+    shared = VolumeSpec(name="t_data")
+    files = Desired(services=(service("web"),), volumes=(shared,), retired=(("x", "off"),))
+    rows = Desired(services=(service("app"),), volumes=(shared, VolumeSpec(name="t_more")), held=(("app", "gone"),))
+    desire = Desire([Scripted(files), Scripted(rows, name="integrations")], store)  # type: ignore[list-item]
+    desire.first(1.0)
+    assert [s.name for s in desire.desired.services] == ["app", "web"]
+    assert [v.name for v in desire.desired.volumes] == ["t_data", "t_more"]
+    assert desire.desired.retired == (("x", "off"),)
+    assert desire.desired.held == (("app", "gone"),)
+    assert desire.desired is desire.desired, "the sum is made once"

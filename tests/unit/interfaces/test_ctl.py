@@ -120,7 +120,7 @@ def test_json_has_the_stable_names(surface: Surface, ctl: Ctl) -> None:
     view = json.loads(ctl("status", "--json").out)
     assert set(view) == {
         *("number", "at", "now", "version", "owner", "started_at", "state", "since", "down", "degraded", "troubled"),
-        *("groups", "waiting", "in_flight", "held_removals", "conflicts", "holds", "containers"),
+        *("groups", "waiting", "in_flight", "held_removals", "conflicts", "holds", "containers", "registry"),
     }
     assert set(view["groups"][0]["services"][0]) == {
         *("name", "group", "state", "ready", "desired", "restarts", "since", "image", "tenant", "reason", "declared"),

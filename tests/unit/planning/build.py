@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from zpmd.model.container import Container
+from zpmd.model.container import Container, Pairs
 from zpmd.model.memory import Attempt, Intent, Memory, Revision, Tried, Verdict
 from zpmd.model.observed import Health, InFlight, Observed, Phase, Replica, Slot, World
 from zpmd.model.plan import Plan
@@ -97,13 +97,16 @@ def planned(
     in_flight: tuple[InFlight, ...] = (),
     limits: Limits | None = None,
     complete: bool = True,
+    retired: Pairs = (),
+    held: Pairs = (),
     **world_fields: Any,
 ) -> Plan:
     """The plan for these services in a world with these replicas; by default all services are stable."""
     services = tuple(services)
     seen = Observed(world=world(services, replicas, **world_fields), in_flight=in_flight)
     what = remembered if remembered is not None else memory(*services)
-    return plan(Desired(services=services, complete=complete), seen, what, now, limits)
+    desired = Desired(services=services, complete=complete, retired=retired, held=held)
+    return plan(desired, seen, what, now, limits)
 
 
 def again(of: ServiceData, **fields: Any) -> ServiceData:

@@ -40,6 +40,28 @@ def test_nothing_is_undeclared_while_a_source_has_never_answered() -> None:
     assert str(held) == "waiting web: is not declared, but a source has never answered"
 
 
+def test_what_is_retired_on_evidence_goes_however_much_it_is() -> None:
+    there = [replica(s) for s in TEN]
+    evidence = tuple((s.name, "tenant acme is suspended") for s in TEN[2:])
+    answer = planned(TEN[:2], there, retired=evidence)
+    assert str(answer).splitlines() == [f"stop s{n}/1: tenant acme is suspended" for n in range(2, 10)]
+    unknown = planned((), there, retired=evidence, complete=False)
+    assert len(unknown.actions) == 8, "evidence is evidence while another source has never answered"
+    assert [w.subject for w in unknown.waiting] == ["s0", "s1"]
+
+
+def test_retired_services_do_not_count_as_a_loss() -> None:
+    there = [replica(s) for s in TEN]
+    answer = planned(TEN[:2], there, retired=tuple((s.name, "retired") for s in TEN[4:]))
+    assert len(answer.actions) == 8, "two vanished and six retired: nothing suspicious"
+
+
+def test_a_loss_that_its_source_holds_waits_for_an_operator_while_it_runs_on() -> None:
+    answer = planned((WEB,), [replica(WEB, n) for n in (1, 2, 3)], held=(("web", "its row is gone"), ("no", "such")))
+    assert str(answer) == "waiting web: its row is gone"
+    assert answer.standings[0].state is State.RUNNING
+
+
 def test_the_highest_slots_go_when_a_service_is_scaled_down() -> None:
     there = [replica(WEB, n) for n in (1, 2, 3)]
     scaled = memory(WEB, intent=Intent(scaled={"web": 1}))

@@ -49,7 +49,7 @@ def test_the_file_and_its_log_belong_to_their_owner_alone(path: Path) -> None:
     store = opened(path)
     store.set_stopped("redis", True)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
-    assert modes == {"zpmd.db": 0o600, "zpmd.db-wal": 0o600, "zpmd.db-shm": 0o600, "owner": 0o600}
+    assert modes == {"zpmd.db": 0o600, "zpmd.db-wal": 0o600, "zpmd.db-shm": 0o600, "owner": 0o600, "key": 0o600}
     store.close()
 
 

@@ -1,0 +1,47 @@
+"""Lines of styled text, and columns of them: what all of zpmctl's output is made of. Pure.
+
+Rules: one fact a line, so that grep works on it; colour never says anything that the words do not; whatever came from a
+container, a file, a row or an operator goes through `clean`, which it does here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from rich.text import Text
+
+from zpmd.interfaces import status
+from zpmd.interfaces.words import clean
+from zpmd.model.plan import State
+
+Zone = tzinfo | None
+Cell = tuple[str, str]
+"""Text and its style."""
+Row = Sequence[Cell]
+
+GOOD, NOTICE, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
+
+
+def state_style(state: str) -> str:
+    if state in (State.RUNNING, State.COMPLETED):
+        return GOOD
+    return BAD if state in status.TROUBLE or state == State.UNKNOWN else NOTICE
+
+
+def line(*cells: Cell) -> Text:
+    return Text.assemble(*((clean(text), style) for text, style in cells))
+
+
+def table(rows: Sequence[Row | Text]) -> list[Text]:
+    """Columns two spaces apart, as wide as their widest cell. A Text among the rows stands across them."""
+    cells = [[(clean(text), style) for text, style in row] for row in rows if not isinstance(row, Text)]
+    widths = [max(len(text) for text, _ in column) for column in zip(*cells, strict=True)]
+    aligned = iter(cells)
+    return [row if isinstance(row, Text) else _aligned(next(aligned), widths) for row in rows]
+
+
+def _aligned(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
+    made = Text.assemble(*((f"{text:<{width}}  ", style) for (text, style), width in zip(cells, widths, strict=True)))
+    made.rstrip()
+    return made

@@ -1,0 +1,75 @@
+"""What one integration brings into its template: the values of references, and its secrets. Pure.
+
+The database of a tenant is its own `db_*` fields, or where it has none the first of its `tenant_dbs`. Parameters come
+from the least specific row to the most specific: for all, by build name, by tenant, by both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from zpmd.model.secret import Secret
+from zpmd.model.tenant import Integration, Param, Rows, Status, Tenant
+
+PASSWORD = "db_password"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An active integration of an active tenant. `values` lacks `integration.port`, which is leased."""
+
+    integration: Integration
+    tenant: Tenant
+    values: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    """By the name of the file below /run/secrets."""
+
+
+def bindings(rows: Rows) -> Iterator[Binding]:
+    """One for each integration that is to run, in the order of the rows."""
+    tenants = {t.tenantcode: t for t in rows.tenants if t.status is Status.ACTIVE}
+    databases: dict[str, Tenant] = {}
+    for database in rows.databases:
+        databases.setdefault(database.tenantcode, database)
+    params: dict[tuple[str, str], list[Param]] = {}
+    for param in rows.params:
+        params.setdefault((param.tenantcode, param.build_name), []).append(param)
+    for integration in rows.integrations:
+        tenant = tenants.get(integration.tenantcode)
+        if tenant is None or integration.status is not Status.ACTIVE:
+            continue
+        database = tenant if tenant.db_host else databases.get(tenant.tenantcode, tenant)
+        wanted = [
+            param
+            for tenantcode in ("", tenant.tenantcode)
+            for build_name in ("", integration.service_name)
+            for param in params.get((tenantcode, build_name), ())
+        ]
+        yield _binding(integration, tenant, database, wanted)
+
+
+def _binding(integration: Integration, tenant: Tenant, database: Tenant, params: Sequence[Param]) -> Binding:
+    values = {
+        "tenant.tenantcode": tenant.tenantcode,
+        "tenant.name": tenant.name,
+        "tenant.id": str(tenant.id),
+        "tenant.db.host": database.db_host,
+        "tenant.db.name": database.db_name,
+        "tenant.db.username": database.db_username,
+        "integration.integration_id": str(integration.integration_id),
+        "integration.serviceName": integration.service_name,
+        "integration.executable": integration.executable,
+        "integration.executionDir": integration.execution_dir,
+        "integration.title": integration.title,
+        "integration.action": integration.action,
+    }
+    secrets = {PASSWORD: database.db_password} if database.db_password else {}
+    for param in params:
+        for name, value in param.values:
+            values[f"params.{name}"] = value
+            secrets.pop(name, None)
+        for name, secret in param.secrets:
+            secrets[name] = secret
+            values.pop(f"params.{name}", None)
+    return Binding(integration, tenant, values, secrets)

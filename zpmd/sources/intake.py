@@ -1,0 +1,98 @@
+"""What counts of the rows that a registry has read: settled against what was good before, and kept for the next start.
+
+The one place at which rows enter. Service files ask it which host this is (a role may stand in a row), integrations ask
+it for the rows; both get the same answer in one pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from loguru import logger
+
+from zpmd.errors import StoreError
+from zpmd.model.policy import Limits
+from zpmd.model.tenant import Away, Reading, Rows, Settled
+from zpmd.planning.rows import settle
+from zpmd.ports import Clock, Registry, Store
+
+
+class Intake:
+    """`settled` is cheap while neither the reading nor what operators approved has changed. Thread-safe."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        clock: Clock,
+        limits: Limits,
+        learn: Callable[[Rows], None] = lambda _: None,
+    ) -> None:
+        """`learn` is told of all rows that count, before anybody else sees them: it learns what is never to be
+        printed."""
+        self.registry = registry
+        self._store = store
+        self._limits = limits
+        self._learn = learn
+        self._lock = threading.Lock()
+        self._good = store.last_rows()
+        self._heard = _heard(self._good) if self._good is not None else frozenset()
+        self._began = clock.now()
+        self._settled_for: tuple[Reading | None, frozenset[str]] | None = None
+        self._settled: Settled | None = None
+        self._unkept = False
+
+    def settled(self) -> Settled | None:
+        """None while nothing has ever been read, in this life or an earlier one."""
+        with self._lock:
+            reading, approved = self.registry.reading(), self._store.memory().intent.approved
+            before = self._settled_for
+            if before is None or before[0] is not reading or before[1] != approved:
+                self._settle(reading, approved)
+                self._settled_for = (reading, approved)
+            elif self._unkept:
+                self._keep()
+            return self._settled
+
+    def complete(self) -> bool:
+        """Whether every tenant's integrations have been read at some time: then what is missing is absent."""
+        settled = self.settled()
+        return settled is not None and all(tenantcode in self._heard for tenantcode, _ in settled.rows.unknown)
+
+    def away(self) -> Away | None:
+        """Why, and since when, the rows are not what a look would give now."""
+        away = self.registry.away()
+        if away is None and self.registry.reading() is None:
+            return Away(since=self._began, why=f"{self.registry.name} has not been read yet")
+        return away
+
+    def _settle(self, reading: Reading | None, approved: frozenset[str]) -> None:
+        if reading is None and self._good is None:
+            return
+        current = reading if reading is not None else Reading(rows=self._good or Rows())
+        self._settled = settle(current, self._good, approved, self._limits)
+        self._learn(self._settled.rows)
+        self._heard |= _heard(self._settled.rows)
+        if reading is not None and (self._settled.rows != self._good or self._unkept):
+            self._good = self._settled.rows
+            self._keep()
+
+    def _keep(self) -> None:
+        """For the next start; tried again until it is kept."""
+        self._unkept = True
+        if self._good is None:
+            return
+        try:
+            self._store.keep_rows(self._good)
+            self._unkept = False
+        except StoreError as error:
+            logger.error("the last good rows of {} could not be kept: {}", self.registry.name, error)
+
+
+def _heard(rows: Rows) -> frozenset[str]:
+    """The tenants whose integrations these rows know: their database answered, now or before."""
+    silent = {tenantcode for tenantcode, _ in rows.unknown}
+    return frozenset(t.tenantcode for t in rows.tenants if t.tenantcode not in silent).union(
+        i.tenantcode for i in rows.integrations
+    )

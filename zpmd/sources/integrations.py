@@ -1,0 +1,319 @@
+"""The source of integrations: templates of the service files times rows, each with its port, parameters and secrets.
+
+Rules:
+1. One row, one service. What is wrong with a row concerns its own service alone, which then goes on as it ran last.
+2. A port is stored before the service that uses it is declared; what cannot be stored is not declared.
+3. Secrets never stand in a text: they are files that a container mounts, or variables where a template asks for that.
+4. Nothing is asked here of anybody outside this host: the rows have been read already (intake.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from zpmd.errors import StoreError
+from zpmd.model.container import Container, FileKind, FileMount
+from zpmd.model.service import Desired, NetworkSpec, ServiceData, VolumeSpec
+from zpmd.model.tenant import Away, IntegrationKey, PortLease, RowTrouble, Settled, Status, Tenancy
+from zpmd.planning import leasing
+from zpmd.ports import Clock, Store, Wake
+from zpmd.sources import materials
+from zpmd.sources.bindings import PASSWORD, Binding, bindings
+from zpmd.sources.compose.templates import Credentials, Template
+from zpmd.sources.intake import Intake
+
+SECRETS_FOLDER = "/run/secrets"
+PORT = "integration.port"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One service, and what it needs beside it. `made_from`: all that it was made from, () where that is forgotten."""
+
+    service: ServiceData
+    volumes: tuple[VolumeSpec, ...]
+    networks: tuple[NetworkSpec, ...]
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    made_from: tuple[object, ...] = field(default=(), repr=False)
+
+
+@dataclass(slots=True)
+class Draft:
+    """One load on its way."""
+
+    made: Mapping[str, Made] = field(default_factory=dict)
+    leases: Mapping[IntegrationKey, PortLease] = field(default_factory=dict)
+    skipped: tuple[tuple[int, str], ...] = ()
+    troubles: list[RowTrouble] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def trouble(self, binding: Binding, where: str, reason: str) -> None:
+        integration = binding.integration
+        self.troubles.append(
+            RowTrouble(
+                collection="integrations",
+                row=integration.row or str(integration.key),
+                field=where,
+                reason=reason,
+                tenantcode=integration.tenantcode,
+                key=integration.key,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What an integration is fitted into. `declared` are the services of the files, whose names and ports are theirs;
+    `listening` the ports that somebody on this host listens on."""
+
+    templates: Callable[[], Sequence[Template] | None]
+    declared: Callable[[], Desired]
+    listening: Callable[[], frozenset[int]]
+    materials_dir: Path
+    salt: bytes
+    cooldown_seconds: float
+    project: str
+
+
+class Integrations:
+    """Implements `Source`, on the rows of an intake and the templates of the service files."""
+
+    name = "integrations"
+
+    def __init__(self, intake: Intake, site: Site, store: Store, clock: Clock) -> None:
+        self._intake = intake
+        self._site = site
+        self._store = store
+        self._clock = clock
+        self._good = store.last_good(self.name)
+        self._began = clock.now()
+        self._made: Mapping[str, Made] = {}
+        self._tenancy: Tenancy | None = None
+        self._blind: Away | None = None
+
+    def load(self) -> Desired:
+        """Raises ConfigError where secrets cannot be kept for the engine to mount."""
+        templates, settled = self._site.templates(), self._intake.settled()
+        self._blind = None
+        if templates is None:
+            self._blind = Away(since=self._began, why="the service files, and so the templates, are not understood")
+            return self._good or Desired(project=self._site.project, complete=False)
+        draft = Draft()
+        if settled is not None:
+            self._draft(templates, settled, draft)
+            materials.keep(self._site.materials_dir, draft.contents)
+        self._tenancy = self._told(settled or Settled(), draft)
+        if settled is None:
+            return Desired(project=self._site.project, complete=not templates)
+        desired = self._sum(settled, draft)
+        if desired != self._good:
+            self._good = desired
+        return self._good
+
+    def away(self) -> Away | None:
+        return self._blind or (self._intake.away() if self._site.templates() else None)
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        self._intake.registry.watch(wake, stop)
+
+    def watching(self) -> bool:
+        return self._intake.registry.watching()
+
+    def tenancy(self) -> Tenancy | None:
+        """How tenants and integrations stood at the last load."""
+        return self._tenancy
+
+    # --- one load -----------------------------------------------------------------------------------------------------
+
+    def _draft(self, templates: Sequence[Template], settled: Settled, draft: Draft) -> None:
+        chosen = list(_chosen(templates, settled, draft))
+        self._lease(chosen, settled, draft)
+        taken = {s.name for s in self._site.declared().services}
+        made: dict[str, Made] = {}
+        for binding, template in chosen:
+            name = binding.integration.service
+            if name in taken:
+                draft.trouble(binding, "serviceName", f"the service files declare a service {name} as well: rename one")
+                continue
+            one = self._made_of(binding, template, draft)
+            if one is not None:
+                made[name] = one
+        self._made = draft.made = made
+
+    def _made_of(self, binding: Binding, template: Template, draft: Draft) -> Made | None:
+        """The service of one row: as it was made before where nothing of it has changed, and as it ran last where it
+        cannot be made any more."""
+        known = self._made.get(binding.integration.service)
+        lease = draft.leases.get(binding.integration.key)
+        if template.ports is not None and lease is None:
+            return known
+        values = {**binding.values, PORT: str(lease.port)} if lease is not None else binding.values
+        made_from = (template, values, binding.secrets)
+        if known is not None and known.made_from == made_from:
+            draft.contents |= known.contents
+            return known
+        stamped = template.stamp(
+            binding.integration.service, values, binding.tenant.tenantcode, frozenset(binding.secrets)
+        )
+        if stamped.service is None or stamped.problems:
+            for problem in stamped.problems:
+                draft.trouble(binding, problem.path or "template", problem.message)
+            return known or self._last(binding.integration.service)
+        contents = dict(stamped.contents)
+        container = self._with_secrets(stamped.service.container, template.credentials, binding, contents)
+        made = Made(
+            service=replace(stamped.service, container=container),
+            volumes=stamped.volumes,
+            networks=stamped.networks,
+            contents=contents,
+            made_from=made_from,
+        )
+        draft.contents |= contents
+        return made
+
+    def _with_secrets(
+        self, container: Container, how: Credentials, binding: Binding, contents: dict[str, bytes]
+    ) -> Container:
+        if how is Credentials.NONE or not binding.secrets:
+            return container
+        if how is Credentials.ENVIRONMENT:
+            given = {name.upper() if name == PASSWORD else name: s.value for name, s in binding.secrets.items()}
+            environment = {**given, **dict(container.environment)}
+            return replace(container, environment=tuple(sorted(environment.items())))
+        files = [*container.files]
+        mounted = {file.target for file in files}
+        for name, secret in sorted(binding.secrets.items()):
+            target = f"{SECRETS_FOLDER}/{name}"
+            if target not in mounted:  # a template that mounts something of its own there means it
+                content = secret.value.encode()
+                digest = materials.salted_digest(self._site.salt, content)
+                contents[digest] = content
+                files.append(FileMount(kind=FileKind.SECRET, name=name, digest=digest, target=target))
+        return replace(container, files=tuple(files))
+
+    def _last(self, name: str) -> Made | None:
+        """What ran under this name when all was well, in an earlier life of zpmd perhaps."""
+        good = self._good
+        service = good.service(name) if good is not None else None
+        if good is None or service is None:
+            return None
+        volumes = {m.source for m in service.container.mounts}
+        networks = {n.network for n in service.container.networks}
+        return Made(
+            service=service,
+            volumes=tuple(v for v in good.volumes if v.name in volumes),
+            networks=tuple(n for n in good.networks if n.name in networks),
+        )
+
+    def _lease(self, chosen: Sequence[tuple[Binding, Template]], settled: Settled, draft: Draft) -> None:
+        known = self._store.leases()
+        answer = leasing.lease(
+            claims=_claims(chosen, settled, known),
+            leases=known,
+            adopted={row.key: row.port for row in settled.rows.ports},
+            taken=self._taken(chosen, known),
+            now=self._clock.now(),
+            cooldown_seconds=self._site.cooldown_seconds,
+        )
+        draft.leases, draft.skipped = answer.leases, answer.skipped
+        draft.troubles += answer.shortages
+        if not answer.changed and not answer.forgotten:
+            return
+        try:
+            self._store.keep_leases(answer.changed, answer.forgotten)
+        except StoreError as error:
+            draft.leases = known
+            new = [lease for lease in answer.changed if lease.key not in known]
+            draft.troubles += [_unstored(lease, str(error)) for lease in new]
+        else:
+            self._intake.registry.record_ports(answer.changed, answer.forgotten)
+
+    def _taken(
+        self, chosen: Sequence[tuple[Binding, Template]], known: Mapping[IntegrationKey, PortLease]
+    ) -> Mapping[int, str]:
+        """The ports that are not to be given away, and who has them. What others listen on is asked only if a port is
+        about to be given away."""
+        taken = _published(self._site.declared())
+        if any(template.ports is not None and b.integration.key not in known for b, template in chosen):
+            taken = dict.fromkeys(self._site.listening(), "somebody on this host listens on it") | taken
+        return taken
+
+    # --- what comes of it ---------------------------------------------------------------------------------------------
+
+    def _sum(self, settled: Settled, draft: Draft) -> Desired:
+        made = draft.made.values()
+        names = {key: i.service for i in settled.rows.integrations if (key := i.key) in settled.held}
+        return Desired(
+            services=tuple(sorted((m.service for m in made), key=lambda s: (s.group.order, s.name))),
+            volumes=tuple({v.name: v for m in made for v in m.volumes}.values()),
+            networks=tuple({n.name: n for m in made for n in m.networks}.values()),
+            project=self._site.project,
+            complete=self._intake.complete(),
+            retired=settled.retired,
+            held=tuple((names[key], why) for key, why in sorted(settled.held.items()) if key in names),
+        )
+
+    def _told(self, settled: Settled, draft: Draft) -> Tenancy:
+        registry, reading = self._intake.registry, self._intake.registry.reading()
+        return Tenancy(
+            where=registry.name,
+            watched=registry.watched(),
+            away=self._intake.away(),
+            at=reading.at if reading is not None else 0.0,
+            rows=settled.rows,
+            troubles=(*settled.troubles, *draft.troubles),
+            held=tuple(sorted(settled.held.items())),
+            leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
+            skipped=draft.skipped,
+        )
+
+
+def _chosen(templates: Sequence[Template], settled: Settled, draft: Draft) -> Iterator[tuple[Binding, Template]]:
+    """Each integration that is to run, with its template: the one that names it, or else the one for all others."""
+    by_name = {name: template for template in templates for name in template.only}
+    others = next((template for template in templates if not template.only), None)
+    for binding in bindings(settled.rows):
+        template = by_name.get(binding.integration.service_name, others)
+        if template is None:
+            draft.trouble(binding, "serviceName", "no service file has a template for it (`x-zpmd.for_each`)")
+        else:
+            yield binding, template
+
+
+def _claims(
+    chosen: Sequence[tuple[Binding, Template]], settled: Settled, known: Mapping[IntegrationKey, PortLease]
+) -> list[leasing.Claim]:
+    """Who is to have a port: whoever runs and asks for one, and whoever has one and still has a row."""
+    claims = {b.integration.key: leasing.Claim(b.integration.key, *t.ports) for b, t in chosen if t.ports is not None}
+    running = {b.integration.key for b, _ in chosen}
+    for integration in settled.rows.integrations:
+        lease = known.get(integration.key)
+        if lease is not None and integration.key not in running and integration.status is not Status.DELETED:
+            claims[integration.key] = leasing.Claim(integration.key, lease.port, lease.port)
+    return list(claims.values())
+
+
+def _published(desired: Desired) -> dict[int, str]:
+    """The ports of this host that services of the files publish."""
+    taken: dict[int, str] = {}
+    for service in desired.services:
+        for binding in service.container.ports:
+            low, _, high = binding.published.partition("-")
+            if low.isdigit():
+                for port in range(int(low), int(high or low) + 1):
+                    taken[port] = f"{service.name} publishes it"
+    return taken
+
+
+def _unstored(lease: PortLease, why: str) -> RowTrouble:
+    return RowTrouble(
+        collection="integrations",
+        row=str(lease.key),
+        field="port",
+        reason=f"its port cannot be stored, so it is not started: {why}",
+        tenantcode=lease.key.tenantcode,
+        key=lease.key,
+    )
