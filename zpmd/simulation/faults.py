@@ -242,7 +242,9 @@ def disk_free(site: Site) -> bool:
     return happened
 
 
-@move("clock", "somebody sets the wall clock by SECONDS", "fault", one_of("3600", "-3600", "86400", "-86400", "30", "-30"))
+@move(
+    "clock", "somebody sets the wall clock by SECONDS", "fault", one_of("3600", "-3600", "86400", "-86400", "30", "-30")
+)
 def clock(site: Site, seconds: str) -> bool:
     site.clock.jump(float(seconds))
     site.invariants.excuse_all()

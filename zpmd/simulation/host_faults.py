@@ -47,7 +47,9 @@ def _a_busy_slot(site: Site, chance: random.Random) -> str | None:
     return chance.choice(slots) if slots else None
 
 
-@move("let-go", "nothing holds on any more to the files of what is dead or being removed in SLOT", "fault", _a_busy_slot)
+@move(
+    "let-go", "nothing holds on any more to the files of what is dead or being removed in SLOT", "fault", _a_busy_slot
+)
 def let_go(site: Site, slot: str) -> bool:
     found = [box for where, box in held_on_to(site) if where == slot]
     for box in found:
@@ -58,7 +60,9 @@ def let_go(site: Site, slot: str) -> bool:
 # --- power, disk, ports -----------------------------------------------------------------------------------------------
 
 
-@move("reboot", "the host loses its power; when it is back, the engine says CODE of what ran", "fault", one_of("255", "0"))
+@move(
+    "reboot", "the host loses its power; when it is back, the engine says CODE of what ran", "fault", one_of("255", "0")
+)
 def reboot(site: Site, code: str) -> bool:
     if site.daemon is not None:
         site.kill("the power is gone")
