@@ -193,7 +193,8 @@ def print_report(understood: Understood) -> None:
     if understood.problems:
         typer.echo(f"{counted(len(understood.problems), 'problem')}: nothing would be taken", err=True)
     else:
-        typer.echo(f"{counted(len(services), 'service')} in {counted(groups, 'group')}: ok")
+        templates = f", {counted(len(understood.templates), 'template')}" if understood.templates else ""
+        typer.echo(f"{counted(len(services), 'service')} in {counted(groups, 'group')}{templates}: ok")
 
 
 def counted(number: int, noun: str) -> str:
@@ -211,6 +212,7 @@ def document(understood: Understood) -> dict[str, object]:
     return {
         "ok": not understood.problems,
         "services": len(services),
+        "templates": len(understood.templates) if not understood.problems else 0,
         "groups": dict(Counter(str(service.group) for service in services)),
         "problems": [as_dict(problem) for problem in understood.problems],
         "notes": [as_dict(note) for note in understood.notes],

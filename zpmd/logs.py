@@ -24,13 +24,16 @@ from typing import TYPE_CHECKING, Final, TextIO
 from loguru import logger
 
 from zpmd import journald
-from zpmd.redaction import MASK, names_a_secret, redact
+from zpmd.redaction import MASK, by_looks, names_a_secret, redact
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
 LIBRARIES: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "docker", "urllib3", "apscheduler", "watchdog")
 """Their own handlers are taken away; from warnings upward they are heard through ours."""
+
+NAMES: Final = frozenset({"service", "tenant", "action", "cause"})
+"""Bound values that are looked up by what they are: names of ours, in which a short password may happen to be."""
 
 _ERROR: Final = 40
 _WARNING: Final = 30
@@ -185,7 +188,7 @@ def _redact_record(record: Record) -> None:
         if names_a_secret(key):
             record["extra"][key] = MASK
         elif not isinstance(value, int | float | bool | None):
-            record["extra"][key] = redact(str(value))
+            record["extra"][key] = by_looks(str(value)) if key in NAMES else redact(str(value))
 
 
 def _hear_the_libraries() -> None:

@@ -33,6 +33,7 @@ from zpmd.model.plan import (
 )
 from zpmd.model.spechash import spec_hash
 from zpmd.ports import Store
+from zpmd.redaction import redact
 
 
 class Chronicle:
@@ -136,7 +137,7 @@ class Chronicle:
         """Append to the journal; `opens`: the subject whose outcome will finish the line."""
 
         def begin() -> None:
-            entry_id = self._store.begin(entry)
+            entry_id = self._store.begin(replace(entry, text=redact(entry.text)))
             if opens:
                 self._open[opens] = entry_id
 

@@ -23,6 +23,7 @@ from zpmd.model.memory import Attempt, Down, Hold, Tried
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.plan import Code
 from zpmd.ports import Clock, Engine, Store, Wake
+from zpmd.redaction import redact
 
 EVERYTHING = "*"
 
@@ -163,14 +164,14 @@ class DaemonControl:
                 subject=subject,
                 service=service,
                 code=code,
-                text=text,
+                text=redact(text),
                 actor=actor,
             )
         )
         try:
             yield
         except Exception as error:
-            self._store.finish(entry, Result.PERMANENT, str(error), 0.0, "")
+            self._store.finish(entry, Result.PERMANENT, redact(str(error)), 0.0, "")
             raise
         self._wake(reason)
 

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 
 from loguru import logger
 
+from zpmd.daemon import masking
 from zpmd.errors import ConfigError, StoreError
 from zpmd.model.events import SourceState
 from zpmd.model.service import Desired, Problem
 from zpmd.model.tenant import Away
 from zpmd.ports import Source, Store
+from zpmd.redaction import KNOWN, environment_secrets, redact
 
 
 class Desire:
@@ -44,7 +46,7 @@ class Desire:
             try:
                 desired = source.load()
             except ConfigError as error:
-                news += self._keep(source.name, error.problems, before, now)
+                news += self._keep(source.name, masking.problems(error.problems), before, now)
             else:
                 news += self._take(source.name, desired, source.away(), now)
         return news
@@ -70,10 +72,11 @@ class Desire:
             ok=away is None,
             at=now,
             since=away.since if away else None,
-            away=away.why if away else "",
+            away=redact(away.why) if away else "",
         )
         changed = desired != known
         if changed:
+            KNOWN.learn(value for s in desired.services for value in environment_secrets(s.container.environment))
             self._good[name], self._sum = desired, None
             self._unkept.add(name)
         if name in self._unkept and desired.complete:

@@ -14,10 +14,12 @@ from dataclasses import replace
 
 from loguru import logger
 
+from zpmd.daemon import masking
 from zpmd.model.events import Outcome, Result
 from zpmd.model.observed import InFlight
 from zpmd.model.plan import Action, PullImage, RestartReplica, RunHook, StopReplica, verb
 from zpmd.ports import Clock, Engine
+from zpmd.redaction import redact
 
 STOP_LANE = 16
 PULL_LANE = 2
@@ -71,13 +73,13 @@ class Executor:
         except Exception as error:  # the port promises not to raise: whatever did is a bug, and must not cost a worker
             logger.opt(exception=True).error("the engine adapter failed on {}", action.subject)
             outcome = Outcome(action=action, result=Result.UNKNOWN, at=self._clock.now(), detail=str(error))
-        self._deliver(replace(outcome, seconds=self._clock.monotonic() - began))
+        self._deliver(replace(masking.outcome(outcome), seconds=self._clock.monotonic() - began))
 
     def _progress(self, subject: str, text: str) -> None:
         with self._lock:
             flight = self._flights.get(subject)
             if flight:
-                self._flights[subject] = replace(flight, progress=text)
+                self._flights[subject] = replace(flight, progress=redact(text))
 
 
 class _Lane:

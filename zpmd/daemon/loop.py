@@ -15,6 +15,7 @@ from typing import Protocol
 
 from loguru import logger
 
+from zpmd.daemon import masking
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
@@ -31,6 +32,7 @@ from zpmd.model.tenant import Tenancy
 from zpmd.planning import checks
 from zpmd.planning.planner import plan
 from zpmd.ports import Clock, Engine, Store
+from zpmd.redaction import redact
 
 RESYNC_JITTER = 0.2
 ENGINE_RETRY_SECONDS = (0.5, 10.0)
@@ -171,13 +173,14 @@ class Loop:
         images |= {r.stable.container.image for r in memory.revisions.values() if r.stable}
         flights = self._p.executor.in_flight()
         try:
-            world = self._p.engine.observe(images)
+            world = masking.world(self._p.engine.observe(images))
         except EngineUnknown as error:
             self._engine_failures += 1
+            why = redact(str(error))
             if self._unknown_since is None:
                 self._unknown_since = now
-                self._p.chronicle.note("lost", "engine", f"{error}; containers go on, nothing is changed", now)
-            return Observed(world=None, error=str(error), unknown_since=self._unknown_since, in_flight=flights)
+                self._p.chronicle.note("lost", "engine", f"{why}; containers go on, nothing is changed", now)
+            return Observed(world=None, error=why, unknown_since=self._unknown_since, in_flight=flights)
         if self._unknown_since is not None:
             away = now - self._unknown_since
             self._p.chronicle.note("found", "engine", f"it answers again after {away:.0f} s", now)

@@ -118,6 +118,11 @@ class Box:
         last = self.runs[-1] if self.runs else None
         return last if last is not None and (last.ends_at is None or last.ends_at > at) else None
 
+    def sickening(self, at: float) -> bool:
+        """Whether it was made sick, and its probes have still to find out."""
+        run = self.under_way(at)
+        return run is not None and run.sick_from is not None and self.health(at) is Health.HEALTHY
+
     def ends_after(self, at: float) -> bool:
         """Whether it runs at an instant, and its end is known."""
         run = self.under_way(at)

@@ -143,7 +143,7 @@ def tenants(
     """
     view = ctx.obj.get(TenantsView, "/v1/tenants", status=status)
     screen = Screen()
-    screen.say(as_json, view, rows.tenant_lines(view, screen.zone, f"is {status.value}" if status else ""))
+    screen.say(as_json, view, rows.tenant_lines(view, screen.zone, _narrowed({"status": status})))
 
 
 def integrations(

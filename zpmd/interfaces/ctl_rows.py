@@ -39,7 +39,7 @@ def registry_lines(view: RegistryView) -> list[Text]:
         line((f"  tenant {u.tenantcode}: {u.why}; its integrations go on as last known", BAD)) for u in view.unknown
     ]
     if view.troubles:
-        lines.append(line((f"  {_unused(len(view.troubles))}", NOTICE)))
+        lines.append(line((f"  {_unused(_rows(view.troubles))}", NOTICE)))
         lines += _troubles(view.troubles[:TROUBLES_SHOWN], "    ")
         if (hidden := len(view.troubles) - TROUBLES_SHOWN) > 0:
             lines.append(line((f"    ... {hidden} more: `zpmctl integrations`, `zpmctl tenants`", FAINT)))
@@ -66,8 +66,13 @@ def integration_lines(view: IntegrationsView, zone: Zone, narrowed: str = "") ->
         found = table([_titles(titles), *(_integration(i) for i in view.integrations)])
     else:
         found = _none(view.registry, "integration", narrowed)
-    held = _held(view.registry) if view.registry is not None and not narrowed else []
-    return [*_stale(view.registry, view.now, zone), *held, *found, *_unused_rows(view.troubles)]
+    held = (
+        [*_held(view.registry), Text("")] if view.registry is not None and view.registry.held and not narrowed else []
+    )
+    told = {f"{i.tenantcode}/{i.integration_id}" for i in view.integrations}
+    rows = {("integrations", i.row) for i in view.integrations}
+    untold = [t for t in view.troubles if t.integration not in told and (t.collection, t.row) not in rows]
+    return [*_stale(view.registry, view.now, zone), *held, *found, *_unused_rows(untold)]
 
 
 def port_lines(view: PortsView, zone: Zone, narrowed: str = "") -> list[Text]:
@@ -171,7 +176,6 @@ def _held(view: RegistryView) -> list[Text]:
     lost = f"{plural(len(names), 'integration')} that {'has' if len(names) == 1 else 'have'} vanished from {view.where}"
     return [
         line((f"  held: the removal of {lost}: {', '.join(names[:NAMES_SHOWN])}{more}", BAD)),
-        line((f"    {view.held[0].why}", "")),
         line(("    `zpmctl approve` if it is meant; if not, put the rows back", "")),
     ]
 
@@ -179,7 +183,7 @@ def _held(view: RegistryView) -> list[Text]:
 def _unused_rows(troubles: Sequence[TroubleView]) -> list[Text]:
     if not troubles:
         return []
-    return [Text(""), line((_unused(len(troubles)), STRONG)), *_troubles(troubles, "  ")]
+    return [Text(""), line((_unused(_rows(troubles)), STRONG)), *_troubles(troubles, "  ")]
 
 
 def _troubles(troubles: Sequence[TroubleView], indent: str) -> list[Text]:
@@ -190,6 +194,11 @@ def _named(trouble: TroubleView) -> str:
     """The row, and whose it is as far as that is known."""
     whose = trouble.integration or trouble.tenantcode
     return f"{trouble.collection} {trouble.row}" + (f" ({whose})" if whose else "")
+
+
+def _rows(troubles: Sequence[TroubleView]) -> int:
+    """One row may have several."""
+    return len({(t.collection, t.row) for t in troubles})
 
 
 def _unused(number: int) -> str:

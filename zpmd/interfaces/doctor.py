@@ -30,6 +30,7 @@ INOTIFY_INSTANCES, INOTIFY_WATCHES = 16, 1024
 """What zpmd needs at most of each: a few folders, and the paths of `develop.watch`."""
 SANE_YEARS = range(2024, 2100)
 SKEW_SECONDS = 5.0
+TROUBLES_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +117,10 @@ def daemon_checks(snapshot: Snapshot | None) -> list[CheckView]:
         if not alive:
             text, advice = f"the watcher of {name} is not alive", "changes are seen late; `journalctl -u zpmd` has why"
             checks.append(CheckView(name="watcher", level=WARN, text=text, advice=advice))
-    return checks + (_registry(snapshot.tenancy) if snapshot.tenancy else []) + _taken(snapshot)
+    return checks + (_registry(snapshot, snapshot.tenancy) if snapshot.tenancy else []) + _taken(snapshot)
 
 
-def _registry(tenancy: Tenancy) -> list[CheckView]:
+def _registry(snapshot: Snapshot, tenancy: Tenancy) -> list[CheckView]:
     """Whether tenants and integrations are known as they are now, and whether all of them are understood."""
     where, rows = tenancy.where, tenancy.rows
     counts = f"{plural(len(rows.tenants), 'tenant')}, {plural(len(rows.integrations), 'integration')}"
@@ -134,9 +135,13 @@ def _registry(tenancy: Tenancy) -> list[CheckView]:
     for code, why in rows.unknown:
         advice = "its integrations go on as last known; correct db_host, db_username and db_password of its row"
         checks.append(CheckView(name="registry", level=WARN, text=f"database of tenant {code}: {why}", advice=advice))
-    for trouble in troubles(tenancy):
+    bad = troubles(snapshot)
+    for trouble in bad[:TROUBLES_TOLD]:
         text = f"{trouble.collection} {trouble.row}: {trouble.field}: {trouble.reason}; {trouble.consequence}"
         checks.append(CheckView(name="rows", level=WARN, text=text, advice=f"correct the row in {where}"))
+    if len(bad) > TROUBLES_TOLD:
+        text = f"{len(bad) - TROUBLES_TOLD} more complaints about rows"
+        checks.append(CheckView(name="rows", level=WARN, text=text, advice="`zpmctl integrations`, `zpmctl tenants`"))
     if tenancy.held:
         text = f"{plural(len(tenancy.held), 'integration')} vanished from {where} at once, and kept"
         advice = "`zpmctl approve` if that is meant; if not, put the rows back"

@@ -42,7 +42,7 @@ class SnapshotCollector:
         if self.snapshot.tenancy is not None:
             yield from _registry(self.snapshot.tenancy, self.now)
             states = Counter(i.state for i in integrations(self.snapshot, self.now, IntegrationsQuery()).integrations)
-            text = "Integrations by the state of their service; off: not to run, none: no template makes one."
+            text = "Integrations by the state of their service; off: not to run, none: no service is made of it."
             yield _counts("zpmd_integrations", text, "state", states, [*State, OFF, NONE])
 
 
@@ -78,9 +78,10 @@ def _services(snapshot: Snapshot) -> Iterator[Metric]:
 def _registry(tenancy: Tenancy, now: float) -> Iterator[Metric]:
     rows, away = tenancy.rows, tenancy.away
     yield _gauge("zpmd_registry_up", "Whether the registry can be read.", away is None)
+    bad = {(t.collection, t.row) for t in tenancy.troubles}
     text = "For how long the registry could not be read; 0 while it can."
     yield _gauge("zpmd_registry_age_seconds", text, max(0.0, now - away.since) if away else 0.0)
-    yield _gauge("zpmd_row_troubles", "Rows that are not used as they stand.", len(tenancy.troubles))
+    yield _gauge("zpmd_row_troubles", "Rows that are not used as they stand.", len(bad))
     yield _gauge("zpmd_port_leases", "Ports that belong to an integration, resting ones too.", len(tenancy.leases))
     statuses = Counter(t.status.value for t in rows.tenants)
     yield _counts("zpmd_tenants", "Tenants by what their row says.", "status", statuses, Status)

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zpmd.errors import ConfigError, EngineUnknown, NotFound, Refused, StoreError, ZpmdError
+from zpmd.redaction import redact
 
 BODY_BYTES = 1 << 20
 
@@ -52,9 +53,9 @@ def answer_with_problems(app: FastAPI) -> None:
 async def _ours(_request: Request, error: Exception) -> Response:
     status, code = next((status, code) for kind, status, code in KINDS if isinstance(error, kind))
     if isinstance(error, ConfigError):
-        lines = [str(p) for p in error.problems]
+        lines = [redact(str(p)) for p in error.problems]
         return problem(status, code, f"{len(lines)} problems in the files", errors=[{"message": t} for t in lines])
-    return problem(status, code, str(error))
+    return problem(status, code, redact(str(error)))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from zpmd.interfaces.words import plural
 from zpmd.model.events import Snapshot
 from zpmd.model.tenant import Integration, IntegrationKey, Rows, RowTrouble, Status, Tenancy
 
+FROZEN, NOT_RUNNING = "frozen at its last good version", "not running"
 NONE = "there is no registry: neither `mongodb` in zpmd.yaml nor a file in `data_dir`"
 
 
@@ -30,7 +31,7 @@ def registry(snapshot: Snapshot) -> RegistryView | None:
         active=len(active(rows)),
         replica_set=tenancy.replica_set,
         unknown=tuple(UnknownView(tenantcode=code, why=why) for code, why in rows.unknown),
-        troubles=troubles(tenancy),
+        troubles=troubles(snapshot),
         held=_held(snapshot, tenancy),
     )
 
@@ -53,10 +54,13 @@ def goes_on(tenancy: Tenancy) -> str:
     return f"{_go(plural(len(active(tenancy.rows)), 'integration'), len(active(tenancy.rows)))} on as last known"
 
 
-def troubles(tenancy: Tenancy, collections: Iterable[str] | None = None) -> tuple[TroubleView, ...]:
+def troubles(snapshot: Snapshot, collections: Iterable[str] | None = None) -> tuple[TroubleView, ...]:
     """Of these collections, or of all."""
+    tenancy = snapshot.tenancy
+    if tenancy is None:
+        return ()
     wanted = None if collections is None else frozenset(collections)
-    used = _Used(tenancy.rows)
+    used = _Used(snapshot, tenancy.rows)
     return tuple(
         TroubleView(
             collection=t.collection,
@@ -93,9 +97,10 @@ def _declared(snapshot: Snapshot, key: IntegrationKey) -> str:
 class _Used:
     """What counts of the rows, by what a trouble can name."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._integrations = {i.key: i.row for i in rows.integrations}
+    def __init__(self, snapshot: Snapshot, rows: Rows) -> None:
+        self._integrations = {i.key: i for i in rows.integrations}
         self._tenants = {t.tenantcode: t.row for t in rows.tenants}
+        self._stopped = {i.row for i in active(rows)} - _made(snapshot, rows)
         self._rows = {
             (collection, row.row)
             for collection, found in (
@@ -111,15 +116,24 @@ class _Used:
         }
 
     def instead_of(self, trouble: RowTrouble) -> str:
-        if (trouble.collection, trouble.row) in self._rows:
-            return "frozen at its last good version"
         if trouble.collection == "integrations":
-            return self._as_in(None if trouble.key is None else self._integrations.get(trouble.key)) or "not running"
+            one = self._integrations.get(trouble.key) if trouble.key is not None else None
+            row = one.row if one else trouble.row if ("integrations", trouble.row) in self._rows else None
+            return NOT_RUNNING if row is None or row in self._stopped else _frozen(row, trouble.row)
+        if (trouble.collection, trouble.row) in self._rows:
+            return FROZEN
         if trouble.collection == "tenants":
-            code = trouble.tenantcode
-            return self._as_in(self._tenants.get(code)) or "left out, and its integrations do not run"
+            row = self._tenants.get(trouble.tenantcode)
+            return "left out, and its integrations do not run" if row is None else _frozen(row, trouble.row)
         return "left out"
 
-    def _as_in(self, row: str | None) -> str:
-        """Another row, or an earlier one, says the same identity, and counts."""
-        return "" if row is None else f"what counts is row {row}" if row else "frozen at its last good version"
+
+def _made(snapshot: Snapshot, rows: Rows) -> set[str]:
+    """The rows of integrations of which there is a service."""
+    declared = {s.name for s in snapshot.desired.services}
+    return {i.row for i in rows.integrations if i.service in declared}
+
+
+def _frozen(counts: str, bad: str) -> str:
+    """`counts` is the row whose last good version goes on, under another id perhaps."""
+    return FROZEN if counts in ("", bad) else f"{FROZEN}, of row {counts}"

@@ -78,7 +78,8 @@ class DatabaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantView:
-    """A tenant. `integrations` counts its rows, `active` those that are to run, `ready` those of them that do.
+    """A tenant. `integrations` counts its rows, `active` those that are to run, `ready` those of them that do, and
+    `troubles` its rows of all collections that are not used as they stand.
 
     `unknown` says why its own database cannot be read, "" where it can. `connection_status` is "" before any probe.
     """

@@ -17,6 +17,7 @@ from zpmd.errors import ZpmdError
 from zpmd.interfaces.why import entry_view
 from zpmd.model.events import Entry, Snapshot
 from zpmd.ports import Control
+from zpmd.redaction import KNOWN, redact
 
 POLL_SECONDS = 0.1
 JOURNAL_POLL_SECONDS = 0.25
@@ -94,10 +95,11 @@ class _Pump(threading.Thread):
     def run(self) -> None:
         try:
             for name, line in self._lines:
-                if not self._give(_line({"replica": name, "line": line.decode("utf-8", errors="replace")})):
+                text = KNOWN.mask(line.decode("utf-8", errors="replace"))
+                if not self._give(_line({"replica": name, "line": text})):
                     return
         except ZpmdError as error:
-            self._give(_line({"error": str(error)}))
+            self._give(_line({"error": redact(str(error))}))
         self._give(None)
 
     def end(self) -> None:

@@ -25,7 +25,7 @@ from zpmd.interfaces.row_views import (
 from zpmd.interfaces.status import TROUBLE, status
 from zpmd.interfaces.views import ServiceView
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import State
+from zpmd.model.plan import Code, State
 from zpmd.model.tenant import (
     Connection,
     Integration,
@@ -65,7 +65,7 @@ def tenants(snapshot: Snapshot, now: float, asked: TenantsQuery) -> TenantsView:
         tenants=tuple(sorted(found, key=lambda t: (_tenant_rank(t), t.tenantcode))),
         troubles=tuple(
             t
-            for t in registry.troubles(tenancy, TENANT_COLLECTIONS)
+            for t in registry.troubles(snapshot, TENANT_COLLECTIONS)
             if asked.status is None and asked.tenant in (None, t.tenantcode)
         ),
     )
@@ -91,7 +91,7 @@ def integrations(snapshot: Snapshot, now: float, asked: IntegrationsQuery) -> In
         integrations=tuple(sorted(found, key=lambda i: (_rank(i), i.tenantcode, i.service_name, i.integration_id))),
         troubles=tuple(
             t
-            for t in registry.troubles(tenancy, INTEGRATION_COLLECTIONS)
+            for t in registry.troubles(snapshot, INTEGRATION_COLLECTIONS)
             if not narrow and asked.tenant in (None, t.tenantcode)
         ),
     )
@@ -193,7 +193,7 @@ class _Counts:
         self._all = Counter(i.tenantcode for i in rows.integrations)
         self._active = Counter(i.tenantcode for i in active)
         self._ready = Counter(i.tenantcode for i in active if i.service in services and _ready(services[i.service]))
-        self._troubles = Counter(t.tenantcode for t in tenancy.troubles)
+        self._troubles = Counter(code for code, _, _ in {(t.tenantcode, t.collection, t.row) for t in tenancy.troubles})
         self._unknown = dict(rows.unknown)
         self._databases: dict[str, list[DatabaseView]] = defaultdict(list)
         databases: tuple[TenantDB | TenantBackup, ...] = (*rows.databases, *rows.backups)
@@ -258,7 +258,7 @@ class _Join:
         self._declared = {s.name for s in snapshot.desired.services}
         self._by_key: dict[IntegrationKey, list[str]] = defaultdict(list)
         self._by_row: dict[str, list[str]] = defaultdict(list)
-        for trouble, shown in zip(tenancy.troubles, registry.troubles(tenancy), strict=True):
+        for trouble, shown in zip(tenancy.troubles, registry.troubles(snapshot), strict=True):
             where = "" if trouble.collection == "integrations" else f"{trouble.collection} "
             text = f"{where}{trouble.field}: {trouble.reason}; {shown.consequence}"
             if trouble.key is not None:
@@ -295,7 +295,8 @@ class _Join:
     def _standing(self, row: Integration, service: ServiceView | None) -> tuple[str, str]:
         """(state, why it is so)."""
         if service is not None:
-            return service.state, service.reason or next((w.text for w in service.waiting), "")
+            waits = (w.text for w in service.waiting if w.code != Code.MASS_REMOVAL)  # that is what `held` says
+            return service.state, service.reason or next(waits, "")
         if evidence := self._retired.get(row.service):
             return OFF, evidence
         if row.status is not Status.ACTIVE:
@@ -305,7 +306,7 @@ class _Join:
             return OFF, f"tenant {row.tenantcode} is {tenant.value if tenant else 'not known'}"
         if row.service in self._declared:
             return State.UNKNOWN.value, "nothing is known of its service yet"
-        return NONE, f"no service is made of it: a template with `for_each` has to be for {row.service_name}"
+        return NONE, "no service is made of it"
 
 
 def _rank(view: IntegrationView) -> int:

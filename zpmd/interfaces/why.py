@@ -119,7 +119,7 @@ def _against(service: str, snapshot: Snapshot, integration: IntegrationView | No
 def _absent(integration: IntegrationView | None, against: str) -> tuple[bool, str]:
     """As `_handling`, of a service that is neither declared nor there."""
     if integration is not None and integration.state == NONE:
-        return False, "needs you: `zpmctl status` says whether its template is refused; if there is none, write one"
+        return False, "needs you: correct its row, or the template in the service files; `zpmctl status` names them"
     return (True, "nothing to do") if against else (False, "zpmd does nothing about it")
 
 

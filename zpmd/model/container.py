@@ -10,7 +10,7 @@ defaults out, so that a newer zpmd gives the same hash to a service that does no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 Pairs = tuple[tuple[str, str], ...]
@@ -116,7 +116,7 @@ class Hook:
     user: str = ""
     privileged: bool = False
     working_dir: str = ""
-    environment: Pairs = ()
+    environment: Pairs = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +170,9 @@ class Container:
     platform: str = ""
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: tuple[tuple[str, str | None], ...] = ()
-    """Sorted pairs; None means: named, and unset in the container even if the image sets it."""
+    environment: tuple[tuple[str, str | None], ...] = field(default=(), repr=False)
+    """Sorted pairs; None means: named, and unset in the container even if the image sets it. It is not printed with the
+    rest, because passwords are given in it."""
     working_dir: str = ""
     user: str = ""
     group_add: tuple[str, ...] = ()

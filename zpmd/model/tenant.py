@@ -6,7 +6,7 @@ years, so a row is either understood whole or it is a `RowTrouble`: a bad one ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -175,6 +175,13 @@ class Rows:
     servers: tuple[Server, ...] = ()
     ports: tuple[PortRow, ...] = ()
     unknown: Pairs = ()
+
+    def secrets(self) -> Iterator[str]:
+        """The values of all secrets in these rows."""
+        for row in (*self.tenants, *self.databases, *self.backups):
+            yield row.db_password.value
+        for param in self.params:
+            yield from (secret.value for _, secret in param.secrets)
 
     def tenant(self, tenantcode: str) -> Tenant | None:
         return next((t for t in self.tenants if t.tenantcode == tenantcode), None)

@@ -142,10 +142,12 @@ class Order:
         return self._last_up(target)[0]
 
     def _last_up(self, target: Target) -> tuple[float, str]:
+        """An instant that lies ahead (the clock was set back) is left out: it would excuse every failure until the
+        clock has caught up."""
         latest = (0.0, "")
         for dependency in dependencies(target.service):
             running = [r.started_at or 0.0 for r in self._view.replicas(dependency.service) if r.running]
-            if running and dependency.condition is not Condition.COMPLETED:
+            if running and dependency.condition is not Condition.COMPLETED and min(running) <= self._view.now:
                 latest = max(latest, (min(running), dependency.service))
         return latest
 

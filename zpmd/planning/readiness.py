@@ -37,11 +37,14 @@ def settled(service: ServiceData, replica: Replica, memory: Memory, monitor_seco
     """Ready and past its monitor period: a rollout may go on to the next slot and let the old replica go."""
     if completed(service, replica):
         return True
-    return ready(service, replica, memory) and now >= settles_at(replica, monitor_seconds)
+    return ready(service, replica, memory) and now >= settles_at(replica, monitor_seconds, now)
 
 
-def settles_at(replica: Replica, monitor_seconds: float) -> float:
-    return (replica.started_at or replica.created_at) + monitor_seconds
+def settles_at(replica: Replica, monitor_seconds: float, now: float) -> float:
+    """When it has been watched for long enough; 0 where its start lies ahead: the clock was set back, nothing is known
+    of its age, and nobody waits for the clock to catch up."""
+    began = replica.started_at or replica.created_at
+    return began + monitor_seconds if began <= now else 0.0
 
 
 def ending(replica: Replica) -> str:

@@ -62,7 +62,7 @@ def permits(view: View, target: Target, lineups: Sequence[Lineup], draft: Draft)
         if _busy(view, target, slot):
             in_flux += 1
         elif slot.current:
-            settles_at = [readiness.settles_at(r, config.monitor_seconds) for r in slot.current]
+            settles_at = [readiness.settles_at(r, config.monitor_seconds, view.now) for r in slot.current]
             settled_at = max(settled_at, *settles_at)
             for at in settles_at:
                 draft.wake(at)
@@ -135,7 +135,7 @@ def _done(view: View, target: Target, slot: Lineup, draft: Draft) -> bool:
     if len(slot.current) != 1 or slot.old:
         return False
     replica, monitor = slot.current[0], target.update.monitor_seconds
-    draft.wake(readiness.settles_at(replica, monitor))
+    draft.wake(readiness.settles_at(replica, monitor, view.now))
     return readiness.settled(target.service, replica, view.memory, monitor, view.now)
 
 

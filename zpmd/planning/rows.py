@@ -47,6 +47,8 @@ class Known:
     lost_tenants: Tenants
     lost: Integrations
     """Integrations that ran by the last good rows, and do not now, without a word of any row."""
+    read: Collection[IntegrationKey]
+    """The integrations whose rows are in the reading itself."""
     troubles: tuple[RowTrouble, ...]
 
 
@@ -89,11 +91,14 @@ def know(reading: Reading, old: Rows) -> Known:
     )
     tenants = {t.tenantcode: t for t in (*now.tenants, *kept_tenants)}
     lost_tenants = {t.tenantcode: t for t in old.tenants if t.tenantcode not in tenants}
-    orphans = [i for i in now.integrations if i.tenantcode not in tenants and i.tenantcode not in lost_tenants]
+    homeless = [i for i in now.integrations if i.tenantcode not in tenants]
     owned = {i.key: i for i in now.integrations if i.tenantcode in tenants or i.tenantcode in lost_tenants}
-    strays = [stray(i) for i in orphans]
     kept, more_doubts = frozen(
-        old.integrations, owned.values(), [*of(reading, "integrations"), *strays], lambda i: i.key, integration_named
+        old.integrations,
+        owned.values(),
+        [*of(reading, "integrations"), *(stray(i) for i in homeless)],
+        lambda i: i.key,
+        integration_named,
     )
     silent = {tenantcode for tenantcode, _ in now.unknown}
     unheard = [i for i in old.integrations if i.tenantcode in silent]
@@ -103,7 +108,8 @@ def know(reading: Reading, old: Rows) -> Known:
         integrations=integrations,
         lost_tenants=lost_tenants,
         lost={i.key: i for i in running(old) if without_a_word(i, tenants, integrations)},
-        troubles=(*doubts, *strays, *more_doubts),
+        read=owned.keys(),
+        troubles=(*doubts, *(stray(i) for i in homeless if i.key not in owned), *more_doubts),
     )
 
 
@@ -140,7 +146,7 @@ def standing(
     for key in sorted(wanted, key=lambda k: (wanted[k] != before.get(k), k)):
         one = wanted[key]
         if key.tenantcode not in tenants:
-            troubles.append(stray(one))
+            troubles += [stray(one)] if key in known.read else []
             continue
         if one.service.lower() in names:
             troubles.append(trouble(one, "serviceName", "a service that goes on has the same name"))

@@ -49,7 +49,7 @@ def _finish(case: Case, new: Replica, old: Replica) -> None:
         _retire(case, old, Cause(Code.REPLACED, f"{new.name} took its place"))
     else:
         cause = Cause(Code.ROLLING, f"{new.name} is being watched before {old.name} goes")
-        case.wait(cause, until=readiness.settles_at(new, monitor))
+        case.wait(cause, until=readiness.settles_at(new, monitor, case.view.now))
 
 
 def _replace(case: Case, old: Replica, why: Cause, permit: Cause | None) -> None:

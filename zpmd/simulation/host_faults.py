@@ -1,4 +1,4 @@
-"""Moves that are faults of the host under the engine: its power, its disk, its ports, what holds on to files, sources."""
+"""Moves that are faults of the host: its power, its disk, its ports, what holds on to files, and its sources."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What the program in an image does on the simulated host. By default: start, get healthy, run until told to end.
 
 A tag says otherwise, in appliances that are made for simulation: `:crash1` ends with 1 after a second, `:sick1` never
-gets healthy, `:dull1` is starting for ever, `:refuse1` cannot be started at all. Of a one-shot the default is to end well after two seconds.
+gets healthy, `:dull1` is starting for ever, `:refuse1` cannot be started at all. Of a one-shot the default is to end
+well after two seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +33,16 @@ HOPELESS = frozenset({"crash", "oom", "sick", "dull", "refuse"})
 
 def kind(container: Container) -> str:
     """The word in its image's tag."""
-    return container.image.rpartition(":")[2].rstrip("0123456789")
+    return _word(container.image)
+
+
+def _word(image: str) -> str:
+    return image.rpartition(":")[2].rstrip("0123456789")
+
+
+def hopeless(image: str) -> bool:
+    """Whether it can never be well."""
+    return _word(image) in HOPELESS
 
 
 class Programs:

@@ -30,8 +30,8 @@ def bindings(rows: Rows) -> Iterator[Binding]:
     """One for each integration that is to run, in the order of the rows."""
     tenants = {t.tenantcode: t for t in rows.tenants if t.status is Status.ACTIVE}
     databases: dict[str, Tenant] = {}
-    for database in rows.databases:
-        databases.setdefault(database.tenantcode, database)
+    for one in rows.databases:
+        databases.setdefault(one.tenantcode, one)
     params: dict[tuple[str, str], list[Param]] = {}
     for param in rows.params:
         params.setdefault((param.tenantcode, param.build_name), []).append(param)
@@ -73,3 +73,12 @@ def _binding(integration: Integration, tenant: Tenant, database: Tenant, params:
             secrets[name] = secret
             values.pop(f"params.{name}", None)
     return Binding(integration, tenant, values, secrets)
+
+
+def secrets_of(rows: Rows) -> Iterator[str]:
+    """Every secret value in these rows."""
+    for row in (*rows.tenants, *rows.databases, *rows.backups):
+        if row.db_password:
+            yield row.db_password.value
+    for param in rows.params:
+        yield from (secret.value for _, secret in param.secrets if secret)

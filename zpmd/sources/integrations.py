@@ -13,11 +13,25 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from zpmd.errors import StoreError
 from zpmd.model.container import Container, FileKind, FileMount
 from zpmd.model.service import Desired, NetworkSpec, ServiceData, VolumeSpec
-from zpmd.model.tenant import Away, IntegrationKey, PortLease, RowTrouble, Settled, Status, Tenancy
+from zpmd.model.tenant import (
+    Away,
+    Connection,
+    IntegrationKey,
+    PortLease,
+    Rows,
+    RowTrouble,
+    Settled,
+    Status,
+    Tenancy,
+    Tenant,
+    TenantBackup,
+    TenantDB,
+)
 from zpmd.planning import leasing
 from zpmd.ports import Clock, Store, Wake
 from zpmd.sources import materials
@@ -27,6 +41,9 @@ from zpmd.sources.intake import Intake
 
 SECRETS_FOLDER = "/run/secrets"
 PORT = "integration.port"
+RETIRED_KEPT = 1000
+
+T = TypeVar("T", Tenant, TenantDB, TenantBackup)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +64,7 @@ class Draft:
     made: Mapping[str, Made] = field(default_factory=dict)
     leases: Mapping[IntegrationKey, PortLease] = field(default_factory=dict)
     skipped: tuple[tuple[int, str], ...] = ()
+    retired: dict[str, str] = field(default_factory=dict)
     troubles: list[RowTrouble] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)
 
@@ -67,11 +85,13 @@ class Draft:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What an integration is fitted into. `declared` are the services of the files, whose names and ports are theirs;
-    `listening` the ports that somebody on this host listens on."""
+    `listening` the ports that somebody on this host listens on; `connections` what probing has found, by
+    `collection/row`."""
 
     templates: Callable[[], Sequence[Template] | None]
     declared: Callable[[], Desired]
     listening: Callable[[], frozenset[int]]
+    connections: Callable[[], Mapping[str, Connection]]
     materials_dir: Path
     salt: bytes
     cooldown_seconds: float
@@ -91,6 +111,7 @@ class Integrations:
         self._good = store.last_good(self.name)
         self._began = clock.now()
         self._made: Mapping[str, Made] = {}
+        self._retired: Mapping[str, str] = {}
         self._tenancy: Tenancy | None = None
         self._blind: Away | None = None
 
@@ -156,7 +177,10 @@ class Integrations:
             draft.contents |= known.contents
             return known
         stamped = template.stamp(
-            binding.integration.service, values, binding.tenant.tenantcode, frozenset(binding.secrets)
+            binding.integration.service,
+            values,
+            binding.tenant.tenantcode,
+            [f"params.{name}" for name in binding.secrets],
         )
         if stamped.service is None or stamped.problems:
             for problem in stamped.problems:
@@ -245,6 +269,10 @@ class Integrations:
 
     def _sum(self, settled: Settled, draft: Draft) -> Desired:
         made = draft.made.values()
+        # A row that is gone is evidence once, and what ran by it may take a while to go.
+        now = dict(settled.retired) | draft.retired
+        newest = list((dict(self._retired) | now).items())[-max(RETIRED_KEPT, len(now)) :]
+        self._retired = {name: why for name, why in newest if name not in draft.made}
         names = {key: i.service for i in settled.rows.integrations if (key := i.key) in settled.held}
         return Desired(
             services=tuple(sorted((m.service for m in made), key=lambda s: (s.group.order, s.name))),
@@ -252,7 +280,7 @@ class Integrations:
             networks=tuple({n.name: n for m in made for n in m.networks}.values()),
             project=self._site.project,
             complete=self._intake.complete(),
-            retired=settled.retired,
+            retired=tuple(sorted(self._retired.items())),
             held=tuple((names[key], why) for key, why in sorted(settled.held.items()) if key in names),
         )
 
@@ -263,7 +291,7 @@ class Integrations:
             watched=registry.watched(),
             away=self._intake.away(),
             at=reading.at if reading is not None else 0.0,
-            rows=settled.rows,
+            rows=_probed(settled.rows, self._site.connections()),
             troubles=(*settled.troubles, *draft.troubles),
             held=tuple(sorted(settled.held.items())),
             leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
@@ -279,7 +307,9 @@ def _chosen(templates: Sequence[Template], settled: Settled, draft: Draft) -> It
         template = by_name.get(binding.integration.service_name, others)
         if template is None:
             draft.trouble(binding, "serviceName", "no service file has a template for it (`x-zpmd.for_each`)")
-        else:
+        elif template.retired:
+            draft.retired[binding.integration.service] = template.off
+        elif not template.off:
             yield binding, template
 
 
@@ -287,12 +317,16 @@ def _claims(
     chosen: Sequence[tuple[Binding, Template]], settled: Settled, known: Mapping[IntegrationKey, PortLease]
 ) -> list[leasing.Claim]:
     """Who is to have a port: whoever runs and asks for one, and whoever has one and still has a row."""
-    claims = {b.integration.key: leasing.Claim(b.integration.key, *t.ports) for b, t in chosen if t.ports is not None}
+    claims = {
+        b.integration.key: leasing.Claim(b.integration.key, *t.ports, row=b.integration.row)
+        for b, t in chosen
+        if t.ports is not None
+    }
     running = {b.integration.key for b, _ in chosen}
     for integration in settled.rows.integrations:
-        lease = known.get(integration.key)
-        if lease is not None and integration.key not in running and integration.status is not Status.DELETED:
-            claims[integration.key] = leasing.Claim(integration.key, lease.port, lease.port)
+        key, lease = integration.key, known.get(integration.key)
+        if lease is not None and key not in running and integration.status is not Status.DELETED:
+            claims[key] = leasing.Claim(key, lease.port, lease.port, needs=False, row=integration.row)
     return list(claims.values())
 
 
@@ -317,3 +351,19 @@ def _unstored(lease: PortLease, why: str) -> RowTrouble:
         tenantcode=lease.key.tenantcode,
         key=lease.key,
     )
+
+
+def _probed(rows: Rows, found: Mapping[str, Connection]) -> Rows:
+    """The rows with what probing found in the place of what they say of it: that may be written later, or nowhere."""
+    if not found:
+        return rows
+    return replace(
+        rows,
+        tenants=tuple(_with(found.get(f"tenants/{t.row}"), t) for t in rows.tenants),
+        databases=tuple(_with(found.get(f"tenant_dbs/{d.row}"), d) for d in rows.databases),
+        backups=tuple(_with(found.get(f"tenant_backups/{b.row}"), b) for b in rows.backups),
+    )
+
+
+def _with(connection: Connection | None, row: T) -> T:
+    return row if connection in (None, row.connection_status) else replace(row, connection_status=connection)

@@ -8,17 +8,21 @@
 
 d, e and r may hold variables themselves; they are looked at only where they are used. A dollar sign before anything
 else stands for itself. A value that was substituted is not looked at again.
+
+A name with a dot, `${tenant.name}`, is no variable: its value is known later, and until then a mark stands for it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 MAX_NESTING = 32
 
 NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+DOTTED = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*\.[_a-zA-Z0-9.]*")
 OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 
 
@@ -34,17 +38,29 @@ class Substituted:
     unset: tuple[str, ...] = ()
 
 
-def interpolate(template: str, variables: Mapping[str, str]) -> Substituted:
+class Later(Protocol):
+    """What knows the names with a dot."""
+
+    def mark(self, name: str, operator: str, argument: str) -> str:
+        """What stands in the text until the value is known. `operator` is "" where there is none, and variables are
+        substituted in its argument already. Raises BadTemplate."""
+
+    def foreign(self, text: str) -> str:
+        """The text, which is the value of a variable. Raises BadTemplate where it could be taken for a mark."""
+
+
+def interpolate(template: str, variables: Mapping[str, str], later: Later | None = None) -> Substituted:
     """Raises BadTemplate where the syntax is wrong or a required variable is missing."""
     if "$" not in template:
         return Substituted(template)
-    substitution = Substitution(variables)
+    substitution = Substitution(variables, later)
     return Substituted(substitution.apply(template, 0), tuple(dict.fromkeys(substitution.unset)))
 
 
 @dataclass
 class Substitution:
     variables: Mapping[str, str]
+    later: Later | None = None
     unset: list[str] = field(default_factory=list)
 
     def apply(self, template: str, depth: int) -> str:
@@ -74,36 +90,50 @@ class Substitution:
     def value(self, name: str) -> str:
         if name not in self.variables:
             self.unset.append(name)
-        return self.variables.get(name, "")
+        return self.known(name) or ""
+
+    def known(self, name: str) -> str | None:
+        value = self.variables.get(name)
+        return value if value is None or self.later is None else self.later.foreign(value)
 
     def braced(self, inside: str, depth: int) -> str:
-        match = NAME.match(inside)
+        match = DOTTED.match(inside) or NAME.match(inside)
         if not match:
             raise BadTemplate(f"${{{shown(inside)}}} names no variable: write ${{NAME}}, or $$ for a dollar sign")
         name, rest = match.group(), inside[match.end() :]
-        if not rest:
-            return self.value(name)
-        operator = next((o for o in OPERATORS if rest.startswith(o)), None)
-        if operator is None:
+        operator = next((o for o in OPERATORS if rest.startswith(o)), "")
+        if rest and not operator:
             raise BadTemplate(
                 f"${{{shown(inside)}}} is not understood: after the name, one of {' '.join(OPERATORS)} may follow"
             )
-        return self.operated(name, operator, rest[len(operator) :], depth)
+        argument = rest[len(operator) :]
+        if "." in name:
+            return self.mark(name, operator, argument, depth)
+        return self.operated(name, operator, argument, depth) if operator else self.value(name)
 
     def operated(self, name: str, operator: str, argument: str, depth: int) -> str:
-        value = self.variables.get(name)
-        present = bool(value) if operator[0] == ":" else value is not None
-        match operator[-1]:
-            case "-":
-                return value or "" if present else self.apply(argument, depth + 1)
-            case "+":
-                return self.apply(argument, depth + 1) if present else ""
-            case _:
-                if present:
-                    return value or ""
-                reason = self.apply(argument, depth + 1)
-                state = "is unset or empty" if operator == ":?" else "is unset"
-                raise BadTemplate(f"required variable {name} {state}" + (f": {shown(reason)}" if reason else ""))
+        return chosen(name, operator, self.known(name), lambda: self.apply(argument, depth + 1))
+
+    def mark(self, name: str, operator: str, argument: str, depth: int) -> str:
+        if self.later is None:
+            raise BadTemplate(f"${{{shown(name)}}} is not known here: only a service file can name it")
+        return self.later.mark(name, operator, self.apply(argument, depth + 1))
+
+
+def chosen(name: str, operator: str, value: str | None, argument: Callable[[], str]) -> str:
+    """What an operator makes of a value, None where it is unset. Raises BadTemplate where it is required."""
+    present = bool(value) if operator[0] == ":" else value is not None
+    match operator[-1]:
+        case "-":
+            return value or "" if present else argument()
+        case "+":
+            return argument() if present else ""
+        case _:
+            if present:
+                return value or ""
+            reason = argument()
+            state = "is unset or empty" if operator == ":?" else "is unset"
+            raise BadTemplate(f"required variable {name} {state}" + (f": {shown(reason)}" if reason else ""))
 
 
 def closing_brace(template: str, opening: int) -> int:

@@ -1,11 +1,16 @@
-"""Where the contents of configs and secrets lie for the engine to mount: a file for each content, named by its SHA-256.
+"""Where the contents of configs and secrets lie for the engine to mount: a file for each content, named by its digest.
 
 A file is complete or not there: it is written aside, forced to disk, and renamed. It is never changed afterwards, so
 containers of an older spec, and a rollback, keep what they were made with.
+
+The engine shows the name of a mounted file to everybody who may ask it. From the plain digest of a weak password the
+password can be guessed, so secrets of rows are named by a digest with the installation's own salt.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import tempfile
 from collections.abc import Mapping
@@ -29,6 +34,12 @@ def keep(folder: Path, contents: Mapping[str, bytes]) -> None:
     except OSError as error:
         message = f"cannot keep configs and secrets there: {error.strerror}: make it writable, or change `state_dir`"
         raise ConfigError((Problem(file=str(folder), line=0, column=0, path="", message=message),)) from error
+
+
+def salted_digest(salt: bytes, content: bytes) -> str:
+    """64 hex digits: the same for the same content, and of no use for guessing it to who does not have the salt
+    (ports.Store.salt)."""
+    return hmac.digest(salt, content, hashlib.sha256).hex()
 
 
 def complete(path: Path, content: bytes) -> bool:

@@ -55,13 +55,15 @@ class Report:
     notes: list[Problem] = field(default_factory=list)
     spoilt: set[Mark] = field(default_factory=set)
     """Places whose trouble has been told already: what follows from it is not worth saying."""
+    written: Callable[[str], str] = str
+    """A message with what stands for something else brought back to what was written."""
 
     def problem(self, mark: Mark, path: str, message: str) -> None:
         if mark not in self.spoilt:
-            self.problems.append(problem_at(mark, message, path))
+            self.problems.append(problem_at(mark, self.written(message), self.written(path)))
 
     def note(self, mark: Mark, path: str, message: str) -> None:
-        self.notes.append(problem_at(mark, message, path))
+        self.notes.append(problem_at(mark, self.written(message), self.written(path)))
 
 
 def in_order(found: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -251,7 +253,7 @@ class Cursor:
                 if known.fate is Fate.NOTED:
                     cursor.note(known.advice)
                 values[key] = cursor
-        return Fields(self, values)
+        return Fields(self, values, null(self.mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +262,12 @@ class Fields:
 
     owner: Cursor
     values: Mapping[str, Cursor]
+    nothing: Scalar
+    """The value of all that is not written."""
 
     def __getitem__(self, key: str) -> Cursor:
         found = self.values.get(key)
-        return found or Cursor(null(self.owner.mark), joined(self.owner.path, key), self.owner.report)
+        return found or Cursor(self.nothing, joined(self.owner.path, key), self.owner.report)
 
     def __contains__(self, key: str) -> bool:
         """Whether the key has a value."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from zpmd.errors import ConfigError
@@ -19,6 +19,7 @@ from zpmd.settings import Settings
 from zpmd.sources import envfile, materials
 from zpmd.sources.compose.desired import Understood, understand
 from zpmd.sources.compose.service import Host
+from zpmd.sources.compose.templates import Template
 from zpmd.sources.disk import Disk, State, file_state, folder_state, service_files, tree_state
 from zpmd.sources.nodes import Origin
 from zpmd.sources.watching import FolderWatch
@@ -29,14 +30,23 @@ class YamlFiles:
 
     name = "files"
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], host: Callable[[], Host] | None = None
+    ) -> None:
+        """`host` says what this host is, where somebody knows better than the settings. It answers at once."""
         self.settings = settings
         self.environment = environment
+        self.host = host or (lambda: host_of(settings))
+        self.loaded_for: Host | None = None
         self.disk = Disk()
         self.folder: State = ()
         self.folders = FolderWatch()
         self.good: Desired | None = None
+        self.last = Desired(project=settings.project)
+        """What the last good load said, also while there is trouble."""
         self.kept: frozenset[str] = frozenset()
+        self.templates: tuple[Template, ...] | None = None
+        """Those of the last good load, the same objects while nothing has changed; None before there was one."""
 
     def load(self) -> Desired:
         """Raises ConfigError with every problem of every file. While nothing that was read has changed the answer is
@@ -45,25 +55,28 @@ class YamlFiles:
             return self.good
         self.good = None
         disk = Disk(digests=self.disk.digests)
-        folder = folder_state(self.settings.services_dir)
+        folder, host = folder_state(self.settings.services_dir), self.host()
         try:
-            understood = read_folder(self.settings, self.environment, disk)
+            understood = read_folder(self.settings, self.environment, disk, host)
         finally:
             # Also after a failure: whoever mends the file is to be noticed.
-            self.disk, self.folder = disk, folder
+            self.disk, self.folder, self.loaded_for = disk, folder, host
         if understood.problems:
             raise ConfigError(understood.problems)
         materials.keep(self.settings.materials_dir, understood.contents)
-        self.good, self.kept = understood.desired, frozenset(understood.contents)
+        self.good = self.last = understood.desired
+        self.kept = frozenset(understood.contents)
+        self.templates = understood.templates
         return understood.desired
 
     def away(self) -> None:
         """Files are here or they are a problem."""
 
     def unchanged(self) -> bool:
-        """All that the last load read is as it found it, and what it wrote is still there."""
+        """All that the last load read is as it found it, the host too, and what it wrote is still there."""
         loaded, now = self.states()
-        return loaded == now and all((self.settings.materials_dir / digest).exists() for digest in self.kept)
+        same = loaded == now and self.host() == self.loaded_for
+        return same and all((self.settings.materials_dir / digest).exists() for digest in self.kept)
 
     def watching(self) -> bool:
         return self.folders.alive()
@@ -98,7 +111,12 @@ class YamlFiles:
         return dict.fromkeys(flat, False) | {tree: True for tree in disk.trees if os.path.isdir(tree)}
 
 
-def read_folder(settings: Settings, environment: Mapping[str, str], disk: Disk) -> Understood:
+def host_of(settings: Settings) -> Host:
+    """This host as the settings describe it."""
+    return Host(role=settings.role, vms=settings.vms, profiles=settings.profiles)
+
+
+def read_folder(settings: Settings, environment: Mapping[str, str], disk: Disk, host: Host | None = None) -> Understood:
     """What the services folder says, problems and all."""
     folder = settings.services_dir
     try:
@@ -107,10 +125,12 @@ def read_folder(settings: Settings, environment: Mapping[str, str], disk: Disk) 
         return failure(folder, f"cannot read the services folder: {error.strerror}")
     if not paths:
         return failure(folder, "there is no service file here: write at least one `NAME.yaml`")
-    return read_files(paths, settings, environment, disk)
+    return read_files(paths, settings, environment, disk, host)
 
 
-def read_files(paths: Iterable[Path], settings: Settings, environment: Mapping[str, str], disk: Disk) -> Understood:
+def read_files(
+    paths: Iterable[Path], settings: Settings, environment: Mapping[str, str], disk: Disk, host: Host | None = None
+) -> Understood:
     """What these files say together. `environment` wins over `settings.env_file`."""
     variables = dict(environment)
     problems: list[Problem] = []
@@ -127,7 +147,7 @@ def read_files(paths: Iterable[Path], settings: Settings, environment: Mapping[s
         disk,
         variables,
         settings.project,
-        Host(role=settings.role, profiles=settings.profiles),
+        host or host_of(settings),
     )
     if not problems:
         return understood

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -274,7 +274,7 @@ def resolved(text: str) -> Kind:
 
 def rewritten(node: Scalar, text: str) -> Scalar:
     """The scalar with another text, as text: what variables were substituted in."""
-    return replace(node, text=text, kind=Kind.TEXT)
+    return Scalar(text, Kind.TEXT, node.mark, node.tag)
 
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "compose", "null", "problem_at", "resolved", "rewritten"]

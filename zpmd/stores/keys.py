@@ -54,24 +54,23 @@ def find(folder: Path, credentials: Path | None) -> Key:
     """The key of the installation whose state lies in `folder`; `credentials` is systemd's folder of them, if any.
     Raises StoreError."""
     if credentials is not None and (credentials / CREDENTIAL).exists():
-        former = _optional(credentials / f"{CREDENTIAL}.old"), _optional(folder / FILE), _optional(folder / "key.old")
+        old = credentials / f"{CREDENTIAL}.old"
+        former = _credential(old) if old.exists() else None, _former(folder / FILE), _former(folder / f"{FILE}.old")
         return Key(_credential(credentials / CREDENTIAL), tuple(key for key in former if key))
-    path = folder / FILE
-    former_key = _optional(folder / f"{FILE}.old")
+    path, one = folder / FILE, _former(folder / f"{FILE}.old")
     secret = _own(path)
-    if secret is not None:
-        return Key(secret, (former_key,) if former_key else ())
-    return Key(secrets.token_bytes(32), (former_key,) if former_key else (), unwritten=path)
+    return Key(secret or secrets.token_bytes(32), (one,) if one else (), unwritten=None if secret else path)
 
 
 def _credential(path: Path) -> bytes:
+    """Who may read it is systemd's affair."""
     text = _read(path).strip()
     if not FORM.fullmatch(text):
         raise StoreError(f"cannot use {path}: a key is 64 hex digits: make one with `openssl rand -hex 32`")
     return bytes.fromhex(text)
 
 
-def _optional(path: Path) -> bytes | None:
+def _former(path: Path) -> bytes | None:
     """A former key, where there is one that can be used."""
     if not path.exists():
         return None

@@ -112,6 +112,15 @@ def test_when_its_dependency_is_back_it_restarts_with_its_count_unchanged() -> N
     assert answer.actions[0].attempt == 1
 
 
+def test_a_dependency_whose_start_lies_ahead_excuses_nothing() -> None:
+    """The clock was set back by an hour, and every crash would be tried again at once until it has caught up."""
+    ahead = replica(DB, ago=-3600, health=Health.HEALTHY)
+    tried = memory(DB, APP, attempts={slot(APP): attempt(APP, 3, ago=1)})
+    answer = planned((DB, APP), [ahead, dead(APP, ago=1, ended_ago=0)], tried)
+    assert answer.actions == ()
+    assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
+
+
 def test_what_the_engine_refuses_to_start_is_not_excused_by_a_dependency_that_was_down() -> None:
     db, app = service("db"), service("app", depends_on=(needs("db"),))
     there = [replica(db, ago=10), dead(app, ago=60, ended_ago=30)]

@@ -216,6 +216,14 @@ def test_a_spec_is_stable_when_every_replica_has_been_watched() -> None:
     assert not [a for a in busy.actions if isinstance(a, JudgeSpec)]
 
 
+def test_a_replica_whose_start_lies_ahead_is_watched_no_longer() -> None:
+    """The clock was set back by a day: nobody waits for it to catch up before the old replica goes."""
+    new = service("web", image="web:2", update=start_first(monitor_seconds=5.0))
+    there = [replica(WEB), replica(new, ago=-86400)]
+    assert str(planned((new,), there, memory(WEB))).startswith("stop web/1: ")
+    assert "every replica of it is up" in str(planned((new,), there[1:], memory(WEB)))
+
+
 def test_a_new_replica_that_fell_with_its_dependency_is_not_blamed() -> None:
     db = service("db")
     app = service("app", depends_on=(needs("db"),))

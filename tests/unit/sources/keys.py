@@ -10,6 +10,8 @@ SHELLS = {
     "services.NAME": "services: {web: {image: nginx, @}, db: {image: nginx}}\n"
     "networks: {N: }\nvolumes: {V: }\nsecrets: {S: {file: a.txt}}\nconfigs: {C: {file: a.txt}}",
     "services.NAME.x-zpmd": "services: {web: {image: nginx, x-zpmd: {@}}}",
+    "services.NAME.x-zpmd.ports":
+        "services: {web: {image: nginx, x-zpmd: {for_each: active-integration, ports: {range: 9100-9199, @}}}}",
     "services.NAME.blkio_config": "services: {web: {image: nginx, blkio_config: {@}}}",
     "services.NAME.blkio_config.device_*[]":
         "services: {web: {image: nginx, blkio_config: {device_read_bps: [{path: /dev/a, rate: 1, @}]}}}",
@@ -86,7 +88,7 @@ VALUES = {
         ulimits={nofile: 5} user=u userns_mode=host uts=host volumes=['V:/v'] volumes_from=[db] working_dir=/a
         x-zpmd={group: batch}
     """,
-    "services.NAME.x-zpmd": "group=batch roles=[passive] required=false",
+    "services.NAME.x-zpmd": "for_each=active-integration group=batch roles=[passive] required=false",
     "services.NAME.blkio_config": "weight=20 weight_device=[{path: /a, weight: 20}] "
     + " ".join(f"device_{k}=[{{path: /a, rate: 1}}]" for k in ("read_bps", "read_iops", "write_bps", "write_iops")),
     "services.NAME.configs[], secrets[]": "target=t uid=5 gid=5 mode=0400",
@@ -151,12 +153,17 @@ SWAPPED = {
     ("services.NAME.post_start[], pre_stop[]", "command"): ("command: a", "command: b"),
     ("services.NAME.ulimits.NAME", "soft"): ("soft: 1", "soft: 2"),
     ("services.NAME.ulimits.NAME", "hard"): ("hard: 5", "hard: 6"),
+    ("services.NAME.x-zpmd.ports", "range"): ("9100-9199", "9200-9299"),
     ("services.NAME.volumes[]", "type"): ("type: volume", "type: tmpfs"),
     ("services.NAME.volumes[]", "target"): ("target: /v", "target: /w"),
 }
 """Keys that the shell has already: what of it to exchange for what."""
 
+TEMPLATE = "services: {web: {image: nginx, x-zpmd: {for_each: active-integration, %s}}}"
 PAIRS = {
+    ("services.NAME.x-zpmd", "credentials"): (TEMPLATE % "credentials: environment", TEMPLATE % ""),
+    ("services.NAME.x-zpmd", "only"): (TEMPLATE % "only: [splunk]", TEMPLATE % ""),
+    ("services.NAME.x-zpmd", "ports"): (TEMPLATE % "ports: {range: 9100-9999}", TEMPLATE % ""),
     ("include[]", "env_file"): (
         "include: [{path: v.yaml, env_file: a.env}]",
         "include: [{path: v.yaml}]",

@@ -187,6 +187,17 @@ def test_the_key_of_systemd_comes_first_and_the_file_is_its_former_one(path: Pat
     assert remembered(opened(path)) == NOTHING
 
 
+def test_a_credential_is_changed_without_forgetting_anything(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "zpmd.key").write_text(secrets.token_hex(32))
+    fill(path, tmp_path)
+    (tmp_path / "zpmd.key").rename(tmp_path / "zpmd.key.old")
+    (tmp_path / "zpmd.key").write_text(secrets.token_hex(32))
+    (tmp_path / "zpmd.key.old").chmod(0o440)
+    assert remembered(opened(path, tmp_path)) == ALL
+    (tmp_path / "zpmd.key.old").unlink()
+    assert remembered(opened(path, tmp_path)) == ALL
+
+
 def test_a_credential_that_is_no_key_is_refused(path: Path, tmp_path: Path) -> None:
     (tmp_path / "zpmd.key").write_text("correct horse battery staple")
     with pytest.raises(StoreError, match="a key is 64 hex digits: make one with `openssl rand -hex 32`"):

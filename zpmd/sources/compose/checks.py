@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from zpmd.model.service import Condition, Dependency, RestartCondition, RestartPolicy, ServiceData
+from zpmd.sources.compose import vocabulary
 from zpmd.sources.compose.network import port_range
+from zpmd.sources.compose.probing import Probed
 from zpmd.sources.compose.service import Parsed
 from zpmd.sources.nodes import shortened
 from zpmd.sources.reading import Cursor, suggestion
@@ -17,13 +19,17 @@ MAX_CYCLES = 10
 EVERYWHERE = ("", "0.0.0.0", "::")
 
 Services = Mapping[str, Parsed]
+Templates = Mapping[str, Probed]
 
 
-def settled(services: Services) -> dict[str, Parsed]:
+def settled(services: Services, templates: Iterable[Probed]) -> dict[str, Parsed]:
     """The services, one-shots recognised: what others wait for to complete runs until it has, unless it says otherwise.
     A reboot in the middle of it must not leave its dependants waiting for a person."""
     awaited = {
-        need.service for p in services.values() for need, _ in p.needs.values() if need.condition is Condition.COMPLETED
+        need.service
+        for p in (*services.values(), *(t.parsed for t in templates))
+        for need, _ in p.needs.values()
+        if need.condition is Condition.COMPLETED
     }
 
     def once(parsed: Parsed) -> Parsed:
@@ -38,28 +44,52 @@ def restart_written(parsed: Parsed) -> bool:
     return "restart" in parsed.fields or bool(getattr(deploy, "get", lambda _: None)("restart_policy"))
 
 
-def check(services: Services) -> None:
+def check(services: Services, templates: Templates) -> None:
     """Report all that is wrong between services; of those that do not run here only what others need of them."""
     running = {name: p for name, p in services.items() if not p.off}
-    for parsed in services.values():
+    stamped = [t for t in templates.values() if not t.template.off]
+    for parsed in (*services.values(), *(t.parsed for t in templates.values())):
         for need, cursor in parsed.needs.values():
-            dependency(parsed, need, cursor, services)
+            dependency(parsed, need, cursor, services, templates)
     cycles(services)
     host_ports(running)
-    replicated_ports(running.values())
+    replicated_ports((*running.values(), *(t.parsed for t in stamped)))
     container_names(running.values())
+    audiences(stamped)
 
 
-def dependency(parsed: Parsed, need: Dependency, cursor: Cursor, services: Services) -> None:
+def audiences(templates: Iterable[Probed]) -> None:
+    """For each integration there is one template at most."""
+    others: Probed | None = None
+    known: dict[str, Probed] = {}
+    for probed in templates:
+        x_zpmd = probed.x_zpmd.fields(vocabulary.SERVICE_ZPMD)
+        if not probed.template.only and "only" not in x_zpmd:
+            if others is not None:
+                x_zpmd["for_each"].problem_at_key(
+                    f"{others.template.name} at {others.parsed.cursor.mark} is for all integrations already: write "
+                    "`only`, the serviceNames that this one is for"
+                )
+            others = others or probed
+        for item in x_zpmd["only"].items():
+            first = known.setdefault(item.text(), probed)
+            if first is not probed:
+                item.problem(f"{shortened(item.text())!r} is one of {first.template.name}'s: remove it here or there")
+
+
+def dependency(parsed: Parsed, need: Dependency, cursor: Cursor, services: Services, templates: Templates) -> None:
     other = services.get(need.service)
-    if other is None:
-        if need.required:
-            cursor.problem_at_key(
-                f"service {shortened(need.service)!r} is not defined"
-                + (suggestion(need.service, services) or ": define it, or write `required: false`")
-            )
-        return
-    if parsed.off:
+    if need.service in templates:
+        cursor.problem_at_key(
+            f"{need.service} is a template, which becomes any number of services or none: remove it, or write what it "
+            "waits for itself"
+        )
+    elif other is None and need.required:
+        cursor.problem_at_key(
+            f"service {shortened(need.service)!r} is not defined"
+            + (suggestion(need.service, services) or ": define it, or write `required: false`")
+        )
+    if other is None or parsed.off:
         return
     if other.off:
         if need.required:

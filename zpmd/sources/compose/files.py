@@ -13,11 +13,12 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from zpmd.sources import envfile, yamltext
-from zpmd.sources.compose import vocabulary
+from zpmd.sources.compose import places, vocabulary
 from zpmd.sources.compose.merging import merged
 from zpmd.sources.interpolate import BadTemplate, interpolate
 from zpmd.sources.nodes import Entry, Map, Mark, Node, Origin, Scalar, Sequence, described, shortened
 from zpmd.sources.reading import Cursor, Fields, Report, joined, suggestion
+from zpmd.sources.references import RESERVED, References, reserved
 
 MAX_FILES = 256
 MAX_CHAIN = 32
@@ -60,6 +61,7 @@ class Loader:
 
     files: Files
     report: Report
+    references: References = field(default_factory=References)
     units: list[Unit] = field(default_factory=list)
     extended: dict[tuple[str, str], Node | None] = field(default_factory=dict)
     trees: dict[str, Node | None] = field(default_factory=dict)
@@ -75,14 +77,17 @@ class Loader:
         name = raw.get("name") if isinstance(raw, Map) else None
         if isinstance(name, Scalar):
             # Silently: what is wrong with it is told when the whole file is substituted.
-            project = substituted_scalar(name, known, "name", Report()).text or project
+            project = Substituting(known, self.references, Report()).scalar(name, ("name",)).text or project
         known["COMPOSE_PROJECT_NAME"] = project
-        self.unit(substituted(raw, known, "", self.report), known, project, origin, (path,), None)
+        self.unit(self.substituted(raw, known), known, project, origin, (path,), None)
 
     def tree(self, path: str, origin: Origin, variables: Variables, said_at: Cursor) -> Node | None:
         """Another file, that `said_at` names, with its variables substituted."""
         raw = self.raw(path, origin, said_at)
-        return None if raw is None else substituted(raw, variables, "", self.report)
+        return None if raw is None else self.substituted(raw, variables)
+
+    def substituted(self, raw: Node, variables: Variables) -> Node:
+        return Substituting(variables, self.references, self.report).node(raw)
 
     def raw(self, path: str, origin: Origin, said_at: Cursor | None = None) -> Node | None:
         """One file as it is written."""
@@ -274,31 +279,47 @@ def absolute(path: str, folder: PurePosixPath, home: str = "") -> str:
     return posixpath.normpath(posixpath.join(str(folder), path))
 
 
-def substituted(node: Node, variables: Variables, path: str, report: Report) -> Node:
-    """The tree with `${...}` replaced in every value; keys stay as they are."""
-    match node:
-        case Scalar():
-            return substituted_scalar(node, variables, path, report)
-        case Sequence():
-            items = tuple(substituted(item, variables, f"{path}[{i}]", report) for i, item in enumerate(node.items))
-            return replace(node, items=items)
-        case Map():
-            entries = {
-                key: Entry(e.mark, substituted(e.node, variables, joined(path, key), report))
-                for key, e in node.entries.items()
-            }
-            return replace(node, entries=entries)
+@dataclass
+class Substituting:
+    """Replaces `${...}` in every value of a tree; keys stay as they are. `place` are the keys that lead to a node."""
 
+    variables: Variables
+    references: References
+    report: Report
 
-def substituted_scalar(node: Scalar, variables: Variables, path: str, report: Report) -> Scalar:
-    if "$" not in node.text:
-        return node
-    try:
-        result = interpolate(node.text, variables)
-    except BadTemplate as error:
-        report.problem(node.mark, path, str(error))
-        report.spoilt.add(node.mark)
-        return node
-    for name in result.unset:
-        report.note(node.mark, path, f"variable {shortened(name)} is not set: an empty text stands in its place")
-    return yamltext.rewritten(node, result.text)
+    def node(self, node: Node, place: places.Place = ()) -> Node:
+        match node:
+            case Scalar():
+                return self.scalar(node, place)
+            case Sequence():
+                items = tuple(self.node(item, (*place, f"[{i}]")) for i, item in enumerate(node.items))
+                return replace(node, items=items)
+            case Map():
+                return replace(node, entries={key: self.entry(key, e, place) for key, e in node.entries.items()})
+
+    def entry(self, key: str, entry: Entry, place: places.Place) -> Entry:
+        if reserved(key):
+            self.report.problem(entry.mark, places.path(place), f"this holds {RESERVED}")
+        return Entry(entry.mark, self.node(entry.node, (*place, key)))
+
+    def scalar(self, node: Scalar, place: places.Place) -> Scalar:
+        if reserved(node.text):
+            return self.spoilt(node, place, f"this holds {RESERVED}")
+        if "$" not in node.text:
+            return node
+        try:
+            result = interpolate(node.text, self.variables, places.referring(place, self.references))
+        except BadTemplate as error:
+            return self.spoilt(node, place, str(error))
+        for name in result.unset:
+            self.report.note(
+                node.mark,
+                places.path(place),
+                f"variable {shortened(name)} is not set: an empty text stands in its place",
+            )
+        return yamltext.rewritten(node, result.text)
+
+    def spoilt(self, node: Scalar, place: places.Place, problem: str) -> Scalar:
+        self.report.problem(node.mark, places.path(place), problem)
+        self.report.spoilt.add(node.mark)
+        return replace(node, text="") if reserved(node.text) else node

@@ -7,18 +7,21 @@ otherwise. Names in the engine are `<project>_<key>`, unless `name` or `external
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar, cast
 
 from zpmd.model.container import FileKind
 from zpmd.model.service import IpamPool, NetworkSpec, VolumeSpec
-from zpmd.sources.compose import vocabulary
+from zpmd.sources.compose import blanks, vocabulary
+from zpmd.sources.compose.blanks import Filling, Prepared
 from zpmd.sources.compose.files import Files, Unit, resolved
 from zpmd.sources.nodes import Map, Mark, shortened
 from zpmd.sources.reading import Cursor, Fields, listing, suggestion
+from zpmd.sources.references import References
 
 S = TypeVar("S")
+Spec = TypeVar("Spec", NetworkSpec, VolumeSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +52,94 @@ class Defined(Generic[S]):
 
 
 @dataclass
+class Drawn:
+    """The definition of an object with references in it: another one for each integration."""
+
+    form: Prepared
+    cursor: Cursor
+    unit: Unit
+    used: bool = False
+
+
+Key = tuple[str, str]
+Table = dict[Key, Defined[S]]
+
+
+@dataclass
 class Objects:
     """Everything that services can refer to, by (project, key)."""
 
     files: Files
-    networks: dict[tuple[str, str], Defined[NetworkSpec]] = field(default_factory=dict)
-    volumes: dict[tuple[str, str], Defined[VolumeSpec]] = field(default_factory=dict)
-    configs: dict[tuple[str, str], Defined[Material]] = field(default_factory=dict)
-    secrets: dict[tuple[str, str], Defined[Material]] = field(default_factory=dict)
+    networks: Table[NetworkSpec] = field(default_factory=dict)
+    volumes: Table[VolumeSpec] = field(default_factory=dict)
+    configs: Table[Material] = field(default_factory=dict)
+    secrets: Table[Material] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)
     """What configs and secrets hold, by digest."""
+    drawn: dict[tuple[str, Key], Drawn] = field(default_factory=dict)
+    filling: Filling | None = None
+    """What fills in references, where it is known whose they are."""
 
-    def add(self, unit: Unit) -> None:
+    def add(self, unit: Unit, references: References) -> None:
         """Take in the definitions of one file."""
-        fields = unit.fields
-        define(self.networks, fields["networks"], unit, lambda c, key: network(c, key, unit.project))
-        define(self.volumes, fields["volumes"], unit, lambda c, key: volume(c, key, unit.project))
-        define(self.configs, fields["configs"], unit, lambda c, key: material(c, key, FileKind.CONFIG, unit))
-        define(self.secrets, fields["secrets"], unit, lambda c, key: material(c, key, FileKind.SECRET, unit))
+        self.define(self.networks, "networks", unit, references)
+        self.define(self.volumes, "volumes", unit, references)
+        self.define(self.configs, "configs", unit, references)
+        self.define(self.secrets, "secrets", unit, references)
+
+    def define(self, table: Table[S], section: str, unit: Unit, references: References) -> None:
+        read = cast(Callable[[Cursor, str, Unit], S], READERS[section])
+        for key, cursor in unit.fields[section].entries():
+            place = (unit.project, key)
+            if blanks.marked(cursor.node):
+                self.draw(section, place, cursor, unit, references)
+                continue
+            value = read(cursor, key, unit)
+            known = table.get(place)
+            if known is None:
+                table[place] = Defined(value, cursor)
+            elif known.value != value:
+                cursor.problem_at_key(
+                    f"{shortened(key)!r} is defined differently at {known.cursor.mark}: make both equal, or keep one"
+                )
+
+    def draw(self, section: str, place: Key, cursor: Cursor, unit: Unit, references: References) -> None:
+        name = cursor.node.get("name") if isinstance(cursor.node, Map) else None
+        if section in ("networks", "volumes") and not (name and blanks.marked(name)):
+            cursor.problem_at_key(
+                "is another one for each integration, and so its `name` must be: put references in it"
+            )
+        if known := self.drawn.get((section, place)):
+            cursor.problem_at_key(f"{shortened(place[1])!r} is also defined at {known.cursor.mark}: keep one of them")
+        form = blanks.prepared(cursor.node, references, (section, place[1]))
+        self.drawn[section, place] = Drawn(form, cursor, unit)
+
+    def stamping(self, filling: Filling, files: Files) -> Objects:
+        """The objects as one integration sees them."""
+        return replace(
+            self,
+            files=files,
+            networks=dict(self.networks),
+            volumes=dict(self.volumes),
+            configs=dict(self.configs),
+            contents={},
+            filling=filling,
+        )
 
     def network(self, cursor: Cursor, key: str, project: str) -> NetworkSpec:
         """The network of a key; `default` needs no definition."""
-        if key == "default" and (project, key) not in self.networks:
+        if key == "default" and (project, key) not in self.networks and ("networks", (project, key)) not in self.drawn:
             self.networks[project, key] = Defined(NetworkSpec(name=f"{project}_default"), cursor)
-        found = lookup(self.networks, cursor, key, project, "network")
+        found = self.lookup(self.networks, "networks", cursor, key, project)
         return found or NetworkSpec(name=f"{project}_{key}")
 
     def volume(self, cursor: Cursor, key: str, project: str) -> VolumeSpec | None:
-        return lookup(self.volumes, cursor, key, project, "volume")
+        return self.lookup(self.volumes, "volumes", cursor, key, project)
 
     def digest(self, cursor: Cursor, key: str, kind: FileKind, unit: Unit) -> str:
         """The digest of the content that a key stands for, "" where it cannot be had."""
         table = self.configs if kind is FileKind.CONFIG else self.secrets
-        found = lookup(table, cursor, key, unit.project, kind.value)
+        found = self.lookup(table, f"{kind.value}s", cursor, key, unit.project)
         content = self.content(found) if found else None
         if content is None:
             return ""
@@ -101,33 +159,36 @@ class Objects:
             found.cursor.problem(f"cannot read {what}: {error.strerror or error}")
             return None
 
-
-def lookup(table: dict[tuple[str, str], Defined[S]], cursor: Cursor, key: str, project: str, what: str) -> S | None:
-    """The object of a key, marked as used; a problem where it is not defined."""
-    found = table.get((project, key))
-    if found is None:
-        known = [k for p, k in table if p == project]
-        cursor.problem(
-            f"{what} {shortened(key)!r} is not defined"
-            + (suggestion(key, known) or f": define it in the top-level `{what}s`")
-        )
+    def lookup(self, table: Table[S], section: str, cursor: Cursor, key: str, project: str) -> S | None:
+        """The object of a key, marked as used; a problem where it is not defined."""
+        place, what = (project, key), section.removesuffix("s")
+        drawn = self.drawn.get((section, place))
+        if drawn and self.filling:
+            drawn.used = True
+            if place not in table:
+                table[place] = Defined(cast(S, self.made(drawn, self.filling, section, key)), drawn.cursor)
+        found = table.get(place)
+        if found is not None:
+            found.used = True
+            return found.value
+        known = [k for p, k in (*table, *(place for s, place in self.drawn if s == section)) if p == project]
+        if drawn:
+            drawn.used = True
+            advice = f", but by references at {drawn.cursor.mark}: only a service with `for_each` can use it"
+        else:
+            advice = suggestion(key, known) or f": define it in the top-level `{section}`"
+        cursor.problem(f"{what} {shortened(key)!r} is not defined{advice}")
         return None
-    found.used = True
-    return found.value
+
+    def made(self, drawn: Drawn, filling: Filling, section: str, key: str) -> NetworkSpec | VolumeSpec | Material:
+        cursor = Cursor(filling.node(drawn.form), drawn.cursor.path, filling.report, drawn.cursor.key_mark)
+        return READERS[section](cursor, key, drawn.unit)
 
 
-def define(
-    table: dict[tuple[str, str], Defined[S]], section: Cursor, unit: Unit, read: Callable[[Cursor, str], S]
-) -> None:
-    for key, cursor in section.entries():
-        value = read(cursor, key)
-        known = table.get((unit.project, key))
-        if known is None:
-            table[unit.project, key] = Defined(value, cursor)
-        elif known.value != value:
-            cursor.problem_at_key(
-                f"{shortened(key)!r} is defined differently at {known.cursor.mark}: make both equal, or keep one"
-            )
+def by_name(table: Table[Spec], names: set[str]) -> tuple[Spec, ...]:
+    """The objects that the engine knows by these names."""
+    found = {d.value.name: d.value for d in table.values() if d.value.name in names}
+    return tuple(spec for _, spec in sorted(found.items()))
 
 
 def engine_name(cursor: Cursor, fields: Fields, key: str, project: str) -> tuple[str, bool]:
@@ -148,9 +209,9 @@ def outside(external: Cursor) -> tuple[bool, str]:
     return external.boolean(), ""
 
 
-def network(cursor: Cursor, key: str, project: str) -> NetworkSpec:
+def network(cursor: Cursor, key: str, unit: Unit) -> NetworkSpec:
     f = cursor.fields(vocabulary.NETWORK)
-    name, external = engine_name(cursor, f, key, project)
+    name, external = engine_name(cursor, f, key, unit.project)
     if external:
         return NetworkSpec(name=name, external=True)
     ipam = f["ipam"].fields(vocabulary.IPAM)
@@ -179,9 +240,9 @@ def pool(cursor: Cursor) -> IpamPool:
     )
 
 
-def volume(cursor: Cursor, key: str, project: str) -> VolumeSpec:
+def volume(cursor: Cursor, key: str, unit: Unit) -> VolumeSpec:
     f = cursor.fields(vocabulary.VOLUME)
-    name, external = engine_name(cursor, f, key, project)
+    name, external = engine_name(cursor, f, key, unit.project)
     if external:
         return VolumeSpec(name=name, external=True)
     return VolumeSpec(
@@ -216,19 +277,34 @@ def material(cursor: Cursor, key: str, kind: FileKind, unit: Unit) -> Material:
     return Material(kind, key, ("content", text), source)
 
 
+def config(cursor: Cursor, key: str, unit: Unit) -> Material:
+    return material(cursor, key, FileKind.CONFIG, unit)
+
+
+def secret(cursor: Cursor, key: str, unit: Unit) -> Material:
+    return material(cursor, key, FileKind.SECRET, unit)
+
+
+READERS: Mapping[str, Callable[[Cursor, str, Unit], NetworkSpec | VolumeSpec | Material]] = {
+    "networks": network,
+    "volumes": volume,
+    "configs": config,
+    "secrets": secret,
+}
+
+
 def unused(objects: Objects) -> list[tuple[Mark, str, str]]:
     """Notes on what is defined and used by no service, not even one that is switched off."""
-    return [
+    drawn = ((section, key, d) for (section, (_, key)), d in objects.drawn.items())
+    found = [
         *unused_of(objects.networks, "networks"),
         *unused_of(objects.volumes, "volumes"),
         *unused_of(objects.configs, "configs"),
         *unused_of(objects.secrets, "secrets"),
+        *((d.cursor.mark, f"{section}.{key}") for section, key, d in drawn if not d.used),
     ]
+    return [(mark, path, "is used by no service: it is not created") for mark, path in found]
 
 
-def unused_of(table: dict[tuple[str, str], Defined[S]], what: str) -> list[tuple[Mark, str, str]]:
-    return [
-        (defined.cursor.mark, f"{what}.{key}", "is used by no service: it is not created")
-        for (_, key), defined in table.items()
-        if not defined.used
-    ]
+def unused_of(table: Table[S], what: str) -> list[tuple[Mark, str]]:
+    return [(defined.cursor.mark, f"{what}.{key}") for (_, key), defined in table.items() if not defined.used]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zpmd.model.container import Container, FileKind, Pairs
 from zpmd.model.service import Condition, Dependency, Group, Order, PullPolicy, ServiceData
+from zpmd.settings import VMS
 from zpmd.sources.compose import deploy, mounts, network, process, vocabulary
 from zpmd.sources.compose.files import Files, Unit
 from zpmd.sources.compose.objects import Objects
 from zpmd.sources.nodes import Entry, Map, Scalar, Sequence, shortened
-from zpmd.sources.reading import Cursor, Fields, honoured
+from zpmd.sources.reading import Cursor, Fields, Report, honoured, listing
 
 ROLES = ("active", "passive", "secondary-active")
+VM_ROLES = {"service-vm": "service", "database-vm": "database"}
+"""Words of `roles` that say which VM is meant, and what that is called in the settings."""
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 IMAGE = re.compile(
     r"(?:[a-zA-Z0-9.\-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._\-/]+[a-z0-9]+)*(?::\w[\w.\-]{0,127})?(?:@[a-z0-9]+:[0-9a-f]{32,})?"
@@ -29,12 +32,14 @@ class Host:
     """What decides which services run on this host."""
 
     role: str = "active"
+    vms: tuple[str, ...] = VMS
     profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A service, and what the checks need beside it. `off` says why it does not run here, "" where it does."""
+    """A service, and what the checks need beside it. `off` says why it does not run here, "" where it does; `retired`
+    that it is for the role of this host, so that what still runs of it is to go."""
 
     data: ServiceData
     cursor: Cursor
@@ -42,6 +47,7 @@ class Parsed:
     ports: network.Ports
     needs: Mapping[str, tuple[Dependency, Cursor]]
     off: str = ""
+    retired: bool = False
 
 
 class NothingRead:
@@ -54,8 +60,22 @@ class NothingRead:
         return ""
 
 
-def service(name: str, entry: Entry, unit: Unit, objects: Objects, host: Host, files: Files) -> Parsed | None:
-    cursor = Cursor(entry.node, f"services.{name}", unit.fields.owner.report, entry.mark)
+@dataclass(frozen=True)
+class Context:
+    """What a service is read in. `key` is the one that it is written under, and `report` takes the complaints."""
+
+    key: str
+    unit: Unit
+    objects: Objects
+    host: Host
+    files: Files
+    report: Report
+    group: Group = Group.CORE
+    """Where nothing says otherwise."""
+
+
+def service(name: str, entry: Entry, context: Context) -> Parsed | None:
+    cursor = Cursor(entry.node, f"services.{context.key}", context.report, entry.mark)
     if not NAME.fullmatch(name) or len(name) > 128:
         cursor.problem_at_key(
             f"{shortened(name)!r} is not a service name: use letters, digits, `_`, `.` and `-`, a letter or digit first"
@@ -64,7 +84,7 @@ def service(name: str, entry: Entry, unit: Unit, objects: Objects, host: Host, f
     if not isinstance(cursor.node, Map):
         cursor.problem_at_key("a service is a mapping: write at least `image`")
         return None
-    return Reader(name, cursor, cursor.fields(vocabulary.SERVICE), unit, objects, host, files).parsed()
+    return Reader(name, cursor, cursor.fields(vocabulary.SERVICE), context, context.objects, context.files).parsed()
 
 
 @dataclass
@@ -72,20 +92,25 @@ class Reader:
     name: str
     cursor: Cursor
     fields: Fields
-    unit: Unit
+    context: Context
     objects: Objects
-    host: Host
     files: Files
+
+    @property
+    def unit(self) -> Unit:
+        return self.context.unit
 
     def parsed(self) -> Parsed:
         f = self.fields
         zpmd = f["x-zpmd"].fields(vocabulary.SERVICE_ZPMD)
-        off = self.off(zpmd)
+        if "for_each" not in zpmd:
+            for key in (key for key in vocabulary.TEMPLATE_ZPMD if key in zpmd):
+                zpmd[key].problem_at_key("has a meaning only beside `for_each`: remove it, or write that")
+        misfit = self.misfit(zpmd)
+        off = misfit or self.unwanted()
         if off:
             self.files = NothingRead()
-            self.objects = Objects(
-                self.files, self.objects.networks, self.objects.volumes, self.objects.configs, self.objects.secrets
-            )
+            self.objects = replace(self.objects, files=self.files, contents={})
         ports = network.ports(f["ports"])
         needs = dependencies(f)
         deployed = f["deploy"].fields(vocabulary.DEPLOY)
@@ -94,7 +119,7 @@ class Reader:
         update = deploy.update_config(deployed["update_config"])
         data = ServiceData(
             name=self.name,
-            group=self.zpmd(zpmd, "group").word({group.value: group for group in Group}, Group.CORE),
+            group=self.zpmd(zpmd, "group").word({group.value: group for group in Group}, self.context.group),
             container=self.container(deployed, ports, f"{WATCHED}={digest}" if digest else ""),
             replicas=deploy.replicas(f["scale"], deployed),
             depends_on=tuple(need for _, (need, _) in sorted(needs.items())),
@@ -108,19 +133,30 @@ class Reader:
             origin=f"{self.cursor.mark.origin.name}:{self.cursor.mark.line}",
         )
         self.one_name(data, deployed["update_config"])
-        return Parsed(data, self.cursor, f, ports, needs, off)
+        return Parsed(data, self.cursor, f, ports, needs, off, retired=bool(misfit))
 
     def zpmd(self, own: Fields, key: str) -> Cursor:
-        return own[key] if key in own else self.unit.default(key)
+        return own[key] if key in own else replace(self.unit.default(key), report=self.context.report)
 
-    def off(self, zpmd: Fields) -> str:
-        """Why the service does not run on this host."""
-        profiles = self.fields["profiles"].texts()
-        if profiles and "*" not in self.host.profiles and not set(profiles) & set(self.host.profiles):
+    def misfit(self, zpmd: Fields) -> str:
+        """Why the service is not for a host of this role."""
+        host = self.context.host
+        known = {word: word for word in (*ROLES, *VM_ROLES)}
+        words = [word for item in self.zpmd(zpmd, "roles").items() if (word := item.word(known, ""))]
+        roles = [word for word in words if word in ROLES]
+        if roles and host.role not in roles:
+            return f"it runs on hosts with the role {' or '.join(roles)}, and this one is {host.role}"
+        vms = [word for word in words if word in VM_ROLES]
+        if vms and not any(VM_ROLES[word] in host.vms for word in vms):
+            mine = listing([word for word, vm in VM_ROLES.items() if vm in host.vms] or ["neither"])
+            return f"it runs on a {' or '.join(vms)}, and this host is {mine}"
+        return ""
+
+    def unwanted(self) -> str:
+        """Why nobody asked for the service."""
+        profiles, active = self.fields["profiles"].texts(), self.context.host.profiles
+        if profiles and "*" not in active and not set(profiles) & set(active):
             return f"none of its profiles ({', '.join(profiles)}) is active"
-        roles = [item.word({role: role for role in ROLES}, "") for item in self.zpmd(zpmd, "roles").items()]
-        if roles and self.host.role not in roles:
-            return f"it runs on hosts with the role {' or '.join(roles)}, and this one is {self.host.role}"
         return ""
 
     def image(self) -> str:
@@ -130,12 +166,17 @@ class Reader:
             self.build(bool(image))
         if not image:
             if "build" in self.fields:
-                return f"{self.unit.project}-{self.name}"
+                return self.built
             if not (isinstance(self.cursor.node, Map) and "provider" in self.cursor.node.entries):
                 self.cursor.problem_at_key("image is missing: write the image to run")
         elif not IMAGE.fullmatch(image):
             cursor.problem(f"{shortened(image)!r} is not an image: write [registry/]name[:tag], in lower case")
         return image
+
+    @property
+    def built(self) -> str:
+        """What `docker compose build` calls the image."""
+        return f"{self.unit.project}-{self.context.key}"
 
     def build(self, has_image: bool) -> None:
         """zpmd never builds: `build` says what the image is called, and nothing more."""
@@ -147,7 +188,7 @@ class Reader:
         build.note(
             "build is not read: zpmd never builds, and runs the image that `image` names"
             if has_image
-            else f"zpmd never builds: it waits for the image {self.unit.project}-{self.name} of `docker compose build`"
+            else f"zpmd never builds: it waits for the image {self.built} of `docker compose build`"
         )
 
     def pull(self) -> PullPolicy:

@@ -31,13 +31,15 @@ FILE: Section = {
 
 NOT_YET = "is not supported by this version yet: remove it"
 FILE_ZPMD: Section = honoured("group", "roles", "required")
+TEMPLATE_ZPMD: Section = honoured("credentials", "only", "ports")
 SERVICE_ZPMD: Section = {
     **FILE_ZPMD,
+    **TEMPLATE_ZPMD,
+    **honoured("for_each"),
     "schedule": refused(NOT_YET),
-    "for_each": refused(NOT_YET),
-    "ports": refused(NOT_YET),
     "probe": refused(NOT_YET),
 }
+TEMPLATE_PORTS: Section = honoured("range")
 
 SERVICE: Section = {
     **honoured(
@@ -170,6 +172,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "include[]": INCLUDE,
         "services.NAME": SERVICE,
         "services.NAME.x-zpmd": SERVICE_ZPMD,
+        "services.NAME.x-zpmd.ports": TEMPLATE_PORTS,
         "services.NAME.blkio_config": BLKIO,
         "services.NAME.blkio_config.device_*[]": BLKIO_RATE,
         "services.NAME.blkio_config.weight_device[]": BLKIO_WEIGHT,

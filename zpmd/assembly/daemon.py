@@ -1,7 +1,4 @@
-"""The composition root: builds the concrete parts and wires them. The one module that knows them all.
-
-Read it as the list of what zpmd is made of.
-"""
+"""The daemon, put together: read it as the list of what zpmd is made of."""
 
 from __future__ import annotations
 
@@ -9,9 +6,12 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import zpmd
 from zpmd import logs
+from zpmd.assembly.rows import tenants
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
@@ -30,7 +30,6 @@ from zpmd.interfaces.api import create_app
 from zpmd.interfaces.server import ApiServer
 from zpmd.model.events import Reason
 from zpmd.settings import Settings
-from zpmd.sources.yamlfiles import YamlFiles
 from zpmd.stores.embedded import EmbeddedStore
 
 DRAIN_SECONDS = 3.0
@@ -52,11 +51,14 @@ def run(settings: Settings) -> int:
 def _run(settings: Settings, ending: ExitStack) -> int:
     clock = SystemClock()
     systemd = Systemd.from_environment()
-    store = EmbeddedStore(settings.database, settings.journal_entries, clock)
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    store = EmbeddedStore(
+        settings.database, settings.journal_entries, clock, credentials=Path(credentials) if credentials else None
+    )
     ending.callback(store.close)
     owner = store.owner()
-    files = YamlFiles(settings, os.environ)
-    desire = Desire([files], store)
+    rows = tenants(settings, os.environ, store, clock)
+    desire = Desire([rows.files, rows.integrations], store)
     desire.first(clock.now())
     engine = DockerEngine(
         url=settings.engine_url,
@@ -71,7 +73,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
-    watchers.add("service files", lambda stop: files.watch(mailbox.wake, stop), files.watching)
+    for name, watch, alive in rows.watches:
+        watchers.add(name, partial(watch, mailbox.wake), alive)
     loop = Loop(
         Parts(
             engine=engine,
@@ -87,6 +90,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             resync_seconds=settings.resync_seconds,
             version=zpmd.__version__,
             owner=owner,
+            tenancy=rows.integrations.tenancy,
             passed=Heartbeat(systemd).passed,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
         )

@@ -1,0 +1,169 @@
+"""`connection_status`: every tenant's databases are probed again and again, and what changed is written to their rows.
+
+Rules: few threads whatever the number of tenants; a row is written only where what was found differs from what it
+says, and at most once a probe, so that a flapping database floods nobody; what cannot be written is tried again with
+the next probe.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from types import MappingProxyType
+
+from loguru import logger
+
+from zpmd.model.events import Reason
+from zpmd.model.tenant import Connection, Rows
+from zpmd.ports import Clock, Wake
+from zpmd.sources.mongo.direct import Access, words
+from zpmd.sources.mongo.probes import Database, Found, Probed, probe, probed
+
+AT_ONCE = 16
+TICK_SECONDS = 0.5
+"""How soon changed rows, and the end of zpmd, are noticed."""
+JITTER = 0.2
+
+Write = Callable[[str, str, Connection], None]
+"""Writes (collection, row, connection). May raise anything; then it is tried again later."""
+
+
+class Prober:
+    """`watch` runs in a thread of its own; `found`, `counts` and `watching` may be asked from any.
+
+    `rows` gives the rows as they were read last: the same object while nothing changed, None before the first reading.
+    `known` is what was written by an earlier zpmd to a place that rows do not show, by `collection/row`.
+    """
+
+    def __init__(
+        self,
+        rows: Callable[[], Rows | None],
+        write: Write,
+        access: Access,
+        probe_seconds: float,
+        clock: Clock,
+        known: Mapping[str, Connection] = MappingProxyType({}),
+    ) -> None:
+        self._rows = rows
+        self._write = write
+        self._access = access
+        self._probe_seconds = probe_seconds
+        self._clock = clock
+        self._seen: Rows | None = None
+        self._by_database: dict[Database, list[Probed]] = {}
+        self._due: dict[Database, float] = {}
+        self._found: dict[Database, Found] = {}
+        self._written: dict[str, tuple[Connection, Connection | None]] = {k: (v, None) for k, v in known.items()}
+        """What was written to a row, and what the row said then (None: not known). It counts until the row shows it."""
+        self._unwritable = ""
+        self._by_subject: Mapping[str, Found] = MappingProxyType({})
+        self._beat_at: float | None = None
+
+    def found(self) -> Mapping[str, Found]:
+        """What the last probe of each row's database came to, by `collection/row`."""
+        return self._by_subject
+
+    def counts(self) -> Mapping[Connection, int]:
+        """How many rows stand how, for metrics."""
+        return Counter(found.connection for found in self._by_subject.values())
+
+    def watching(self) -> bool:
+        beat_at = self._beat_at
+        return beat_at is not None and self._clock.monotonic() - beat_at < 60.0
+
+    def watch(self, wake: Wake, stop: threading.Event) -> None:
+        """Probe until `stop`; wake with ROWS when something else than before was found. Never raises."""
+        pool = ThreadPoolExecutor(AT_ONCE, "zpmd-probe")
+        under_way: dict[Future[Found], Database] = {}
+        try:
+            while not stop.is_set():
+                self._beat_at = self._clock.monotonic()
+                try:
+                    self._take_rows()
+                    for database in self._now_due(under_way.values()):
+                        under_way[pool.submit(probe, database, self._access)] = database
+                    done = wait(under_way, TICK_SECONDS, FIRST_COMPLETED).done if under_way else set()
+                    self._take([(under_way.pop(future), future.result()) for future in done], wake)
+                except Exception as error:  # a prober that dies is worse than one that goes on
+                    logger.opt(exception=True).error("databases cannot be probed: {}", words(error))
+                if not under_way:
+                    stop.wait(TICK_SECONDS)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _take_rows(self) -> None:
+        """Changed rows: databases that nobody has probed yet are due at once, others when they would have been."""
+        rows = self._rows()
+        if rows is None or rows is self._seen:
+            return
+        self._seen = rows
+        self._by_database = {}
+        for row in probed(rows):
+            self._by_database.setdefault(row.database, []).append(row)
+        self._due = {database: self._due.get(database, 0.0) for database in self._by_database}
+        self._found = {d: f for d, f in self._found.items() if d in self._by_database}
+        before = self._by_subject
+        self._publish()
+        subjects = {row.subject for rows_of in self._by_database.values() for row in rows_of}
+        self._written = {subject: v for subject, v in self._written.items() if subject in subjects}
+        # a row that is new, but whose database is known from another
+        self._unwritable = ""
+        for database, found in self._found.items():
+            for row in self._by_database[database]:
+                if row.subject not in before:
+                    self._tell(row, found.connection)
+
+    def _now_due(self, under_way: Collection[Database]) -> list[Database]:
+        now, busy = self._clock.monotonic(), frozenset(under_way)
+        due = [database for database, at in self._due.items() if at <= now and database not in busy]
+        for database in due:
+            self._due[database] = now + self._probe_seconds * random.uniform(1 - JITTER, 1 + JITTER)
+        return due
+
+    def _take(self, results: list[tuple[Database, Found]], wake: Wake) -> None:
+        self._unwritable = ""
+        news = False
+        for database, found in results:
+            if database not in self._by_database:
+                continue
+            before = self._found.get(database)
+            self._found[database] = found
+            if before is None or before.connection is not found.connection:
+                news = True
+                self._say(database, found)
+            for row in self._by_database[database]:
+                self._tell(row, found.connection)
+        if news:
+            self._publish()
+            wake(Reason.ROWS)
+
+    def _publish(self) -> None:
+        self._by_subject = MappingProxyType(
+            {row.subject: found for database, found in self._found.items() for row in self._by_database[database]}
+        )
+
+    def _say(self, database: Database, found: Found) -> None:
+        level = "DEBUG" if found.connection is Connection.CONNECTED else "WARNING"
+        who = ", ".join(row.subject for row in self._by_database[database])
+        logger.log(level, "the database of {} is {}{}", who, found.connection, f": {found.why}" if found.why else "")
+
+    def _tell(self, row: Probed, connection: Connection) -> None:
+        """Have the row say it, unless it does."""
+        if self._written.get(row.subject, (None, None))[0] is row.shown:
+            del self._written[row.subject]
+        told, over = self._written.get(row.subject, (row.shown, None))
+        says = told if over in (None, row.shown) else row.shown
+        if says is connection or self._unwritable:
+            return
+        try:
+            self._write(row.collection, row.row, connection)
+        except (
+            Exception
+        ) as error:  # whatever it was, the next probe tries again; until then nobody else's time is taken
+            self._unwritable = words(error)
+            logger.warning("the connection_status of {} cannot be written: {}", row.subject, self._unwritable)
+        else:
+            self._written[row.subject] = (connection, row.shown)
