@@ -71,7 +71,7 @@ class MongoRegistry:
         self._clock = clock
         self._inbox: queue.SimpleQueue[Heard | Finished | None] = queue.SimpleQueue()
         self._clients = Clients()
-        self._mirror = PortMirror(self._clients, clock, lambda: self._inbox.put(Finished()))
+        self._mirror = PortMirror(self._clients, clock, self._ended)
         self._watchers = Watchers(self._clients, self._inbox.put, settings.poll_seconds, clock)
         self._readers = ThreadPoolExecutor(READERS, "zpmd-rows")
         self._doubtful = ThreadPoolExecutor(DOUBTFUL_READERS, "zpmd-rows-doubtful")
@@ -127,6 +127,9 @@ class MongoRegistry:
     def _pass_on(self, stop: threading.Event) -> None:
         stop.wait()
         self._inbox.put(None)
+
+    def _ended(self, _: object = None) -> None:
+        self._inbox.put(Finished())
 
     def _round(self, stop: threading.Event) -> None:
         """Wait until something is to be read, read it, and publish what came of it."""
@@ -289,7 +292,7 @@ class MongoRegistry:
             self._dirty.discard(code)
             doubtful = code in self._retries
             future = (self._doubtful if doubtful else self._readers).submit(self._read_one, self._sessions[code])
-            future.add_done_callback(lambda _: self._inbox.put(Finished()))
+            future.add_done_callback(self._ended)
             self._reads[code] = future
             if not doubtful:
                 fresh.append(future)
