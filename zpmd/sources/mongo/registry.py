@@ -35,10 +35,11 @@ from zpmd.ports import Clock, Wake
 from zpmd.settings import Mongo
 from zpmd.sources.mongo.client import FAILURES, Unusable, deployment, why
 from zpmd.sources.mongo.portmirror import PortMirror
-from zpmd.sources.mongo.session import CORE, Clients, Content, SessionStruct, own_sessions, read, without
+from zpmd.sources.mongo.session import CORE, Clients, Content, SessionStruct, own_sessions, read
 from zpmd.sources.mongo.streams import Heard, What
+from zpmd.sources.mongo.understood import Understood
 from zpmd.sources.mongo.watchers import Watchers
-from zpmd.sources.rows import Part, together, understand
+from zpmd.sources.rows import Part, together
 
 COALESCE_SECONDS = 0.004
 READERS, DOUBTFUL_READERS = 16, 8
@@ -77,11 +78,13 @@ class MongoRegistry:
         self._doubtful = ThreadPoolExecutor(DOUBTFUL_READERS, "zpmd-rows-doubtful")
         self._wake: Wake = lambda _: None
         self._core: SessionStruct | None = None
+        self._core_rows = Understood(CORE)
         self._core_part = Part()
         self._had_integrations = False
         self._sessions: dict[str, SessionStruct] = {}
         self._unclear: dict[str, str] = {}
         """Tenants whose rows do not say where their database is, and why."""
+        self._own_rows: dict[str, Understood] = {}
         self._parts: dict[str, Part] = {}
         self._retries: dict[str, Retry] = {}
         self._reads: dict[str, Future[Content]] = {}
@@ -111,9 +114,7 @@ class MongoRegistry:
 
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         self._wake = wake
-        threading.Thread(
-            target=lambda: (stop.wait(), self._inbox.put(None)), name="zpmd-rows-stop", daemon=True
-        ).start()
+        threading.Thread(target=self._pass_on, args=(stop,), name="zpmd-rows-stop", daemon=True).start()
         while not stop.is_set():
             try:
                 self._round(stop)
@@ -128,7 +129,7 @@ class MongoRegistry:
         stop.wait()
         self._inbox.put(None)
 
-    def _ended(self, _: object = None) -> None:
+    def _ended(self) -> None:
         self._inbox.put(Finished())
 
     def _round(self, stop: threading.Event) -> None:
@@ -221,12 +222,11 @@ class MongoRegistry:
         core = self._core
         content = read(self._clients.of(where, streaming=True), core)
         self._check(content)
-        part = understand(content.documents)
-        rows, troubles = together((part,))
+        self._core_rows.take(content.documents)
+        rows, troubles = together((self._core_rows.part(),))
         found = own_sessions(rows, core, self._settings.mode)
-        if found:
-            part = understand(without(content.documents, found))
-        self._core_part, self._had_integrations = part, bool(rows.integrations)
+        self._core_part = self._core_rows.part(found)
+        self._had_integrations = self._core_rows.holds("integrations")
         self._settle_sessions(found, rows, troubles)
 
     def _check(self, content: Content) -> None:
@@ -247,6 +247,7 @@ class MongoRegistry:
             self._unclear |= dict.fromkeys(self._unreadable(rows, troubles), "its row in tenants cannot be understood")
         for code in [code for code in self._sessions if sessions.get(code) != self._sessions[code]]:
             self._parts.pop(code, None)
+            self._own_rows.pop(code, None)
             self._retries.pop(code, None)
             self._reads.pop(code, None)
             self._dirty.discard(code)
@@ -292,7 +293,7 @@ class MongoRegistry:
             self._dirty.discard(code)
             doubtful = code in self._retries
             future = (self._doubtful if doubtful else self._readers).submit(self._read_one, self._sessions[code])
-            future.add_done_callback(self._ended)
+            future.add_done_callback(lambda _: self._ended())
             self._reads[code] = future
             if not doubtful:
                 fresh.append(future)
@@ -318,7 +319,9 @@ class MongoRegistry:
                 self._lose(code, f"has no collection integrations in database {session.database} any more")
                 continue
             self._retries.pop(code, None)
-            self._parts[code] = understand(without(content.documents, self._neighbours(session)), code)
+            own = self._own_rows.setdefault(code, Understood(code))
+            own.take(content.documents)
+            self._parts[code] = own.part(self._neighbours(session))
 
     def _lose(self, code: str, reason: str) -> None:
         if code not in self._retries or self._retries[code].why != reason:
@@ -326,7 +329,7 @@ class MongoRegistry:
         self._retries[code] = Retry(self._clock.monotonic() + TENANT_RETRY_SECONDS, reason)
 
     def _known(self, code: str) -> bool:
-        return code in self._parts and any(line.collection == "integrations" for line in self._parts[code].lines)
+        return code in self._own_rows and self._own_rows[code].holds("integrations")
 
     def _neighbours(self, session: SessionStruct) -> set[str]:
         """Tenants that have the same database as this one."""

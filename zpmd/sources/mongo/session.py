@@ -8,11 +8,13 @@ core database again. Sessions to the same hosts with the same credentials share 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import pymongo
-from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 
 from zpmd.model.tenant import Rows, Status, Tenant, TenantDB
 from zpmd.sources.mongo.client import Client, Deployment, Unusable, connected, hosts_of
@@ -22,12 +24,7 @@ CORE = ""
 """The key of the core database's session, where tenant codes are the keys of the others."""
 POOL = 16
 
-# What another program wrote wrongly is the trouble of its row, not of all that came in the same answer.
-CODEC: CodecOptions[dict[str, object]] = CodecOptions(
-    document_class=dict,
-    unicode_decode_error_handler="surrogateescape",
-    datetime_conversion=DatetimeConversion.DATETIME_MS,
-)
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class SessionStruct:
 class Content:
     """All documents of a database that matter, and which of their collections there are."""
 
-    documents: Mapping[str, list[object]]
+    documents: Mapping[str, list[RawBSONDocument]]
     present: frozenset[str]
 
 
@@ -113,24 +110,13 @@ def read(client: Client, session: SessionStruct) -> Content:
     seconds = session.deployment.access.timeout_seconds
     # Outside the deadline of one call: a connection that is slow to come about counts by its steps.
     client.admin.command("ping")
-    database = client.get_database(session.database, codec_options=CODEC)
+    database = client[session.database]
     with pymongo.timeout(seconds):
         present = frozenset(database.list_collection_names(authorizedCollections=True))
-    documents: dict[str, list[object]] = {}
+    raw = client.get_database(session.database, codec_options=RAW)
+    documents: dict[str, list[RawBSONDocument]] = {}
     for name in OWN_COLLECTIONS if session.tenantcode else COLLECTIONS:
         with pymongo.timeout(seconds):
-            documents[name] = list(database[name].find({}, batch_size=100_000))
+            found = raw.get_collection(name).find({}, batch_size=100_000).to_list()
+            documents[name] = cast("list[RawBSONDocument]", found)  # by RAW, which the driver's types lose
     return Content(documents, present)
-
-
-def without(documents: Mapping[str, list[object]], tenantcodes: Iterable[str]) -> dict[str, list[object]]:
-    """Without the rows of integrations, ports and parameters that are those of these tenants."""
-    others = frozenset(tenantcodes)
-
-    def stays(document: object) -> bool:
-        code = document.get("tenantcode") if isinstance(document, Mapping) else None
-        return not (isinstance(code, str) and code in others)
-
-    return {
-        name: [d for d in found if stays(d)] if name in OWN_COLLECTIONS else found for name, found in documents.items()
-    }

@@ -65,7 +65,7 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """CHANGED: that database. OPENED: a stream is open; with `everything`, whatever was before it is to be read. LOST:
-    see whether it is still there. TICK: nothing tells of changes, read everything. REFUSED: not all databases may be
+    nothing tells of changes for the moment, see whether it is still there. TICK: nothing tells of changes, read everything. REFUSED: not all databases may be
     followed at once."""
 
     scope: Scope
@@ -131,6 +131,7 @@ class Follower:
             wait=wait_exponential(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS) + wait_random(0, JITTER_SECONDS),
             stop=stop_when_event_set(self._over),
             sleep=sleep_using_event(self._over),
+            before_sleep=lambda _: self._say(What.LOST),
             reraise=True,
         )(self._opened)
         if stream is None:
