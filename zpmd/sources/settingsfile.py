@@ -13,13 +13,14 @@ from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
 from zpmd.model.service import Problem
 from zpmd.settings import VMS, Settings
-from zpmd.sources import mongosettings, yamltext
+from zpmd.sources import yamltext
 from zpmd.sources.compose.desired import PROJECT
+from zpmd.sources.compose.files import absolute
 from zpmd.sources.compose.service import ROLES
 from zpmd.sources.disk import read_regular
-from zpmd.sources.mongosettings import path_of
 from zpmd.sources.nodes import Node, Origin, shortened
 from zpmd.sources.reading import Cursor, Report, Section, honoured, in_order
+from zpmd.sources.settings_mongodb import mongodb
 
 DEFAULT_PATH = Path("/etc/zpmd/zpmd.yaml")
 
@@ -76,9 +77,9 @@ def read(node: Node, report: Report) -> Settings:
         vms=vms(f["vms"], default.vms),
         server_name=f["server_name"].text(default.server_name),
         data_dir=path_of(f["data_dir"], default.data_dir),
-        mongodb=mongosettings.mongo(f["mongodb"]) if "mongodb" in f else None,
+        mongodb=mongodb(f["mongodb"]),
         port_cooldown_seconds=f["port_cooldown_seconds"].number(
-            low=0, high=366 * 86400, default=default.port_cooldown_seconds
+            low=0, high=31_536_000, default=default.port_cooldown_seconds
         ),
         profiles=f["profiles"].texts(),
         env_file=path_of(f["env_file"], Path()) if "env_file" in f else None,
@@ -117,6 +118,14 @@ def limits(cursor: Cursor) -> Limits:
     return found
 
 
+def vms(cursor: Cursor, default: tuple[str, ...]) -> tuple[str, ...]:
+    """In one order, whatever order they were written in."""
+    if not cursor.written:
+        return default
+    named = {item.word({vm: vm for vm in VMS}, "") for item in cursor.one_or_many()}
+    return tuple(vm for vm in VMS if vm in named)
+
+
 def project(cursor: Cursor, default: str) -> str:
     name = cursor.text(default)
     if not PROJECT.fullmatch(name):
@@ -124,13 +133,11 @@ def project(cursor: Cursor, default: str) -> str:
     return name
 
 
-def vms(cursor: Cursor, default: tuple[str, ...]) -> tuple[str, ...]:
-    if not cursor.written:
-        return default
-    found = [item.word({vm: vm for vm in VMS}, "") for item in cursor.items()]
-    if not found:
-        cursor.problem("there is none: write service, database or both, or leave the key out")
-    return tuple(vm for vm in VMS if vm in found)
+def path_of(cursor: Cursor, default: Path) -> Path:
+    text = cursor.text()
+    if cursor.written and not text:
+        cursor.problem("the path is empty: write one, or leave the key out")
+    return Path(absolute(text, cursor.node.mark.origin.folder)) if text else default
 
 
 def engine_url(cursor: Cursor, default: str) -> str:
