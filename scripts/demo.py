@@ -134,13 +134,13 @@ def tags(engine: docker.APIClient) -> dict[str, str]:
 
 def lay_out(place: Place, url: str) -> None:
     """A copy of the sample files to play with, and settings that keep everything else below the folder too."""
-    for name in ("services.d", "files"):
+    for name in ("services.d", "files", "data.d"):
         if not (place.root / name).exists():
             shutil.copytree(CHECKOUT / "etc" / "zpmd" / name, place.root / name)
     if not (place.root / "appliance.env").exists():
         (place.root / "appliance.env").write_text(f"APPLIANCE_UI_PORT={UI_PORT}\n" if free(UI_PORT) else "")
     place.settings.write_text(
-        f"project: appliance\nservices_dir: services.d\nstate_dir: state\nsocket: zpmd.sock\n"
+        f"project: appliance\nservices_dir: services.d\ndata_dir: data.d\nstate_dir: state\nsocket: zpmd.sock\n"
         f"env_file: appliance.env\nengine:\n  url: {url}\n"
     )
 

@@ -34,12 +34,16 @@ class Said:
 
 @dataclass(slots=True)
 class Daemon:
-    """Write service files with `file`, then `start`. `settings` are extra lines of zpmd.yaml."""
+    """Write service files with `file` and rows with `rows`, then `start`. `settings` are extra lines of zpmd.yaml.
+
+    With `inside` it runs in the network namespace of its engine, as on a host that has but one.
+    """
 
     engine: LabEngine
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    inside: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -60,11 +64,11 @@ class Daemon:
 
     def file(self, name: str, text: str) -> Path:
         """Write a service file at once, as an editor that renames does."""
-        path = self.services_dir / name
-        part = path.with_name(f".{name}.part")
-        part.write_text(textwrap.dedent(text))
-        part.replace(path)
-        return path
+        return _written(self.services_dir / name, textwrap.dedent(text))
+
+    def rows(self, **collections: list[dict[str, Any]]) -> Path:
+        """Write the data file `rows.yaml`, all of it at once."""
+        return _written(self.folder / "data.d" / "rows.yaml", json.dumps(collections))
 
     def start(self, wait: bool = True) -> None:
         """Start it; with `wait`, until its socket answers."""
@@ -72,13 +76,15 @@ class Daemon:
             "project": "t",
             "services_dir": str(self.services_dir),
             "state_dir": str(self.folder / "state"),
+            "data_dir": str(self.folder / "data.d"),
             "socket": str(self.socket),
             "engine": {"url": self.engine.url},
         } | self.settings
         (self.folder / "zpmd.yaml").write_text(json.dumps(settings))
+        enter = self.engine.enter if self.inside else ()
         with (self.folder / "zpmd.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "zpmd", "run", "--settings", str(self.folder / "zpmd.yaml")],
+                [*enter, sys.executable, "-m", "zpmd", "run", "--settings", str(self.folder / "zpmd.yaml")],
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -169,3 +175,11 @@ class Daemon:
         assert self.process is not None
         assert self.process.poll() is None, f"zpmd ended with {self.process.returncode}:\n{self.log[-4000:]}"
         return self.socket.exists() and self.ctl("status", "--json").code == 0
+
+
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
+    return path

@@ -44,7 +44,7 @@ class EventLog:
 
 
 def test_no_service_of_a_group_is_created_before_the_previous_group_is_ready(daemon: Daemon) -> None:
-    for folder in ("services.d", "files"):
+    for folder in ("services.d", "files", "data.d"):
         shutil.copytree(CHECKOUT / "etc" / "zpmd" / folder, daemon.folder / folder, dirs_exist_ok=True)
     log = EventLog(daemon.engine.url)
     daemon.start()
@@ -75,7 +75,7 @@ def test_no_service_of_a_group_is_created_before_the_previous_group_is_ready(dae
 
 
 def test_the_sample_survives_the_death_of_each_of_its_containers(daemon: Daemon) -> None:
-    for folder in ("services.d", "files"):
+    for folder in ("services.d", "files", "data.d"):
         shutil.copytree(CHECKOUT / "etc" / "zpmd" / folder, daemon.folder / folder, dirs_exist_ok=True)
     daemon.start()
     daemon.converged(180)

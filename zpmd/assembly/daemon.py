@@ -73,7 +73,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
-    for name, watch, alive in rows.watches:
+    for name, watch, alive in rows.watched:
         watchers.add(name, partial(watch, mailbox.wake), alive)
     loop = Loop(
         Parts(

@@ -63,7 +63,6 @@ class Draft:
 
     made: Mapping[str, Made] = field(default_factory=dict)
     leases: Mapping[IntegrationKey, PortLease] = field(default_factory=dict)
-    skipped: tuple[tuple[int, str], ...] = ()
     retired: dict[str, str] = field(default_factory=dict)
     troubles: list[RowTrouble] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -86,12 +85,14 @@ class Draft:
 class Site:
     """What an integration is fitted into. `declared` are the services of the files, whose names and ports are theirs;
     `listening` the ports that somebody on this host listens on; `connections` what probing has found, by
-    `collection/row`."""
+    `collection/row`, and `replica_set` is one line on it. Without a registry nobody is told of there being no rows."""
 
     templates: Callable[[], Sequence[Template] | None]
     declared: Callable[[], Desired]
     listening: Callable[[], frozenset[int]]
     connections: Callable[[], Mapping[str, Connection]]
+    has_registry: Callable[[], bool] = lambda: True
+    replica_set: Callable[[], str] = lambda: ""
     materials_dir: Path
     salt: bytes
     cooldown_seconds: float
@@ -112,6 +113,7 @@ class Integrations:
         self._began = clock.now()
         self._made: Mapping[str, Made] = {}
         self._retired: Mapping[str, str] = {}
+        self._skipped: dict[int, str] = {}
         self._tenancy: Tenancy | None = None
         self._blind: Away | None = None
 
@@ -242,7 +244,9 @@ class Integrations:
             now=self._clock.now(),
             cooldown_seconds=self._site.cooldown_seconds,
         )
-        draft.leases, draft.skipped = answer.leases, answer.skipped
+        draft.leases = answer.leases
+        given = {held.port for held in answer.leases.values()}
+        self._skipped = {p: why for p, why in (self._skipped | dict(answer.skipped)).items() if p not in given}
         draft.troubles += answer.shortages
         if not answer.changed and not answer.forgotten:
             return
@@ -284,8 +288,10 @@ class Integrations:
             held=tuple((names[key], why) for key, why in sorted(settled.held.items()) if key in names),
         )
 
-    def _told(self, settled: Settled, draft: Draft) -> Tenancy:
+    def _told(self, settled: Settled, draft: Draft) -> Tenancy | None:
         registry, reading = self._intake.registry, self._intake.registry.reading()
+        if not self._site.has_registry() and settled == Settled() and not self._intake.away():
+            return None
         return Tenancy(
             where=registry.name,
             watched=registry.watched(),
@@ -295,7 +301,8 @@ class Integrations:
             troubles=(*settled.troubles, *draft.troubles),
             held=tuple(sorted(settled.held.items())),
             leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
-            skipped=draft.skipped,
+            skipped=tuple(sorted(self._skipped.items())),
+            replica_set=self._site.replica_set(),
         )
 
 

@@ -42,7 +42,7 @@ class Site:
 
     def another(self, seeds: Sequence[str] = (), db_host: str = "", access: Access | None = None) -> ReplicaSetKeeper:
         """A keeper of the same wish, as a zpmd that was started just now, or on another host, would have."""
-        members = Members(access or Access(timeout_seconds=5.0))
+        members = Members(lambda: access or Access(timeout_seconds=5.0))
         return ReplicaSetKeeper(lambda: (self.wanted, db_host), members, seeds, SystemClock())
 
     def keep(self, keeper: ReplicaSetKeeper | None = None) -> Step | None:

@@ -20,13 +20,15 @@ from pymongo.topology_description import TopologyDescription
 
 from zpmd.errors import ZpmdError
 from zpmd.model.secret import HIDDEN, Secret
+from zpmd.redaction import KNOWN
 from zpmd.settings import Mongo
 from zpmd.sources.mongo.direct import REFUSALS, Access, words
 
 Client = MongoClient[dict[str, Any]]
 
-FAILURES = (PyMongoError, OSError, ValueError, TypeError, RuntimeError, ZpmdError)
-"""What a driver that is told foreign hosts, names and certificates raises; RuntimeError where threads cannot start."""
+FAILURES = (PyMongoError, OSError, ValueError, TypeError, IndexError, RuntimeError, ZpmdError)
+"""What a driver that is told foreign hosts, names and certificates raises; IndexError for a password of which nothing
+is left when it is prepared, RuntimeError where threads cannot start."""
 
 SELECTION_SECONDS = 2.0
 """For so long a server that fits is waited for: the driver looks again every half second meanwhile."""
@@ -101,6 +103,7 @@ def password(settings: Mongo, environ: Mapping[str, str] = os.environ) -> Secret
         raise Unusable(f"cannot read the password of user {settings.username}: {path}: {why}") from None
     if not text:
         raise Unusable(f"the password of user {settings.username} is empty: {path}")
+    KNOWN.learn([text])
     return Secret(text)
 
 

@@ -9,7 +9,7 @@ that the same process answers there.
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -29,9 +29,10 @@ Document = Mapping[str, Any]
 
 
 class Members:
-    """Every method is bounded by a few times the deadline of `access`, and may be called from any thread."""
+    """`access` is asked each time: a password may change. Every method is bounded by a few times the deadline of it,
+    and may be called from any thread."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Callable[[], Access]) -> None:
         self._access = access
 
     def look(self, hosts: Sequence[str], own: Collection[str]) -> dict[str, Look]:
@@ -73,9 +74,9 @@ class Members:
 
     def _ways(self, host: str, own: bool) -> Iterator[tuple[str, Access]]:
         """The user's, nobody's, and nobody's over the loopback."""
-        if self._access.username:
-            yield host, self._access
-        nobody = self._access.anonymous
+        if self._access().username:
+            yield host, self._access()
+        nobody = self._access().anonymous
         yield host, nobody
         loopback = f"127.0.0.1:{host.rpartition(':')[2]}"
         if own and loopback != host and self._process(host) == self._process(loopback) is not None:
@@ -111,7 +112,7 @@ class Members:
         return Look(host=host, standing=Standing.NEVER if hello.get("isreplicaset") else Standing.ALONE)
 
     def _hello(self, host: str) -> Document:
-        with direct(host, self._access.anonymous) as client:
+        with direct(host, self._access().anonymous) as client:
             return client.admin.command("hello")
 
     def _process(self, host: str) -> object:
