@@ -50,11 +50,6 @@ class LabEngine:
         self._client: docker.APIClient | None = None
         self._kept_images: frozenset[str] = frozenset()
 
-    @property
-    def enter(self) -> tuple[str, ...]:
-        """A command line begins with this to run in the engine's network namespace."""
-        return self._namespace.enter
-
     # its life
 
     def start(self) -> None:
