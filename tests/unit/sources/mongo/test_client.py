@@ -97,11 +97,7 @@ def test_a_tenant_has_the_session_that_its_rows_say() -> None:
         "listed": SessionStruct("listed", AT, "own"),
         # the core's password goes to no other host
         "there": SessionStruct("there", Deployment(("far:27017",), AT.access.anonymous), "own"),
-        "known": SessionStruct(
-            "known",
-            Deployment(("far:27017",), Access(username="u", password=Secret(PLANTED), timeout_seconds=5.0)),
-            "own",
-        ),
+        "known": SessionStruct("known", Deployment(("far:27017",), theirs), "own"),
         "vague": "its row names a db_host, and no db_name",
     }
     assert own_sessions(rows, CORE_SESSION, "shared") == {}
