@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from bson import encode
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import PyMongoError
+from loguru import logger
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from tests.integration.mongo.followed import Followed, integration, tenant
 from tests.lab.eventually import eventually, settled
 from tests.lab.mongod import LabMongod, LabReplicaSet
 from tests.lab.proxy import Proxy
+from zpmd.daemon.clock import SystemClock
 from zpmd.model.tenant import IntegrationKey, PortLease
 from zpmd.settings import Mongo
+from zpmd.sources.mongo.client import deployment
+from zpmd.sources.mongo.streams import Follower, Heard, Scope, What
 
 BOTH = ("splunk-acme-1", "jira-globex-2")
 
@@ -135,9 +139,9 @@ def written(server: LabReplicaSet, row: dict[str, object]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("username", ["", "reader"])
-def test_a_wire_that_is_slow_by_two_seconds_is_no_reason_to_be_away(username: str) -> None:
-    server = LabReplicaSet(1, auth=bool(username))
+def test_a_wire_that_is_slow_by_two_seconds_is_no_reason_to_be_away() -> None:
+    username = "reader"
+    server = LabReplicaSet(1, auth=True)
     wire = Proxy(server.members[0].address)
     server.hosts = (wire.address,)
     try:
@@ -145,9 +149,8 @@ def test_a_wire_that_is_slow_by_two_seconds_is_no_reason_to_be_away(username: st
         server.fill("tenants", [tenant("acme", 1)])
         server.fill("integrations", [integration("acme", 1)])
         password = server.members[0].folder / "password"
-        if username:
-            server.members[0].add_user(username, "s3cret/pa%ss", {"role": "read", "db": "zona"})
-            password.write_text("s3cret/pa%ss\n")
+        server.members[0].add_user(username, "s3cret/pa%ss", {"role": "read", "db": "zona"})
+        password.write_text("s3cret/pa%ss\n")
         with Followed(settings(wire.address, username=username, password_file=password)) as followed:
             wire.slow(2.0)
             followed.has("splunk-acme-1", timeout_seconds=60)
@@ -166,7 +169,18 @@ def test_a_wire_that_is_slow_by_two_seconds_is_no_reason_to_be_away(username: st
         server.close()
 
 
-def test_a_wrong_password_is_told_without_it_and_a_right_one_is_taken_when_it_is_there(tmp_path: Path) -> None:
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """Every line that is logged meanwhile, exceptions included."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, level=0)  # type: ignore[arg-type]
+    yield lines
+    logger.remove(sink)
+
+
+def test_a_wrong_password_is_told_without_it_and_a_right_one_is_taken_when_it_is_there(
+    tmp_path: Path, logged: list[str]
+) -> None:
     server = LabReplicaSet(1, auth=True)
     try:
         server.start()
@@ -185,6 +199,8 @@ def test_a_wrong_password_is_told_without_it_and_a_right_one_is_taken_when_it_is
             eventually(lambda: followed.registry.watched() == "change stream" and followed.registry.watching())
             server.fill("integrations", [integration("acme", 2)])
             followed.has("splunk-acme-2")
+        assert any("refuses user zpmd" in line for line in logged)
+        assert [line for line in logged if "planted" in line or "right/one" in line] == []
     finally:
         server.close()
 
@@ -229,6 +245,26 @@ def drop_database(server: LabReplicaSet) -> None:
     server.shared.drop_database("zona")
     server.fill("tenants", [tenant("acme", 1), tenant("globex", 2)])
     server.fill("integrations", [integration("acme", 1), integration("globex", 2, "jira")])
+
+
+def test_a_history_that_is_lost_leads_to_a_new_stream_and_a_full_reading(one_member: LabReplicaSet) -> None:
+    # the token of a time long before the oldest entry of the oplog
+    with one_member.shared.watch() as stream:
+        token = str(stream.resume_token["_data"])  # type: ignore[index]
+    stale = {"_data": f"{token[:2]}00000001{token[10:]}"}
+    with pytest.raises(OperationFailure) as refusal:
+        one_member.shared.watch(resume_after=stale).try_next()
+    assert refusal.value.code in (280, 286)
+    heard: list[Heard] = []
+    where = deployment(settings(*one_member.hosts))
+    follower = Follower(Scope(where), lambda: one_member.shared, heard.append, 1.0, SystemClock(), token=stale)
+    follower.start()
+    try:
+        eventually(lambda: any(h.what is What.OPENED and h.everything for h in heard), what="a stream from now on")
+        one_member.shared.zona.integrations.insert_one(integration("acme", 3))
+        eventually(lambda: heard[-1].what is What.CHANGED and heard[-1].database == "zona", what="the change")
+    finally:
+        follower.end()
 
 
 @pytest.mark.parametrize("end", [drop, rename, drop_database], ids=lambda end: end.__name__)

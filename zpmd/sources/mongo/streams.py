@@ -65,8 +65,8 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """CHANGED: that database. OPENED: a stream is open; with `everything`, whatever was before it is to be read. LOST:
-    nothing tells of changes for the moment, see whether it is still there. TICK: nothing tells of changes, read everything. REFUSED: not all databases may be
-    followed at once."""
+    nothing tells of changes for the moment, see whether it is still there. TICK: nothing ever will, read everything.
+    REFUSED: not all databases may be followed at once."""
 
     scope: Scope
     what: What
@@ -75,7 +75,8 @@ class Heard:
 
 
 class Follower:
-    """Follows one scope in a thread of its own, from `start` until `end`. `tell` must not block."""
+    """Follows one scope in a thread of its own, from `start` (with a `token`: from where that was) until `end`. `tell`
+    must not block."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Follower:
         tell: Callable[[Heard], None],
         poll_seconds: float,
         clock: Clock,
+        token: Mapping[str, Any] | None = None,
     ) -> None:
         self.scope = scope
         self.polls_because = ""
@@ -93,7 +95,7 @@ class Follower:
         self._poll_seconds = poll_seconds
         self._clock = clock
         self._over = threading.Event()
-        self._token: Mapping[str, Any] | None = None
+        self._token = token
         self._heard_at = clock.monotonic()
         self._open = False
         self._thread = threading.Thread(target=self._follow, name="zpmd-rows-follower", daemon=True)
