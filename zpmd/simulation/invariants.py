@@ -166,7 +166,8 @@ class Invariants:
             return False
         service = truth.desired.service(marks.service)
         if service is None:
-            return truth.desired.complete or truth.leaving(marks.service)
+            retired = dict(truth.desired.retired)
+            return truth.desired.complete or truth.leaving(marks.service) or marks.service in retired
         others = [b for b in truth.slots[action.subject] if b.id != box.id]
         return (
             truth.leaving(service.name)
@@ -194,7 +195,8 @@ class Invariants:
         if self._site.tablet.down is not Down.NO:
             return
         there = {slot.rpartition("/")[0] for slot in truth.slots}
-        unapproved = {n for n in there if truth.desired.service(n) is None and n not in self._site.tablet.approved}
+        evident = self._site.tablet.approved.union(name for name, _ in truth.desired.retired)
+        unapproved = {n for n in there if truth.desired.service(n) is None and n not in evident}
         gone = {a.replica.service for a in snapshot.plan.actions if _undeclared(a)} & unapproved  # type: ignore[union-attr]
         limits = self._site.limits
         many = len(unapproved) > limits.removal_count
