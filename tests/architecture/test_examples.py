@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.checkout import ROOT
+from zpmd.assembly.rows import tenants
+from zpmd.daemon.clock import SystemClock
 from zpmd.model.policy import Limits
 from zpmd.model.service import GROUPS, Condition, Desired
 from zpmd.settings import Settings
-from zpmd.sources.yamlfiles import YamlFiles
+from zpmd.stores.memory import MemoryStore, Tablet
 
 SERVICES = ROOT / "etc" / "zpmd" / "services.d"
 MANUAL = ROOT / "etc" / "zpmd" / "zpmd.yaml"
@@ -22,7 +24,14 @@ MANUAL = ROOT / "etc" / "zpmd" / "zpmd.yaml"
 
 @pytest.fixture
 def appliance(tmp_path: Path) -> Desired:
-    return YamlFiles(Settings(services_dir=SERVICES, state_dir=tmp_path), {}).load()
+    """Service files, and the services of the two tenants' integrations."""
+    settings = Settings(services_dir=SERVICES, state_dir=tmp_path, data_dir=SERVICES.parent / "data.d")
+    sources = tenants(settings, {}, MemoryStore(Tablet(), 100), SystemClock())
+    files, integrations = sources.files.load(), sources.integrations.load()
+    told = sources.integrations.tenancy()
+    assert told is not None
+    assert told.troubles == ()
+    return dataclasses.replace(files, services=(*files.services, *integrations.services))
 
 
 def test_zpmd_check_accepts_the_service_files() -> None:
@@ -49,11 +58,15 @@ def test_the_sample_appliance_shows_what_an_appliance_is_made_of(appliance: Desi
     assert any(s.container.files for s in services)
     assert any(m.source.endswith("metadb") for s in services for m in s.container.mounts)
     assert len(appliance.networks) == 1
+    assert {s.tenant for s in services} == {"", "acme", "globex"}
+    assert len([s for s in services if s.tenant]) == 5
 
 
 def test_no_sample_service_has_a_fixed_port_on_the_host(appliance: Desired) -> None:
-    published = {p.published for s in appliance.services for p in s.container.ports}
+    published = {p.published for s in appliance.services for p in s.container.ports if not s.tenant}
     assert published == {""}, "a demo and a test of these files on one host would collide"
+    leased = [p.published for s in appliance.services for p in s.container.ports if s.tenant]
+    assert len(set(leased)) == len(leased) == 3, "one each for the integrations with a port of the host"
 
 
 def test_the_sample_runs_on_images_that_are_made_here(appliance: Desired) -> None:

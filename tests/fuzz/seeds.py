@@ -39,9 +39,16 @@ def tokens() -> list[str]:
 
 def service_files() -> list[bytes]:
     examples = [path.read_bytes() for path in sorted((ETC / "services.d").iterdir())]
-    parts = (DATA / "compose" / "broken.txt").read_text().split("\n== ")[1:]
+    cases = (DATA / "compose" / "broken.txt", DATA / "compose" / "broken-templates.txt")
+    parts = [part for file in cases for part in file.read_text().split("\n== ")[1:]]
+    templates = [path.read_bytes() for path in sorted((DATA / "compose" / "templates").iterdir())]
     broken = [part.partition("\n")[2].partition("\n--")[0].encode() for part in parts]
-    return [*examples, *broken]
+    return [*examples, *templates, *broken]
+
+
+def template_values() -> list[bytes]:
+    """Values of a row, apart by zero bytes."""
+    return [b"80", b"acme\0" + b"9100", b"a b\0'\0\"\0$\0..\0a:b\0a=b\080-90", b"512m\0on-failure:3\0" + b"true"]
 
 
 def settings() -> list[bytes]:
@@ -98,6 +105,7 @@ def stored() -> list[bytes]:
 SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "api_requests": api_requests,
     "service_files": service_files,
+    "template_values": template_values,
     "settings": settings,
     "env_files": lambda: [ENV_FILE],
     "container_labels": container_labels,

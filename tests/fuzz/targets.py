@@ -33,14 +33,17 @@ from zpmd.engines.uncreatable import Uncreatable
 from zpmd.model.container import Container
 from zpmd.model.memory import Attempt, Revision
 from zpmd.model.observed import Dossier
-from zpmd.model.service import Desired, Problem
+from zpmd.model.service import Desired, Problem, ServiceData
 from zpmd.model.spechash import same_meaning, spec_hash
 from zpmd.sources import envfile, settingsfile
 from zpmd.sources.compose.desired import understand
 from zpmd.sources.compose.service import Host
+from zpmd.sources.compose.templates import Template
 from zpmd.sources.nodes import Origin
+from zpmd.sources.references import KNOWN
 from zpmd.stores import codec
 
+TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "compose" / "templates"
 OWNER = "installation-1"
 VERBS = ("start", "stop", "restart", "scale", "hold", "release")
 EVERYTHING = ("/v1/approve", "/v1/down", "/v1/up", "/v1/reload", "/service/start", "/service/stop")
@@ -63,6 +66,8 @@ def service_files(data: bytes) -> None:
     if result.problems:
         return
     assert codec.decode(Desired, codec.encode(result.desired)) == result.desired, "what is kept is not what was read"
+    for template in result.templates:
+        _stamped(template)
     for service in result.desired.services:
         assert same_meaning(service.container, spec_hash(service.container))
         around = Surroundings(
@@ -75,6 +80,13 @@ def service_files(data: bytes) -> None:
         except Uncreatable:
             continue
         json.dumps(body)
+
+
+def template_values(data: bytes) -> None:
+    """What rows say: values apart by zero bytes, put into a template that has a reference at every kind of place."""
+    values = data.decode(errors="replace").split("\0")
+    row = {name: values[i % len(values)] for i, name in enumerate(("params.A", "params.B", *KNOWN))}
+    _stamped(_template(), row)
 
 
 def settings(data: bytes) -> None:
@@ -162,6 +174,7 @@ def api_requests(data: bytes) -> None:
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "api_requests": api_requests,
     "service_files": service_files,
+    "template_values": template_values,
     "settings": settings,
     "env_files": env_files,
     "container_labels": container_labels,
@@ -195,6 +208,23 @@ def _api() -> FastAPI:
     surface = Surface(folder)
     surface.publish()
     return surface.app
+
+
+@functools.cache
+def _template() -> Template:
+    files = InMemory({**BESIDE, f"{FOLDER}/c.yaml": (TEMPLATES / "every-place.yaml").read_text()})
+    result = understand([(f"{FOLDER}/c.yaml", "c.yaml")], files, VARIABLES, "app", Host())
+    assert result.problems == ()
+    return result.templates[0]
+
+
+def _stamped(template: Template, row: Mapping[str, str] | None = None) -> None:
+    """One row's service, or problems with their places."""
+    result = template.stamp("splunk-acme-1", row or {}, "acme")
+    _readable((*result.problems, *result.notes))
+    assert (result.service is None) == bool(result.problems)
+    if result.service is not None:
+        assert codec.decode(ServiceData, codec.encode(result.service)) == result.service
 
 
 def _readable(problems: tuple[Problem, ...]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import MongoClient, WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError
 
 from tests.lab import processes
@@ -297,7 +297,8 @@ class LabReplicaSet:
 
 def fill(client: Client, collection: str, rows: Iterable[Row], database: str = DATABASE) -> None:
     """Make the collection hold exactly these rows."""
-    target = client[database][collection]
+    # Acknowledged rows are there after a kill -9.
+    target = client[database].get_collection(collection, write_concern=WriteConcern(w="majority", j=True))
     target.delete_many({})
     if documents := [dict(row) for row in rows]:
         target.insert_many(documents)

@@ -31,30 +31,10 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = [
-    "_id",
-    "id",
-    "name",
-    "tenantcode",
-    "status",
-    "db_host",
-    "db_username",
-    "db_name",
-    "connection_status",
-    "uuid",
-    "integration_id",
-    "title",
-    "action",
-    "serviceName",
-    "executionDir",
-    "executable",
-    "port",
-    "paramType",
-    "buildName",
-    "secret",
-    "role",
-    "vms",
-]
+TEXTS = ("_id", "name", "tenantcode", "status", "title", "action", "serviceName", "executionDir", "executable", "uuid")
+DATABASE = ("db_host", "db_username", "db_name", "connection_status")
+OTHERS = ("id", "integration_id", "port", "paramType", "buildName", "secret", "role", "vms")
+FIELDS = (*TEXTS, *DATABASE, *OTHERS)
 planted = st.sampled_from(
     [PASSWORD, [PASSWORD], {PASSWORD: PASSWORD}, {"a": PASSWORD}, PASSWORD + "\0", PASSWORD * 400]
 )

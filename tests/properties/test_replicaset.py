@@ -134,7 +134,7 @@ class Keeping(RuleBasedStateMachine):
             hosts = [kept, *(h for h in hosts if h != kept)][:7]
         priorities = [data.draw(st.sampled_from([None, 0.0, 1.0, 5.0, 10.0])) for _ in hosts]
         members = tuple(WantedMember(host=h, priority=p) for h, p in zip(hosts, priorities, strict=True))
-        if all(m.priority == 0 for m in members):
+        if not any(m.priority for m in members):  # one that keeps its priority may keep 0, and then none can be primary
             members = (replace(members[0], priority=1.0), *members[1:])
         self.wanted = Wanted(name="rs0", members=members)
 

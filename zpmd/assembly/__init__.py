@@ -1,7 +1,8 @@
 """The composition root: builds the concrete parts and wires them. The one package that knows them all.
 
-What lives here: daemon.py, the list of what zpmd is made of; rows.py, how it comes to tenants and integrations.
-What never does: a decision. May import: everything. Imported by: zpmd.__main__ alone.
+Lives here: daemon.py, the list of what zpmd is made of; rows.py, how it comes to tenants and integrations.
+Never here: a decision, or anything that a part could do itself.
+May import: everything. Only zpmd.__main__ imports it.
 """
 
 from zpmd.assembly.daemon import run

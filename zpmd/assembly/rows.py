@@ -12,7 +12,6 @@ from zpmd.planning.servers import own_server, role_and_vms
 from zpmd.ports import Clock, Registry, Store, Wake
 from zpmd.redaction import KNOWN
 from zpmd.settings import Settings
-from zpmd.sources.bindings import secrets_of
 from zpmd.sources.compose.service import Host
 from zpmd.sources.datafiles import DataFiles
 from zpmd.sources.intake import Intake
@@ -39,7 +38,7 @@ class Tenants:
 
 def tenants(settings: Settings, environment: Mapping[str, str], store: Store, clock: Clock) -> Tenants:
     registry = _registry(settings, store, clock)
-    intake = Intake(registry, store, clock, settings.limits, lambda rows: KNOWN.learn(secrets_of(rows)))
+    intake = Intake(registry, store, clock, settings.limits, lambda rows: KNOWN.learn(rows.secrets()))
     files = YamlFiles(settings, environment, lambda: _host(settings, intake))
     prober = _prober(settings, intake, store, clock)
     site = Site(

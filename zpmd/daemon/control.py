@@ -119,7 +119,7 @@ class DaemonControl:
         if hold.until is not None and hold.until <= self._clock.now():
             raise Refused(f"cannot hold {hold.service}: the hold would have ended already")
         with self._asked("hold", hold.service, Code.HELD, hold.owner, hold.reason or "it is to be left alone"):
-            self._store.hold(hold)
+            self._store.hold(replace(hold, reason=redact(hold.reason)))
 
     def release(self, service: str, actor: str) -> None:
         held = {hold.service for hold in self._store.memory().intent.holds}

@@ -76,7 +76,7 @@ class Desire:
         )
         changed = desired != known
         if changed:
-            KNOWN.learn(value for s in desired.services for value in environment_secrets(s.container.environment))
+            _learn_secrets(desired)
             self._good[name], self._sum = desired, None
             self._unkept.add(name)
         if name in self._unkept and desired.complete:
@@ -97,11 +97,17 @@ class Desire:
         if name not in self._good:
             remembered = self._store.last_good(name)
             if remembered is not None:
+                _learn_secrets(remembered)
                 self._good[name], self._sum = remembered, None
         if before and before.problems == problems:
             return []
         kept = "the last good copy is kept" if name in self._good else "there is no good copy"
         return [f"{name}: {len(problems)} problems, {kept}: {problems[0] if problems else 'unreadable'}"]
+
+
+def _learn_secrets(desired: Desired) -> None:
+    """What variables hold that are secrets by their names is masked from here on."""
+    KNOWN.learn(value for s in desired.services for value in environment_secrets(s.container.environment))
 
 
 def _sum(answers: Sequence[Desired], everybody: bool) -> Desired:

@@ -5,6 +5,7 @@ A host is always `host:port`, in lower case, so that two spellings of one member
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,14 +16,15 @@ MOST_VOTERS = 7
 """MongoDB's limit."""
 
 
+_HOST = re.compile(r"([a-z0-9_][a-z0-9._-]{0,252}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_BARE_IPV6 = re.compile(r"[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*")
+
+
 def spelled(host: str) -> str:
-    """The one spelling of a member's host; "" where there is none in the text."""
+    """The one spelling of a member's host; "" where the text is none: a URI, for one, may have a password in it."""
     text = host.strip().lower()
-    bracketed, colon, port = text.rpartition(":")
-    if text and not (colon and port.isdigit() and (bracketed.endswith("]") or ":" not in bracketed)):
-        text = f"[{text}]" if ":" in text and not text.startswith("[") else text
-        return f"{text}:{DEFAULT_PORT}"
-    return text
+    found = _HOST.fullmatch(f"[{text}]" if _BARE_IPV6.fullmatch(text) else text)
+    return f"{found[1]}:{found[2] or DEFAULT_PORT}" if found and int(found[2] or 1) in range(1, 65536) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

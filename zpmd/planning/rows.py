@@ -47,9 +47,11 @@ class Known:
     lost_tenants: Tenants
     lost: Integrations
     """Integrations that ran by the last good rows, and do not now, without a word of any row."""
-    read: Collection[IntegrationKey]
-    """The integrations whose rows are in the reading itself."""
+    homeless: Integrations
+    """Rows of the reading whose tenant is not in it."""
     troubles: tuple[RowTrouble, ...]
+    doubts: Mapping[IntegrationKey, RowTrouble]
+    """Of integrations that may be missing, to be told of if they go on."""
 
 
 def settle(reading: Reading, good: Rows | None, approved: Collection[str], limits: Limits) -> Settled:
@@ -75,7 +77,8 @@ def settle(reading: Reading, good: Rows | None, approved: Collection[str], limit
         ports=reading.rows.ports,
         unknown=reading.rows.unknown,
     ).arranged()
-    told = {*reading.troubles, *known.troubles, *troubles, *rest_troubles}
+    doubts = (doubt for key, doubt in known.doubts.items() if key in integrations)
+    told = {*reading.troubles, *known.troubles, *troubles, *rest_troubles, *doubts}
     return Settled(
         rows=rows,
         troubles=tuple(sorted(told, key=lambda t: (t.collection, t.row, t.field, t.reason))),
@@ -91,8 +94,11 @@ def know(reading: Reading, old: Rows) -> Known:
     )
     tenants = {t.tenantcode: t for t in (*now.tenants, *kept_tenants)}
     lost_tenants = {t.tenantcode: t for t in old.tenants if t.tenantcode not in tenants}
+    before = {i.key: i for i in old.integrations}
     homeless = [i for i in now.integrations if i.tenantcode not in tenants]
-    owned = {i.key: i for i in now.integrations if i.tenantcode in tenants or i.tenantcode in lost_tenants}
+    owned = {i.key: i for i in now.integrations if i.tenantcode in tenants}
+    # Whose tenant is missing goes on as it was, or not at all: nothing is begun on such a reading.
+    owned |= {i.key: before[i.key] if i.status is Status.ACTIVE else i for i in homeless if i.key in before}
     kept, more_doubts = frozen(
         old.integrations,
         owned.values(),
@@ -108,8 +114,9 @@ def know(reading: Reading, old: Rows) -> Known:
         integrations=integrations,
         lost_tenants=lost_tenants,
         lost={i.key: i for i in running(old) if without_a_word(i, tenants, integrations)},
-        read=owned.keys(),
-        troubles=(*doubts, *(stray(i) for i in homeless if i.key not in owned), *more_doubts),
+        homeless={i.key: i for i in homeless},
+        troubles=(*doubts, *(stray(i) for i in homeless if i.key not in owned)),
+        doubts={t.key: t for t in more_doubts if t.key},
     )
 
 
@@ -139,14 +146,15 @@ def standing(
     before = {i.key: i for i in old.integrations}
     wanted = dict(known.integrations)
     if held:
-        wanted |= {key: i for key, i in before.items() if key not in wanted and (key in held or key not in known.lost)}
+        missing = {key: i for key, i in before.items() if key not in wanted}
+        wanted |= {key: i for key, i in missing.items() if key in held or not runs(i, tenants)}
     counted: dict[IntegrationKey, Integration] = {}
     troubles: list[RowTrouble] = []
     names: set[str] = set()
     for key in sorted(wanted, key=lambda k: (wanted[k] != before.get(k), k)):
         one = wanted[key]
         if key.tenantcode not in tenants:
-            troubles += [stray(one)] if key in known.read else []
+            troubles += [stray(known.homeless[key])] if key in known.homeless else []
             continue
         if one.service.lower() in names:
             troubles.append(trouble(one, "serviceName", "a service that goes on has the same name"))

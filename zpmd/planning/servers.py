@@ -35,10 +35,10 @@ def wanted_members(
     the role of this host: the zpmds of all hosts must want the same, or they would undo each other's work.
     """
     rows = list(servers)
-    roles = {spelled(s.db_host): s.role for s in rows if s.db_host}
+    roles = {host: s.role for s in rows if (host := spelled(s.db_host))}
     pairs = [(spelled(host), priority) for host, priority in members]
     if not pairs:
-        pairs = [(spelled(s.db_host), None) for s in rows if s.db_host and DATABASE_VM in s.vms]
+        pairs = [(spelled(s.db_host), None) for s in rows if spelled(s.db_host) and DATABASE_VM in s.vms]
         pairs.sort(key=lambda pair: (-priorities.get(roles[pair[0]], 1.0), pair[0]))
     found: dict[str, WantedMember] = {}
     for host, priority in pairs:

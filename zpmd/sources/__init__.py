@@ -2,6 +2,7 @@
 
 Lives here: YAML with positions, the Compose vocabulary (`compose/`), settings, and the folder of service files.
 Never here: decisions about what to do, engines, containers. A source reports all that is wrong in what it read, or all
-of what it says; never a part. Only disk, materials, watching, yamlfiles and settingsfile touch the outside world.
+of what it says; never a part. Only disk, materials, watching, yamlfiles, datafiles and settingsfile touch the outside
+world.
 May import: zpmd.model, zpmd.ports, zpmd.errors, zpmd.settings, and the libraries that read its outside thing.
 """

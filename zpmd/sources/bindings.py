@@ -73,12 +73,3 @@ def _binding(integration: Integration, tenant: Tenant, database: Tenant, params:
             secrets[name] = secret
             values.pop(f"params.{name}", None)
     return Binding(integration, tenant, values, secrets)
-
-
-def secrets_of(rows: Rows) -> Iterator[str]:
-    """Every secret value in these rows."""
-    for row in (*rows.tenants, *rows.databases, *rows.backups):
-        if row.db_password:
-            yield row.db_password.value
-    for param in rows.params:
-        yield from (secret.value for _, secret in param.secrets if secret)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
 from zpmd.model.service import Problem
-from zpmd.settings import Settings
+from zpmd.settings import VMS, Settings
 from zpmd.sources import yamltext
 from zpmd.sources.compose.desired import PROJECT
 from zpmd.sources.compose.files import absolute
@@ -20,12 +20,14 @@ from zpmd.sources.compose.service import ROLES
 from zpmd.sources.disk import read_regular
 from zpmd.sources.nodes import Node, Origin, shortened
 from zpmd.sources.reading import Cursor, Report, Section, honoured, in_order
+from zpmd.sources.settings_mongodb import mongodb
 
 DEFAULT_PATH = Path("/etc/zpmd/zpmd.yaml")
 
 SETTINGS: Section = honoured(
-    "engine", "env_file", "journal_entries", "limits", "log_level", "profiles", "project", "resync_seconds", "role",
-    "services_dir", "socket", "socket_group", "state_dir",
+    "data_dir", "engine", "env_file", "journal_entries", "limits", "log_level", "mongodb", "port_cooldown_seconds",
+    "profiles", "project", "resync_seconds", "role", "server_name", "services_dir", "socket", "socket_group",
+    "state_dir", "vms",
 )  # fmt: skip
 ENGINE: Section = honoured("timeout_seconds", "url", "workers")
 LIMITS: Section = honoured(
@@ -72,6 +74,13 @@ def read(node: Node, report: Report) -> Settings:
         socket=path_of(f["socket"], default.socket),
         socket_group=f["socket_group"].text(default.socket_group),
         role=f["role"].word({role: role for role in ROLES}, default.role),
+        vms=vms(f["vms"], default.vms),
+        server_name=f["server_name"].text(default.server_name),
+        data_dir=path_of(f["data_dir"], default.data_dir),
+        mongodb=mongodb(f["mongodb"]),
+        port_cooldown_seconds=f["port_cooldown_seconds"].number(
+            low=0, high=31_536_000, default=default.port_cooldown_seconds
+        ),
         profiles=f["profiles"].texts(),
         env_file=path_of(f["env_file"], Path()) if "env_file" in f else None,
         engine_url=engine_url(engine["url"], default.engine_url),
@@ -107,6 +116,14 @@ def limits(cursor: Cursor) -> Limits:
         key = "retry_max_seconds" if "retry_max_seconds" in f else "retry_delay_seconds"
         f[key].problem("retry_max_seconds is below retry_delay_seconds: raise it")
     return found
+
+
+def vms(cursor: Cursor, default: tuple[str, ...]) -> tuple[str, ...]:
+    """In one order, whatever order they were written in."""
+    if not cursor.written:
+        return default
+    named = {item.word({vm: vm for vm in VMS}, "") for item in cursor.one_or_many()}
+    return tuple(vm for vm in VMS if vm in named)
 
 
 def project(cursor: Cursor, default: str) -> str:

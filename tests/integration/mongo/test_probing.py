@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
+from bson import Binary, ObjectId
 from loguru import logger
 
 from tests.lab.eventually import eventually
@@ -30,7 +32,7 @@ SETTLES_SECONDS = 60.0
 def guarded() -> Iterator[LabMongod]:
     mongod = LabMongod(auth=True)
     mongod.start()
-    mongod.add_user("tenant", PLANTED, {"role": "readWrite", "db": "own"})
+    mongod.add_user("tenant", PLANTED, "readWriteAnyDatabase")
     yield mongod
     mongod.close()
 
@@ -66,14 +68,9 @@ class Probing:
         eventually(state, SETTLES_SECONDS, what)
 
     def rounds(self, number: int) -> None:
-        """So many rows more are probed: a row that is new is written once, and everybody due before it is probed too."""
-        for _ in range(number):
-            name = f"round-{threading.get_native_id()}-{len(self.written)}"
-            new = Tenant(
-                id=0, name=name, tenantcode=name, status=Status.ACTIVE, db_host=f"127.0.0.1:{free_port()}", row=name
-            )
-            self.rows = replace(self.rows, tenants=(*self.rows.tenants, new))
-            self.until(lambda name=name: (f"tenants/{name}", DISCONNECTED) in self.written, "a round")
+        """So many more probes of every database, on average, have ended."""
+        goal = self.prober.probes + number * len(self.rows.tenants)
+        self.until(lambda: self.prober.probes >= goal, "so many rounds")
 
     def close(self) -> None:
         self._stop.set()
@@ -102,7 +99,7 @@ def tenant(number: int, host: str, password: str = PLANTED, shown: Connection = 
         db_host=host,
         db_username="tenant",
         db_password=Secret(password),
-        db_name="own",
+        db_name=f"own-{number}",
         connection_status=shown,
         row=str(number),
     )
@@ -129,7 +126,9 @@ def test_one_of_several_hosts_is_enough(guarded: LabMongod) -> None:
         ({"username": "tenant", "password": f"not-{PLANTED}", "name": "own"}, "Authentication failed."),
         ({"username": "nobody", "password": PLANTED, "name": "own"}, "Authentication failed."),
         ({"name": "own"}, "command listCollections requires authentication"),
-        ({"username": "tenant", "name": "own"}, "A password is required"),
+        ({"username": "tenant", "name": "own"}, "a user without a password"),
+        ({"username": "tenant", "password": "\u00ad", "name": "own"}, "string index out of range"),
+        ({"username": "tenant", "password": f"{PLANTED}\u0007", "name": "own"}, "prohibited character"),
         ({"username": "tenant", "password": PLANTED, "name": "no such name"}, "database names cannot contain"),
     ],
 )
@@ -148,6 +147,7 @@ def test_a_member_that_was_never_initiated_is_an_error() -> None:
     finally:
         mongod.close()
     assert found.connection is ERROR
+    assert "neither primary nor secondary" in found.why
 
 
 def test_a_secondary_is_connected() -> None:
@@ -162,6 +162,11 @@ def test_a_secondary_is_connected() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "no-such-host.invalid", "127.0.0.1:99999", "a b", ",", "[::1"])
 def test_what_nobody_answers_at_is_never_connected_and_never_raises(host: str) -> None:
     assert probe(database(host, username="u", password=PLANTED), ACCESS).connection in (DISCONNECTED, ERROR)
+
+
+def test_a_uri_in_the_place_of_a_host_is_not_repeated() -> None:
+    found = probe(database(f"mongodb://u:{PLANTED}@127.0.0.1:1/own"), ACCESS)
+    assert (found.connection, found.why) == (ERROR, "its db_host is no list of host[:port]")
 
 
 def test_a_frozen_database_is_disconnected(guarded: LabMongod) -> None:
@@ -191,17 +196,27 @@ def test_hundreds_of_tenants_are_probed_by_few_threads_and_written_once(
     at_work.rounds(2)
     found = {d["_id"]: d for d in core["tenants"].find({})}
     assert found == {n: {"_id": n, "connection_status": str(c), "kept": n} for n, c in expected.items()}
-    written = [subject for subject, _ in at_work.written if "round" not in subject]
-    assert sorted(written) == sorted(f"tenants/{n}" for n in expected)
+    assert sorted(subject for subject, _ in at_work.written) == sorted(f"tenants/{n}" for n in expected)
     assert at_work.threads < 5 * AT_ONCE
     assert [line for line in said if PLANTED in line] == []
+
+
+@pytest.mark.parametrize("identity", [7, "7", "a row", ObjectId(), Binary.from_uuid(UUID(int=7)), 2**40])
+def test_a_row_is_found_by_the_text_of_its_id(guarded: LabMongod, identity: object) -> None:
+    rows = guarded.direct[DATABASE]["tenant_dbs"]
+    rows.delete_many({})
+    rows.insert_many([{"_id": identity}, {"_id": "another"}])
+    text = str(identity.as_uuid()) if isinstance(identity, Binary) else str(identity)
+    MongoConnections(guarded.direct, DATABASE, 5.0).write("tenant_dbs", text, ERROR)
+    assert rows.find_one({"_id": identity}) == {"_id": identity, "connection_status": "error"}
+    assert rows.find_one({"_id": "another"}) == {"_id": "another"}
 
 
 def test_what_a_row_says_already_is_not_written(guarded: LabMongod, probing: Callable[..., Probing]) -> None:
     at_work = probing(Rows(tenants=(tenant(1, guarded.address, shown=CONNECTED), tenant(2, guarded.address, "wrong"))))
     at_work.until(lambda: at_work.written == [("tenants/2", ERROR)])
-    at_work.rounds(2)
-    assert [w for w in at_work.written if "round" not in w[0]] == [("tenants/2", ERROR)]
+    at_work.rounds(3)
+    assert at_work.written == [("tenants/2", ERROR)]
 
 
 def test_a_database_that_goes_and_comes_is_written_twice(probing: Callable[..., Probing]) -> None:

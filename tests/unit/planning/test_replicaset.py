@@ -288,6 +288,11 @@ def test_of_two_that_believe_to_be_primary_the_one_of_the_newer_term_counts() ->
         ("[::1]", "[::1]:27017"),
         ("fe80::1", "[fe80::1]:27017"),
         ("", ""),
+        ("db1:0", ""),
+        ("db1:65536", ""),
+        ("db 1", ""),
+        ("db1,db2", ""),
+        ("mongodb://user:planted@db1", ""),
     ],
 )
 def test_a_host_has_one_spelling(text: str, host: str) -> None:

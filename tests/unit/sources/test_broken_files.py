@@ -14,21 +14,24 @@ from tests.unit.sources.given import lines, together, understood
 from tests.unit.sources.keys import SHELLS
 from zpmd.sources.compose.vocabulary import SECTIONS
 
-CASES = Path(__file__).parents[2] / "data/compose/broken.txt"
+DATA = Path(__file__).parents[2] / "data/compose"
+CASES = (DATA / "broken.txt", DATA / "broken-templates.txt")
+OTHERS = {"twice.yaml": "services: {app: {image: b}}"}
 
 
 def cases() -> list[tuple[str, str, list[str]]]:
     found = []
-    for block in re.split(r"(?m)^== ", CASES.read_text())[1:]:
+    for block in (block for file in CASES for block in re.split(r"(?m)^== ", file.read_text())[1:]):
         name, _, rest = block.partition("\n")
         text, expected = rest.split("\n-- ", 1)
-        found.append((name, text + "\n", ["c.yaml:" + line for line in expected.strip().split("\n-- ")]))
+        places = (line if line.startswith("/") else f"c.yaml:{line}" for line in expected.strip().split("\n-- "))
+        found.append((name, text + "\n", list(places)))
     return found
 
 
 @pytest.mark.parametrize(("text", "expected"), [case[1:] for case in cases()], ids=[case[0] for case in cases()])
 def test_a_broken_file_is_told_all_that_is_wrong(text: str, expected: list[str]) -> None:
-    assert lines(understood(text).problems) == expected
+    assert lines(understood(text, OTHERS).problems) == expected
 
 
 def test_every_problem_says_what_to_do() -> None:

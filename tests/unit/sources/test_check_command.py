@@ -40,6 +40,13 @@ def test_a_good_folder(site: Path) -> None:
     )
 
 
+def test_templates_are_counted_for_themselves(site: Path) -> None:
+    (site / "app.yaml").write_text("services: {app: {image: a, x-zpmd: {for_each: active-integration}}}")
+    result = zpmd("check", "app.yaml", cwd=site)
+    assert (result.returncode, result.stdout) == (0, "0 services in 0 groups, 1 template: ok\n")
+    assert json.loads(zpmd("check", "--json", "app.yaml", cwd=site).stdout)["templates"] == 1
+
+
 def test_a_single_file(site: Path) -> None:
     result = zpmd("check", "services.d/a.yaml", cwd=site)
     assert (result.returncode, result.stdout, result.stderr) == (0, "1 service in 1 group: ok\n", "")

@@ -44,6 +44,8 @@ def test_what_a_template_becomes(template: str, expected: str) -> None:
         ("x ${SET", "${SET has no closing brace: write ${NAME}, or $$ for a dollar sign"),
         ("${}", "${} names no variable: write ${NAME}, or $$ for a dollar sign"),
         ("${1A}", "${1A} names no variable: write ${NAME}, or $$ for a dollar sign"),
+        ("${tenant.name}", "${tenant.name} is not known here: only a service file can name it"),
+        ("${SET.x:-d}", "${SET.x} is not known here: only a service file can name it"),
         ("${SET/a/b}", "${SET/a/b} is not understood: after the name, one of :- :? :+ - ? + may follow"),
         ("${SET:3}", "${SET:3} is not understood: after the name, one of :- :? :+ - ? + may follow"),
         ("${a:-" * 40 + "}" * 40, "variables are nested deeper than 32 levels: simplify the default"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
-from zpmd.settings import Settings
+from zpmd.settings import Member, Mongo, ReplicaSet, Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.nodes import Origin
 
@@ -32,10 +32,17 @@ def test_the_annotated_file_is_all_defaults() -> None:
 
 def test_the_annotated_file_names_every_key_with_its_default() -> None:
     uncommented = re.sub(r"(?m)^( *)#([a-z_]+:)", r"\1\2", ANNOTATED.read_text())
-    assert parsed(uncommented) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"))
+    # What has no default stands there as an example; some of it makes sense only beside something else.
+    meant = uncommented.replace('username: ""', "username: zpmd").replace("tls: false", "tls: true")
+    mongo = Mongo(
+        username="zpmd", password_file=Path("/etc/zpmd/mongodb.password"), tls=True,
+        tls_ca_file=Path("/etc/zpmd/ca.pem"), replica_set=ReplicaSet(name="rs0"),
+    )  # fmt: skip
+    assert parsed(meant) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"), mongodb=mongo)
     keys = set(re.findall(r"(?m)^ *([a-z_]+):", uncommented))
     flat = {f.name.removeprefix("engine_") if f.name.startswith("engine_") else f.name for f in fields(Settings)}
-    assert keys == flat | {f.name for f in fields(Limits)} | {"engine"}
+    inner = {f.name for kind in (Limits, Mongo, ReplicaSet) for f in fields(kind)}
+    assert keys == flat | inner | {"engine"}
 
 
 def test_what_is_set_is_taken() -> None:
@@ -57,6 +64,46 @@ log_level: debug
         engine_timeout_seconds=5.0, resync_seconds=12.5, limits=Limits(removal_percent=50, fresh_after=5),
         log_level="debug",
     )  # fmt: skip
+
+
+def test_a_mongodb_that_is_set_is_taken() -> None:
+    settings = parsed("""
+data_dir: data.d
+vms: database
+server_name: host-1
+port_cooldown_seconds: 60
+mongodb:
+  hosts: [db1, "db2:27018"]
+  database: core
+  mode: mssp
+  username: zpmd
+  password_file: secret
+  timeout_seconds: 2
+  replica_set:
+    name: rs1
+    members: [db1, {host: "db2:27018", priority: 0.5}]
+    priorities: {active: 20}
+""")
+    assert settings == Settings(
+        data_dir=Path("/etc/zpmd/data.d"), vms=("database",), server_name="host-1", port_cooldown_seconds=60.0,
+        mongodb=Mongo(
+            hosts=("db1", "db2:27018"), database="core", mode="mssp", username="zpmd",
+            password_file=Path("/etc/zpmd/secret"), timeout_seconds=2.0,
+            replica_set=ReplicaSet(
+                name="rs1", members=(Member(host="db1"), Member(host="db2:27018", priority=0.5)),
+                priorities=(("active", 20.0), ("secondary-active", 5.0), ("passive", 1.0)),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def test_a_password_in_the_file_is_refused_and_not_repeated() -> None:
+    _, problems = settingsfile.parse(b"mongodb:\n  username: zpmd\n  password: planted\n", ORIGIN)
+    assert [str(p).split(":")[:3] for p in problems] == [["zpmd.yaml", "3", "3"]]
+    assert "password_file" in problems[0].message
+    _, uris = settingsfile.parse(b"mongodb:\n  hosts: ['mongodb://zpmd:planted@db1']\n", ORIGIN)
+    assert len(uris) == 1
+    assert "planted" not in f"{problems}{uris}"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n\n", "{}"])
@@ -86,6 +133,11 @@ def test_an_empty_file_is_all_defaults(text: str) -> None:
         ("socket: ''", "1:9: socket: the path is empty: write one, or leave the key out"),
         ("log_level: loud", "1:12: log_level: 'loud' is not known here: write trace, debug, info, success, warning, "
          "error or critical"),
+        ("mongodb: {mode: both}", "1:17: mongodb.mode: 'both' is not known here: write shared or mssp"),
+        ("mongodb: {hosts: [a b]}", "1:19: mongodb.hosts[0]: 'a b' is not a host: write host[:port]"),
+        ("mongodb: {replica_set: {members: [a]}}",
+         "1:11: mongodb.replica_set: has no name: write the name that mongod has as --replSet"),
+        ("vms: [disk]", "1:7: vms[0]: 'disk' is not known here: write service or database"),
         ("- a", "1:1: expected a mapping, found a list"),
         ("a: 1\n\tb: 2", "2:1: a tab indents this line: YAML takes spaces only"),
         ("role: active\nrole: passive", "2:1: role: duplicate key 'role', first at line 1: keep one of them"),

@@ -146,6 +146,6 @@ class Filling:
                 places.path(blank.place),
                 f"{reference.name} is not set: an empty text stands in its place",
             )
-        if value:
-            places.refuse(blank.general, reference.name, value)
+        if value or not reference.operator:
+            places.refuse(blank.general, reference.name, value or "")
         return value

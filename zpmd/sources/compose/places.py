@@ -106,3 +106,5 @@ def refuse(path: str, name: str, value: str) -> None:
         )
     if path in HOST_PATHS and UPWARDS.search(value):
         raise BadTemplate(f"{name} is {shortened(value)!r}, which leads out of the folder: change the row")
+    if path in HOST_PATHS and not value.strip("/"):
+        raise BadTemplate(f"{name} is {shortened(value)!r}, and what is left is the folder above: change the row")

@@ -1,25 +1,31 @@
 """Templates when files are loaded: read, and stamped with probing values, so that mistakes show without a database.
 
 A reference with a default has its default then, any other one of a few values that differ in kind. A problem is told
-if it is there whatever the value: what comes of a value goes away with it, or says it.
+if it is there whatever the value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from zpmd.model.service import Problem
 from zpmd.sources.compose import blanks
 from zpmd.sources.compose.blanks import Filling, Form, Prepared
 from zpmd.sources.compose.service import Parsed
 from zpmd.sources.compose.templates import Source, Template, Wanted, wanted
 from zpmd.sources.nodes import Entry, Map, Sequence, null
 from zpmd.sources.reading import Cursor, Report, joined
-from zpmd.sources.references import OPENS, PORT, Reference
+from zpmd.sources.references import MARK, OPENS, PORT, Value
 
-PROBES = ("1", "1h", "probe", "/probe", "true")
+PROBES = ("1", "1h", "probe-{}", "/probe/{}", "true", "10.0.0.1", "sha256:" + 64 * "0")
+"""For each form that the reader asks of a text one that has it, words of a few allowed ones excepted. `{}` is the name
+of the reference: two references are not the same path."""
+
 TENANT = {"tenant.tenantcode", "tenant.id"}
 INTEGRATION = "integration.integration_id"
+
+Position = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -59,23 +65,54 @@ def probed(source: Source, entry: Entry, files_report: Report) -> Probed | None:
 
 def lasting(source: Source, files_report: Report) -> tuple[Report, Parsed | None]:
     """The template as the first probing value makes it; in the report only what is wrong for every one of them."""
-    first, parsed = probe(source, PROBES[0], files_report)
-    for value in PROBES[1:]:
-        if not first.problems:
-            break
-        others = set(probe(source, value, files_report)[0].problems)
-        first.problems = [problem for problem in first.problems if problem in others]
-    return first, parsed
+    report, parsed = probe(source, PROBES[0], files_report)
+    told = [report.problems]
+    while told[-1] and len(told) < len(PROBES):
+        told.append(probe(source, PROBES[len(told)], files_report)[0].problems)
+    report.problems = whatever_the_value(told, mixed_texts(source)) if told[-1] else []
+    return report, parsed
+
+
+def whatever_the_value(told: list[list[Problem]], mixed: Mapping[Position, tuple[str, str]]) -> list[Problem]:
+    """The problems that each of these lists has. What is wrong with a value says the value, and so differs; but in a
+    text that has more to it than a value, where there is something wrong each time, the first of it is told."""
+    same = [problem for problem in told[0] if all(problem in others for others in told)]
+    settled = {position(problem) for problem in same}
+    for problem in told[0]:
+        at = position(problem)
+        if at in mixed and at not in settled and all(at in map(position, others) for others in told):
+            settled.add(at)
+            made, written = mixed[at]
+            same.append(replace(problem, message=problem.message.replace(made, written)))
+    return same
 
 
 def probe(source: Source, value: str, files_report: Report) -> tuple[Report, Parsed | None]:
-    def probing(reference: Reference) -> str | None:
-        return None if reference.operator.endswith("-") else value
-
     report = Report(spoilt=set(files_report.spoilt), written=source.references.shown)
-    filling = Filling(source.references, report, probing)
+    filling = Filling(source.references, report, probing(value))
     objects = source.objects.stamping(filling, source.files)
-    return report, source.read(source.key, filling, objects)
+    return report, source.read(source.key, filling.node(source.form), objects, report)
+
+
+def probing(value: str) -> Value:
+    return lambda reference: None if reference.operator.endswith("-") else value.format(reference.name.lower())
+
+
+def mixed_texts(source: Source) -> dict[Position, tuple[str, str]]:
+    """The texts that hold more than one reference alone, by their places: as the first probing value makes them, and as
+    they were written."""
+    found = {}
+    for blank in blanks.within(source.form):
+        mark, text = blank.node.mark, blank.node.text
+        if not MARK.fullmatch(text):
+            # A reference that requires a value has one here, so this cannot be refused.
+            made = source.references.filled(text, probing(PROBES[0]))
+            found[mark.origin.name, mark.line, mark.column] = (made, source.references.shown(text))
+    return found
+
+
+def position(problem: Problem) -> Position:
+    return (problem.file, problem.line, problem.column)
 
 
 def names_are_written(cursor: Cursor, form: Prepared) -> None:

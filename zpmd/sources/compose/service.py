@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from zpmd.model.container import Container, FileKind, Pairs
-from zpmd.model.service import Condition, Dependency, Group, Order, PullPolicy, ServiceData
+from zpmd.model.service import Dependency, Group, Order, PullPolicy, ServiceData
 from zpmd.settings import VMS
-from zpmd.sources.compose import deploy, mounts, network, process, vocabulary
+from zpmd.sources.compose import dependencies, deploy, mounts, network, process, vocabulary
 from zpmd.sources.compose.files import Files, Unit
 from zpmd.sources.compose.objects import Objects
-from zpmd.sources.nodes import Entry, Map, Scalar, Sequence, shortened
+from zpmd.sources.nodes import Entry, Map, shortened
 from zpmd.sources.reading import Cursor, Fields, Report, honoured, listing
 
 ROLES = ("active", "passive", "secondary-active")
@@ -112,7 +112,7 @@ class Reader:
             self.files = NothingRead()
             self.objects = replace(self.objects, files=self.files, contents={})
         ports = network.ports(f["ports"])
-        needs = dependencies(f)
+        needs = dependencies.awaited(f)
         deployed = f["deploy"].fields(vocabulary.DEPLOY)
         deployed["placement"].fields(vocabulary.PLACEMENT)
         watched, digest = process.watched(f["develop"], self.files)
@@ -317,48 +317,3 @@ def distinct(cursor: Cursor) -> tuple[str, ...]:
 
 def capabilities(cursor: Cursor) -> tuple[str, ...]:
     return tuple(sorted({text.upper().removeprefix("CAP_") for text in cursor.texts()}))
-
-
-# dependencies
-
-
-def dependencies(fields: Fields) -> dict[str, tuple[Dependency, Cursor]]:
-    """`depends_on`, and what links, shared namespaces and volumes_from imply."""
-    found: dict[str, tuple[Dependency, Cursor]] = {}
-    cursor = fields["depends_on"]
-    if isinstance(cursor.node, (Sequence, Scalar)):
-        for item in cursor.items():
-            found[item.text()] = (Dependency(service=item.text()), item)
-    else:
-        for name, value in cursor.entries():
-            found[name] = (dependency(name, value), value)
-    for name, need, where in implied(fields):
-        found.setdefault(name, (need, where))
-    return found
-
-
-def dependency(name: str, cursor: Cursor) -> Dependency:
-    f = cursor.fields(vocabulary.DEPENDENCY)
-    condition = f.required("condition", "write service_started, service_healthy or service_completed_successfully")
-    return Dependency(
-        service=name,
-        condition=condition.word({c.value: c for c in Condition}, Condition.STARTED),
-        restart=f["restart"].boolean(),
-        required=f["required"].boolean(default=True),
-    )
-
-
-def implied(fields: Fields) -> list[tuple[str, Dependency, Cursor]]:
-    found = []
-    for item in fields["links"].items():
-        name = item.text().partition(":")[0]
-        found.append((name, Dependency(service=name, restart=True), item))
-    for key in ("network_mode", "ipc", "pid"):
-        kind, _, name = fields[key].text().partition(":")
-        if kind == "service" and name:
-            found.append((name, Dependency(service=name, restart=True), fields[key]))
-    for item in fields["volumes_from"].items():
-        name = item.text().partition(":")[0]
-        if name != "container":
-            found.append((name, Dependency(service=name), item))
-    return found

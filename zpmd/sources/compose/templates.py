@@ -93,7 +93,9 @@ class Template:
         report = Report(written=self.source.references.shown)
         filling = Filling(self.source.references, report, lambda r: references.get(r.name), secrets)
         objects = self.source.objects.stamping(filling, self.source.files)
-        parsed = self.source.read(service_name, filling, objects)
+        node = filling.node(self.source.form)
+        # What a value that cannot be put in leads to is not worth saying.
+        parsed = None if report.problems else self.source.read(service_name, node, objects, report)
         problems, notes = in_order(report.problems), in_order(report.notes)
         if problems or parsed is None:
             return Stamped(None, problems=problems, notes=notes)
@@ -120,9 +122,10 @@ class Source:
     host: Host
     files: Files
 
-    def read(self, service_name: str, filling: Filling, objects: Objects) -> Parsed | None:
-        context = Context(self.key, self.unit, objects, self.host, self.files, filling.report, Group.APP)
-        return service(service_name, Entry(self.mark, filling.node(self.form)), context)
+    def read(self, service_name: str, node: Node, objects: Objects, report: Report) -> Parsed | None:
+        """The filled form as a service of this name."""
+        context = Context(self.key, self.unit, objects, self.host, self.files, report, Group.APP)
+        return service(service_name, Entry(self.mark, node), context)
 
 
 class Remembered:

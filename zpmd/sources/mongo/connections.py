@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pymongo
-from bson import ObjectId
+from bson import Binary, ObjectId
 from pymongo import MongoClient, WriteConcern
 
 from zpmd.model.tenant import Connection
@@ -35,6 +37,8 @@ def identities(row: str) -> list[object]:
         found.append(ObjectId(row))
     if row.removeprefix("-").isdecimal() and str(int(row)) == row and -(2**63) <= int(row) < 2**63:
         found.append(int(row))
+    with suppress(ValueError):
+        found.append(Binary.from_uuid(UUID(row)))
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pymongo
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
 from zpmd.model.secret import Secret
 from zpmd.redaction import redact
@@ -46,6 +46,8 @@ def direct(host: str, access: Access) -> Iterator[MongoClient[dict[str, Any]]]:
     """A client of this one mongod, closed at the end. What is asked of it raises PyMongoError, at the deadline too."""
     milliseconds = max(1, round(access.timeout_seconds * 1000))
     options: dict[str, Any] = {}
+    if access.username and not access.password:
+        raise ConfigurationError("a user without a password")
     if access.username:
         options |= {"username": access.username, "password": access.password.value, "authSource": access.auth_source}
     if access.tls:
@@ -78,7 +80,13 @@ def words(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OperationFailure) and error.details:
         text = str(error.details.get("errmsg", text))
-    for tail in (", full error:", " (configured timeouts:", ", Timeout:", ", Topology Description:"):
+    for tail in (
+        " to execute command {",
+        ", full error:",
+        " (configured timeouts:",
+        ", Timeout:",
+        ", Topology Description:",
+    ):
         text = text.split(tail)[0]
     text = " ".join(redact(text).split())
     return text if len(text) <= LONGEST_WORDS else f"{text[: LONGEST_WORDS - 1]}…"

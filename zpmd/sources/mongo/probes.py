@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, NotPrimaryError
 
 from zpmd.model.replicaset import spelled
 from zpmd.model.secret import Secret
 from zpmd.model.tenant import Connection, Rows, Status, Tenant
 from zpmd.sources.mongo.direct import Access, direct, words
+
+UNFIT = "it is neither primary nor secondary of its replica set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +76,19 @@ def probe(database: Database, access: Access) -> Found:
     `access` says all but the user. Takes no longer than its deadline for each host, and never raises.
     """
     entering = replace(access, username=database.username, password=database.password)
-    refusal, silence = "", "it names no host"
-    for host in filter(None, map(spelled, database.hosts.split(","))):
+    hosts = [spelled(host) for host in database.hosts.split(",")]
+    if "" in hosts:
+        return Found(connection=Connection.ERROR, why="its db_host is no list of host[:port]")
+    refusal = silence = ""
+    for host in hosts:
         try:
             unfit = _enter(host, database.name, entering)
+        except NotPrimaryError:  # to the driver a lost connection, but somebody has answered
+            refusal = f"{host}: {UNFIT}"
         except (ConnectionFailure, ExecutionTimeout) as error:
-            silence = words(error)
-        except OperationFailure as error:
-            refusal = f"{host}: {words(error)}"
-        except (PyMongoError, ValueError) as error:  # an address, a name or a user that no server can have
-            refusal = f"{host}: {words(error)}"
+            silence = _at(host, error)
+        except Exception as error:  # a refusal, or what the driver makes of a name or password that no server can have
+            refusal = _at(host, error)
         else:
             if not unfit:
                 return Found(connection=Connection.CONNECTED)
@@ -91,6 +96,10 @@ def probe(database: Database, access: Access) -> Found:
     if refusal:
         return Found(connection=Connection.ERROR, why=refusal)
     return Found(connection=Connection.DISCONNECTED, why=silence)
+
+
+def _at(host: str, error: Exception) -> str:
+    return f"{host}: {words(error).removeprefix(f'{host}: ')}"
 
 
 def _enter(host: str, name: str, access: Access) -> str:
@@ -101,4 +110,4 @@ def _enter(host: str, name: str, access: Access) -> str:
         hello = client.admin.command("hello")
     if hello.get("isWritablePrimary") or hello.get("secondary"):
         return ""
-    return "it is neither primary nor secondary of a replica set"
+    return UNFIT

@@ -10,8 +10,10 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import MappingProxyType
 
 from loguru import logger
@@ -26,6 +28,8 @@ AT_ONCE = 16
 TICK_SECONDS = 0.5
 """How soon changed rows, and the end of zpmd, are noticed."""
 JITTER = 0.2
+LINGER_SECONDS = 0.5
+"""For so long the driver's own threads live on when a client is closed: the next one in its place waits for them."""
 
 Write = Callable[[str, str, Connection], None]
 """Writes (collection, row, connection). May raise anything; then it is tried again later."""
@@ -61,6 +65,8 @@ class Prober:
         self._unwritable = ""
         self._by_subject: Mapping[str, Found] = MappingProxyType({})
         self._beat_at: float | None = None
+        self.probes = 0
+        """How many have ended."""
 
     def found(self) -> Mapping[str, Found]:
         """What the last probe of each row's database came to, by `collection/row`."""
@@ -77,19 +83,26 @@ class Prober:
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         """Probe until `stop`; wake with ROWS when something else than before was found. Never raises."""
         pool = ThreadPoolExecutor(AT_ONCE, "zpmd-probe")
-        under_way: dict[Future[Found], Database] = {}
+        under_way: set[Database] = set()
+        results: SimpleQueue[tuple[Database, Found]] = SimpleQueue()
+
+        def work(database: Database) -> None:
+            results.put((database, probe(database, self._access)))
+            stop.wait(LINGER_SECONDS)
+
         try:
             while not stop.is_set():
                 self._beat_at = self._clock.monotonic()
                 try:
                     self._take_rows()
-                    for database in self._now_due(under_way.values()):
-                        under_way[pool.submit(probe, database, self._access)] = database
-                    done = wait(under_way, TICK_SECONDS, FIRST_COMPLETED).done if under_way else set()
-                    self._take([(under_way.pop(future), future.result()) for future in done], wake)
+                    for database in self._now_due(under_way):
+                        under_way.add(database)
+                        pool.submit(work, database)
+                    ended = _ended(results)
+                    under_way -= {database for database, _ in ended}
+                    self._take(ended, wake)
                 except Exception as error:  # a prober that dies is worse than one that goes on
                     logger.opt(exception=True).error("databases cannot be probed: {}", words(error))
-                if not under_way:
                     stop.wait(TICK_SECONDS)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -116,15 +129,16 @@ class Prober:
                 if row.subject not in before:
                     self._tell(row, found.connection)
 
-    def _now_due(self, under_way: Collection[Database]) -> list[Database]:
-        now, busy = self._clock.monotonic(), frozenset(under_way)
-        due = [database for database, at in self._due.items() if at <= now and database not in busy]
+    def _now_due(self, under_way: Set[Database]) -> list[Database]:
+        now = self._clock.monotonic()
+        due = [database for database, at in self._due.items() if at <= now and database not in under_way]
         for database in due:
             self._due[database] = now + self._probe_seconds * random.uniform(1 - JITTER, 1 + JITTER)
         return due
 
     def _take(self, results: list[tuple[Database, Found]], wake: Wake) -> None:
         self._unwritable = ""
+        self.probes += len(results)
         news = False
         for database, found in results:
             if database not in self._by_database:
@@ -167,3 +181,13 @@ class Prober:
             logger.warning("the connection_status of {} cannot be written: {}", row.subject, self._unwritable)
         else:
             self._written[row.subject] = (connection, row.shown)
+
+
+def _ended(results: SimpleQueue[tuple[Database, Found]]) -> list[tuple[Database, Found]]:
+    """What has ended by now; waits up to a tick for the first."""
+    found: list[tuple[Database, Found]] = []
+    with suppress(Empty):
+        found.append(results.get(timeout=TICK_SECONDS))
+        while True:
+            found.append(results.get_nowait())
+    return found

@@ -1,0 +1,97 @@
+"""The manuals of zpmctl and of integrations say what the program does: its commands, shapes, metrics and rows."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from tests.architecture.checkout import ROOT
+from tests.unit.interfaces.given import NOON, snapshot
+from tests.unit.interfaces.given_rows import tenancy
+from zpmd.interfaces import metrics, row_views, views
+from zpmd.interfaces.ctl import app
+from zpmd.settings import Settings
+from zpmd.sources import rows
+from zpmd.sources.yamlfiles import YamlFiles
+
+ZPMCTL = (ROOT / "docs/zpmctl.md").read_text()
+INTEGRATIONS = (ROOT / "docs/integrations.md").read_text()
+IN_WORDS = {"HoldView", "ReasonView", "ReplicaStory", "DossierView", "ListedTenant", "ListedIntegration"}
+"""Shapes that the manual describes in words, or that are the product's own."""
+
+SHAPES = [
+    shape
+    for module in (views, row_views)
+    for shape in vars(module).values()
+    if is_dataclass(shape) and shape.__name__ not in IN_WORDS
+]
+
+
+def first_cells(section: str) -> list[str]:
+    """The first cell of every row of the tables below a heading of zpmctl.md."""
+    body = ZPMCTL.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| (`.*?`) \|", body, re.MULTILINE)
+
+
+def names(cells: Iterable[str]) -> set[str]:
+    return {word for cell in cells for word in re.findall(r"`([\w]+)", cell)}
+
+
+def test_the_manual_has_every_command_and_no_other() -> None:
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert names(first_cells("Commands")) == commands
+
+
+def test_every_option_that_the_manual_gives_a_command_is_there() -> None:
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for cell in first_cells("Commands"):
+        command = commands[cell.strip("`").split()[0]]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--\w+|(?<=\[)-\w", cell)) <= options, cell
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.__name__)
+def test_the_manual_has_every_shape(shape: Any) -> None:
+    assert f"`{' '.join(field.name for field in fields(shape))}`" in ZPMCTL
+
+
+def test_the_manual_has_every_metric() -> None:
+    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON).decode()
+    assert names(first_cells("Metrics")) == set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
+
+
+def example(heading: str) -> str:
+    """The first block below a heading of integrations.md that is YAML."""
+    body = INTEGRATIONS.split(f"\n## {heading}\n")[1]
+    blocks: list[str] = re.findall(r"(?:^    .*\n|^\n)+", body, re.MULTILINE)
+    return textwrap.dedent(next(block for block in blocks if ":\n" in block))
+
+
+def test_the_templates_that_the_manual_shows_are_good(tmp_path: Path) -> None:
+    (tmp_path / "40-app.yaml").write_text(example("Templates"))
+    files = YamlFiles(Settings(services_dir=tmp_path, state_dir=tmp_path / "state"), {})
+    assert files.load().services == ()
+    found = {t.name: t for t in files.templates or ()}
+    assert {name: (t.only, t.ports) for name, t in found.items()} == {
+        "integration": ((), (9100, 9999)),
+        "siem": (("splunk", "qradar"), (9000, 9099)),
+    }
+
+
+def test_the_rows_that_the_manual_shows_are_good() -> None:
+    found, troubles = rows.read(yaml.safe_load(example("Where rows come from")))
+    assert troubles == ()
+    assert (len(found.tenants), len(found.integrations), len(found.params), len(found.servers)) == (1, 1, 2, 1)
+
+
+def test_the_manual_has_every_collection() -> None:
+    table = INTEGRATIONS.split("\n## The collections\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(rows.COLLECTIONS)
