@@ -65,7 +65,7 @@ class Invariants:
         if snapshot.observed.world is None:
             return
         truth = Truth.of(self._site)
-        self._watch_gates(truth)
+        self._watch_gates(truth, snapshot)
         for action in snapshot.plan.actions:
             if isinstance(action, Starting):
                 self._in_order(truth, action)
@@ -205,11 +205,13 @@ class Invariants:
 
     # --- the order ----------------------------------------------------------------------------------------------------
 
-    def _watch_gates(self, truth: Truth) -> None:
+    def _watch_gates(self, truth: Truth, snapshot: Snapshot) -> None:
+        """Since when each group is not up. One that is up and of which something is in hand may not be known to be."""
+        in_hand = {flight.subject.rpartition("/")[0] for flight in snapshot.observed.in_flight}
         for group in Group:
             if truth.unready(group):
                 self._shut_since.setdefault(group, truth.now)
-            else:
+            elif not any(s.group is group and s.name in in_hand for s in truth.desired.services):
                 self._shut_since.pop(group, None)
 
     def _in_order(self, truth: Truth, action: Starting) -> None:

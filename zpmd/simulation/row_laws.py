@@ -80,6 +80,9 @@ class RowLaws:
     ports: dict[str, str] = field(default_factory=dict)
     """By service, for as long as its lease is kept."""
 
+    leased: set[IntegrationKey] = field(default_factory=set)
+    """Whose leases the store had at the last answer."""
+
     def answered(self, answer: Desired, source: IntegrationSource) -> None:
         """The source of integrations has said what should be."""
         now = {s.name: s for s in answer.services}
@@ -111,7 +114,7 @@ class RowLaws:
 
     def memory_lost(self) -> None:
         """The leases are lost as well: what the product has recorded of them is all that is known."""
-        self.before = {}
+        self.before, self.leased = {}, set()
         tenants = self.site.tenants
         recorded = tenants.product.rows("integration_ports").values() if tenants is not None else ()
         known = {(d["tenantcode"], d["integration_id"]): str(d["port"]) for d in recorded}
@@ -160,7 +163,9 @@ class RowLaws:
         ports = [lease.port for lease in leases.values()]
         if len(ports) != len(set(ports)):
             raise Violation("ports", f"two leases have one port: {sorted(leases.values(), key=lambda le: le.port)}")
-        self.ports = {name: port for name, port in self.ports.items() if key_of(name) in leases or name in now}
+        given_back = self.leased - leases.keys()
+        self.leased = set(leases)
+        self.ports = {name: port for name, port in self.ports.items() if key_of(name) not in given_back}
         for name, service in now.items():
             port = port_of(service)
             known = self.ports.setdefault(name, port)

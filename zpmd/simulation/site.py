@@ -153,6 +153,8 @@ class Site:
 
     def boot(self) -> bool:
         """Start a daemon, as systemd does. False where it does not come up."""
+        # It is slower to start than the engine to make what the daemon before it has asked for.
+        self.true.advance_to(max((box.created_at for box in self.world.boxes.values()), default=0.0))
         store = MemoryStore(self.tablet, JOURNAL_ENTRIES, self._boundary)
         # What the daemon before it was told and could not keep (the disk was full) this one has never heard.
         self.source.answered = self.tablet.good.get(self.source.name)
