@@ -50,8 +50,7 @@ def cases(of: Ended) -> Iterator[Case]:
 
 def crashed(script: str, case: Case) -> Ended:
     """The same scenario with that case in it. The daemon is started again when it has died."""
-    desired, lines = session.appliance_of(session.script_lines(script))
-    site = Site(desired)
+    site, lines = session.site_of(session.script_lines(script))
     site.revives = True
     site.trace.muted = True
     site.failpoints.arm(number=case.number, how=case.how)

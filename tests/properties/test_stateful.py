@@ -35,7 +35,7 @@ class AnySession(RuleBasedStateMachine):
         """A named appliance, untouched or up."""
         logger.disable("zpmd")
         note(f"appliance {name}")
-        self.site = Site(appliances.BY_NAME[name]())
+        self.site = session.site_named(name)
         self.site.trace.muted = True
         self.site.boot()
         if began:

@@ -91,12 +91,23 @@ def ports() -> Desired:
     )
 
 
+def tenants() -> Desired:
+    """A database, which zpmd starts itself, and a service on it; integrations come from the rows in it."""
+    mongo = Container(image="app/mongo:1", healthcheck=CHECK)
+    return appliance(
+        ServiceData(name="mongo", group=Group.SYSTEM, container=mongo),
+        ServiceData(name="user", group=Group.CORE, container=Container(image="app/user:1")),
+        ServiceData(name="sla", group=Group.BATCH, container=Container(image="app/sla:1")),
+    )
+
+
 BY_NAME: dict[str, Callable[[], Desired]] = {
     "crashing": crashing,
     "one": one,
     "small": small,
     "many": many,
     "ports": ports,
+    "tenants": tenants,
 }
 
 

@@ -226,8 +226,6 @@ def boot(site: Site) -> bool:
 def forget(site: Site) -> bool:
     if site.daemon is not None:
         site.kill("and its store is lost")
-    # whoever loses a store and puts another one there is slower than what the engine has in hand
-    site.true.advance_to(max((b.created_at for b in site.world.boxes.values()), default=0.0))
     site.forget()
     return True
 

@@ -65,7 +65,7 @@ class Invariants:
         if snapshot.observed.world is None:
             return
         truth = Truth.of(self._site)
-        self._watch_gates(truth)
+        self._watch_gates(truth, snapshot)
         for action in snapshot.plan.actions:
             if isinstance(action, Starting):
                 self._in_order(truth, action)
@@ -166,7 +166,8 @@ class Invariants:
             return False
         service = truth.desired.service(marks.service)
         if service is None:
-            return truth.desired.complete or truth.leaving(marks.service)
+            retired = dict(truth.desired.retired)
+            return truth.desired.complete or truth.leaving(marks.service) or marks.service in retired
         others = [b for b in truth.slots[action.subject] if b.id != box.id]
         return (
             truth.leaving(service.name)
@@ -194,7 +195,8 @@ class Invariants:
         if self._site.tablet.down is not Down.NO:
             return
         there = {slot.rpartition("/")[0] for slot in truth.slots}
-        unapproved = {n for n in there if truth.desired.service(n) is None and n not in self._site.tablet.approved}
+        evident = self._site.tablet.approved.union(name for name, _ in truth.desired.retired)
+        unapproved = {n for n in there if truth.desired.service(n) is None and n not in evident}
         gone = {a.replica.service for a in snapshot.plan.actions if _undeclared(a)} & unapproved  # type: ignore[union-attr]
         limits = self._site.limits
         many = len(unapproved) > limits.removal_count
@@ -203,11 +205,13 @@ class Invariants:
 
     # --- the order ----------------------------------------------------------------------------------------------------
 
-    def _watch_gates(self, truth: Truth) -> None:
+    def _watch_gates(self, truth: Truth, snapshot: Snapshot) -> None:
+        """Since when each group is not up. One that is up and of which something is in hand may not be known to be."""
+        in_hand = {flight.subject.rpartition("/")[0] for flight in snapshot.observed.in_flight}
         for group in Group:
             if truth.unready(group):
                 self._shut_since.setdefault(group, truth.now)
-            else:
+            elif not any(s.group is group and s.name in in_hand for s in truth.desired.services):
                 self._shut_since.pop(group, None)
 
     def _in_order(self, truth: Truth, action: Starting) -> None:

@@ -26,7 +26,7 @@ from zpmd.model.memory import Verdict
 from zpmd.model.plan import Action, JudgeSpec, RestartReplica, RunHook, StartReplica
 from zpmd.model.service import ServiceData
 from zpmd.model.spechash import spec_hash
-from zpmd.simulation import faults, programs, schedule, wishes
+from zpmd.simulation import faults, programs, row_moves, schedule, wishes
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.events import Delivery
 from zpmd.simulation.truth import Truth
@@ -59,6 +59,7 @@ def heal(site: Site) -> None:
     site.stream.delivery = Delivery.PROMPT
     site.source.broken = ""
     site.second.silent = False
+    row_moves.mend(site)
     site.world.registry |= {s.container.image for s in site.source.desired.services}
     faults.engine_back(site)
     for box in site.world.present():
@@ -123,7 +124,11 @@ def at_rest(site: Site) -> bool:
     if site.daemon is None or snapshot is None or snapshot.plan.actions or site.daemon.workers.in_flight():
         return False
     wake_at = snapshot.plan.wake_at
-    if site.daemon.mailbox.pending or (wake_at is not None and wake_at - site.clock.now() < SOON_SECONDS):
+    if (
+        site.daemon.mailbox.pending
+        or site.look_is_due
+        or (wake_at is not None and wake_at - site.clock.now() < SOON_SECONDS)
+    ):
         return False
     changes_at = site.world.next_change()  # a probe that will tell, a grace that will be over
     if changes_at is not None and changes_at - site.true.now() < SOON_SECONDS:

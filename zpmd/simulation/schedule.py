@@ -38,6 +38,11 @@ def end(site: Site, subject: str) -> bool:
     return site.hand_over(subject)
 
 
+@move("look", "the registry looks at the rows, if that would tell something new", "schedule")
+def look(site: Site) -> bool:
+    return site.look()
+
+
 def _seconds(site: Site, chance: random.Random) -> str:
     following = site.next_instant()
     if following is not None and chance.random() < 0.7:
@@ -69,6 +74,8 @@ def go_on(site: Site) -> bool:
         over = daemon.workers.over()
         if over:
             return site.hand_over(over[0])
+        if site.look():
+            return True
         if site.pass_is_due:
             site.make_pass()
             return True
@@ -83,7 +90,11 @@ def run_for(site: Site, seconds: float) -> None:
     while True:
         site.revive()
         following = site.next_instant()
-        busy = site.pass_is_due or (site.daemon and (site.daemon.workers.waiting or site.daemon.workers.over()))
+        busy = (
+            site.pass_is_due
+            or site.look_is_due
+            or (site.daemon and (site.daemon.workers.waiting or site.daemon.workers.over()))
+        )
         if not busy and (following is None or following > until):
             site.true.advance_to(until)
             site.invariants.moved()

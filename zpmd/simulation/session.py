@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from zpmd.model.observed import Health, Phase
 from zpmd.model.service import Desired
-from zpmd.simulation import appliances, liveness, moves
+from zpmd.simulation import appliances, liveness, moves, tenants
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.registry import MOVES
 from zpmd.simulation.site import Site
@@ -46,7 +46,8 @@ class Ended:
 def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
     """So many random moves on a random appliance, then the end of all faults, and rest."""
     chance, calm = random.Random(seed), seed % CALM_SEEDS == 0
-    site = Site(appliances.drawn(chance, hopeless=not calm), seed)
+    desired = appliances.drawn(chance, hopeless=not calm)
+    site = Site(desired, seed, product=tenants.product(chance) if chance.random() < 0.5 else None)
     site.trace.muted = muted
     faults_left = 1 if calm else steps
     done: list[str] = []
@@ -85,7 +86,12 @@ def _enabled(site: Site) -> Iterable[tuple[str, object]]:
     daemon = site.daemon
     if daemon is None:
         return ()
-    return ("pass", site.pass_is_due), ("begin", daemon.workers.waiting), ("end", daemon.workers.over())
+    return (
+        ("pass", site.pass_is_due),
+        ("look", site.look_is_due),
+        ("begin", daemon.workers.waiting),
+        ("end", daemon.workers.over()),
+    )
 
 
 FAULTS = moves.of_kind("fault")
@@ -96,20 +102,23 @@ def from_script(text: str, desired: Desired | None = None, prepare: Prepare | No
     """Raises ValueError for a line that cannot be understood. Without `desired` the script names its appliance.
     `prepare` is handed the site before anything happens on it."""
     lines = script_lines(text)
-    if desired is None:
-        desired, lines = appliance_of(lines)
-    site = Site(desired)
+    site, lines = (Site(desired), lines) if desired is not None else site_of(lines)
     if prepare is not None:
         prepare(site)
     return replay(site, lines)
 
 
-def appliance_of(lines: Sequence[str]) -> tuple[Desired, list[str]]:
-    """The appliance that a script names in its first line, and the other lines. Raises ValueError."""
+def site_of(lines: Sequence[str]) -> tuple[Site, list[str]]:
+    """A site with the appliance that a script names in its first line, and the other lines. Raises ValueError."""
     word, _, name = lines[0].partition(" ") if lines else ("", "", "")
     if word != "appliance" or name not in appliances.BY_NAME:
         raise ValueError(f"a script begins with `appliance NAME`, NAME being {', '.join(appliances.BY_NAME)}")
-    return appliances.BY_NAME[name](), list(lines[1:])
+    return site_named(name), list(lines[1:])
+
+
+def site_named(name: str) -> Site:
+    """A site with the appliance of this name; `tenants` has a product's database beside it."""
+    return Site(appliances.BY_NAME[name](), product=tenants.product() if name == "tenants" else None)
 
 
 def script_lines(text: str) -> list[str]:

@@ -30,15 +30,20 @@ from zpmd.model.events import Reason, Snapshot
 from zpmd.model.plan import verb
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
+from zpmd.ports import Source
 from zpmd.simulation.clocks import HostClock
 from zpmd.simulation.engine import Call, WatchedEngine
 from zpmd.simulation.events import Stream
 from zpmd.simulation.failpoints import Failpoints, Killed
 from zpmd.simulation.invariants import Invariants
+from zpmd.simulation.product import Product
 from zpmd.simulation.programs import Programs
+from zpmd.simulation.row_laws import RowLaws
 from zpmd.simulation.sources import ScriptedSource, SecondSource
+from zpmd.simulation.tenants import IntegrationSource, Tenants
 from zpmd.simulation.trace import Trace
 from zpmd.simulation.workers import ScheduledWorkers
+from zpmd.sources.integrations import Integrations
 from zpmd.stores.memory import Learned, MemoryStore, Tablet
 
 PROJECT = "zpmd"
@@ -67,8 +72,14 @@ class Site:
     """`daemon` is None while none runs. `faults` and `world` belong to the engine and survive it, as does `tablet`."""
 
     def __init__(
-        self, desired: Desired, seed: int = 0, limits: Limits | None = None, resync_seconds: float = 30.0
+        self,
+        desired: Desired,
+        seed: int = 0,
+        limits: Limits | None = None,
+        resync_seconds: float = 30.0,
+        product: Product | None = None,
     ) -> None:
+        """With a `product` the site has tenants and integrations, by the rows of its database."""
         self.chance = random.Random(seed)
         self.limits = limits or Limits()
         self.resync_seconds = resync_seconds
@@ -77,6 +88,10 @@ class Site:
         self.original = desired
         self.source = ScriptedSource(desired)
         self.second = SecondSource()
+        self.tenants = Tenants(self, product) if product is not None else None
+        self.rows_answered: Desired | None = None
+        """The last answer of the source of integrations."""
+        self.row_laws = RowLaws(self) if product is not None else None
         self.programs = Programs()
         self.programs.declare(desired)
         images = {service.container.image for service in desired.services}
@@ -120,6 +135,11 @@ class Site:
         return next((box for box in self.slots().get(slot, ()) if box.running(now)), None)
 
     @property
+    def integrations(self) -> IntegrationSource | None:
+        """Of the daemon that lives, or lived last."""
+        return self.tenants.source if self.tenants is not None else None
+
+    @property
     def pass_is_due(self) -> bool:
         daemon = self.daemon
         return daemon is not None and (daemon.mailbox.pending or daemon.pass_due_at <= self.true.now())
@@ -133,10 +153,13 @@ class Site:
 
     def boot(self) -> bool:
         """Start a daemon, as systemd does. False where it does not come up."""
+        # It is slower to start than the engine to make what the daemon before it has asked for.
+        self.true.advance_to(max((box.created_at for box in self.world.boxes.values()), default=0.0))
         store = MemoryStore(self.tablet, JOURNAL_ENTRIES, self._boundary)
         # What the daemon before it was told and could not keep (the disk was full) this one has never heard.
         self.source.answered = self.tablet.good.get(self.source.name)
-        desire = Desire([self.source, self.second], store)
+        self.rows_answered = self.tablet.good.get(Integrations.name) if self.tenants is not None else None
+        desire = Desire([self.source, self.second, *self._begin_reading(store)], store)
         try:
             desire.first(self.clock.now())
         except ConfigError as error:
@@ -188,6 +211,13 @@ class Site:
         self.trace.say("zpmd starts")
         return True
 
+    def _begin_reading(self, store: MemoryStore) -> list[Source]:
+        """A new daemon's source of integrations, where there are any."""
+        if self.tenants is None or self.row_laws is None:
+            return []
+        self.row_laws.daemon_starts()
+        return [self.tenants.begin(store)]
+
     def kill(self, where: str) -> None:
         """kill -9: nothing of the daemon is left but what it has stored. A pull ends with whoever asked for it."""
         self.daemon = None
@@ -207,6 +237,8 @@ class Site:
         """The store is lost. Who we are is not: the owner lies in a file beside it."""
         self.tablet = Tablet(owner=self.tablet.owner)
         self.invariants.memory_lost()
+        if self.row_laws is not None:
+            self.row_laws.memory_lost()
 
     # --- what a scheduler does ----------------------------------------------------------------------------------------
 
@@ -226,6 +258,19 @@ class Site:
         self.trace.passed(snapshot)
         self.invariants.passed(snapshot)
         return snapshot
+
+    @property
+    def look_is_due(self) -> bool:
+        """Whether a look at the rows would tell the daemon something new."""
+        return self.daemon is not None and self.integrations is not None and self.integrations.registry.due()
+
+    def look(self) -> bool:
+        """The registry's own thread looks at the rows, and wakes the loop."""
+        if self.daemon is None or self.integrations is None or not self.integrations.registry.due():
+            return False
+        self.integrations.registry.look()
+        self.daemon.mailbox.wake(Reason.ROWS)
+        return True
 
     def begin(self, subject: str) -> bool:
         """A worker takes up an action."""
@@ -261,6 +306,8 @@ class Site:
         self.counts[f"call {verb(call.action)}"] += 1
         self.trace.called(call)
         self.invariants.called(call)
+        if self.row_laws is not None:
+            self.row_laws.called(call)
 
     def _boundary(self, name: str) -> None:
         if self.disk_full and name.endswith("before"):

@@ -16,6 +16,9 @@ from zpmd.model.observed import Health, Phase
 from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
 from zpmd.model.spechash import spec_hash
 
+from zpmd.simulation.row_laws import expected
+from zpmd.simulation.tenants import DATABASE
+
 if TYPE_CHECKING:
     from zpmd.simulation.site import Site
 
@@ -32,8 +35,13 @@ class Truth:
     @staticmethod
     def of(site: Site) -> Truth:
         desired = site.source.answered or site.source.desired
-        if site.second.silent:
-            desired = replace(desired, complete=False)
+        answers = [desired, site.rows_answered] if site.rows_answered is not None else [desired]
+        desired = replace(
+            desired,
+            services=tuple(sorted((s for a in answers for s in a.services), key=lambda s: (s.group.order, s.name))),
+            complete=all(a.complete for a in answers) and not site.second.silent,
+            retired=tuple(pair for a in answers for pair in a.retired),
+        )
         return Truth(site, desired, site.slots(), site.true.now())
 
     def boxes(self, service: str) -> list[Box]:
@@ -146,8 +154,8 @@ class Truth:
     # --- the whole ----------------------------------------------------------------------------------------------------
 
     def complaints(self) -> list[str]:
-        """In what the site is not as its files and its operators want it; empty when it is converged."""
-        found: list[str] = []
+        """In what the site is not as its files, rows and operators want it; empty when it is converged."""
+        found = self._of_rows()
         expected: set[str] = set()
         for service in self.desired.services:
             for number in range(1, self.replicas(service) + 1):
@@ -158,10 +166,24 @@ class Truth:
         for slot, boxes in self.slots.items():
             name = slot.rpartition("/")[0]
             stopped = name in self.site.tablet.stopped and self.site.tablet.down is Down.NO
-            if slot in expected or (stopped and not any(b.running(self.now) for b in boxes)):
+            unknown = not self.desired.complete and self.desired.service(name) is None
+            if slot in expected or unknown or (stopped and not any(b.running(self.now) for b in boxes)):
                 continue
             found.append(f"{slot} is there and should not be")
         return found
+
+    def _of_rows(self) -> list[str]:
+        """Between the rows and what is known of them: asked when all rows are well. Where people do not want the
+        database to run, what was known last goes on."""
+        if self.site.tenants is None:
+            return []
+        if self.site.tenants.why_silent():
+            database = self.desired.service(DATABASE)
+            wanted = database is not None and self.replicas(database) > 0 and not self.barred(database)
+            return ["the database does not answer"] if wanted else []
+        known = {s.name for s in self.desired.services if s.tenant}
+        difference = sorted(known ^ expected(self.site))
+        return [f"the rows and zpmd differ in {', '.join(difference)}"] if difference else []
 
     def _of_slot(self, service: ServiceData, slot: str) -> list[str]:
         boxes = self.slots.get(slot, [])

@@ -33,6 +33,13 @@ def a_number(site: Site, chance: random.Random) -> str | None:
     return f"{chance.choice(found)} {chance.randint(0, 3)}" if found else None
 
 
+def any_service(site: Site, chance: random.Random) -> str | None:
+    """Of the files, or of the rows."""
+    names = [s.name for s in site.source.desired.services]
+    names += [s.name for s in site.rows_answered.services] if site.rows_answered is not None else []
+    return chance.choice(names) if names else None
+
+
 # --- operators' verbs, by the daemon's own Control --------------------------------------------------------------------
 
 
@@ -56,17 +63,17 @@ def _ask(site: Site, service: str, verb: Callable[[Control], object]) -> bool:
     return True
 
 
-@move("stop", "an operator stops SERVICE", "wish", a_service)
+@move("stop", "an operator stops SERVICE", "wish", any_service)
 def stop(site: Site, service: str) -> bool:
     return _ask(site, service, lambda control: control.stop(service, ACTOR))
 
 
-@move("start", "an operator starts SERVICE", "wish", a_service)
+@move("start", "an operator starts SERVICE", "wish", any_service)
 def start(site: Site, service: str) -> bool:
     return _ask(site, service, lambda control: control.start(service, ACTOR))
 
 
-@move("restart", "an operator restarts SERVICE", "wish", a_service)
+@move("restart", "an operator restarts SERVICE", "wish", any_service)
 def restart(site: Site, service: str) -> bool:
     return _ask(site, service, lambda control: control.restart(service, ACTOR))
 
@@ -80,7 +87,7 @@ def scale(site: Site, service: str, count: str) -> bool:
     "hold",
     "an operator has SERVICE left alone for SECONDS",
     "wish",
-    lambda site, chance: f"{name} {chance.choice((5, 60, 600))}" if (name := a_service(site, chance)) else None,
+    lambda site, chance: f"{name} {chance.choice((5, 60, 600))}" if (name := any_service(site, chance)) else None,
 )
 def hold(site: Site, service: str, seconds: str) -> bool:
     now = site.clock.now()
@@ -88,7 +95,7 @@ def hold(site: Site, service: str, seconds: str) -> bool:
     return _ask(site, service, lambda control: control.hold(wanted))
 
 
-@move("release", "an operator ends the hold on SERVICE", "wish", a_service)
+@move("release", "an operator ends the hold on SERVICE", "wish", any_service)
 def release(site: Site, service: str) -> bool:
     return _ask(site, service, lambda control: control.release(service, ACTOR))
 

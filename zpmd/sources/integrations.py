@@ -240,7 +240,7 @@ class Integrations:
             claims=_claims(chosen, settled, known),
             leases=known,
             adopted={row.key: row.port for row in settled.rows.ports},
-            taken=self._taken(chosen, known),
+            taken=self._taken(chosen, settled, known),
             now=self._clock.now(),
             cooldown_seconds=self._site.cooldown_seconds,
         )
@@ -260,13 +260,19 @@ class Integrations:
             self._intake.registry.record_ports(answer.changed, answer.forgotten)
 
     def _taken(
-        self, chosen: Sequence[tuple[Binding, Template]], known: Mapping[IntegrationKey, PortLease]
+        self,
+        chosen: Sequence[tuple[Binding, Template]],
+        settled: Settled,
+        known: Mapping[IntegrationKey, PortLease],
     ) -> Mapping[int, str]:
         """The ports that are not to be given away, and who has them. What others listen on is asked only if a port is
-        about to be given away."""
+        about to be given away. Who listens on a port that the product has recorded for an integration is most likely
+        that integration, running since before the store was lost: it would be moved for having been there."""
         taken = _published(self._site.declared())
-        if any(template.ports is not None and b.integration.key not in known for b, template in chosen):
-            taken = dict.fromkeys(self._site.listening(), "somebody on this host listens on it") | taken
+        fresh = {b.integration.key for b, t in chosen if t.ports is not None and b.integration.key not in known}
+        if fresh:
+            theirs = {row.port for row in settled.rows.ports if row.key in fresh}
+            taken = dict.fromkeys(self._site.listening() - theirs, "somebody on this host listens on it") | taken
         return taken
 
     # --- what comes of it ---------------------------------------------------------------------------------------------

@@ -181,6 +181,15 @@ def test_the_products_own_record_of_ports_is_adopted(bench: Bench) -> None:
     assert environment(bench.service("jira-acme-7").container)["PORT"] == "9104"
 
 
+def test_who_listens_on_the_port_that_is_recorded_for_an_integration_is_that_integration(bench: Bench) -> None:
+    """The store was lost, and the integration has gone on running: it is not moved for having been there."""
+    known = PortRow(key=IntegrationKey("acme", 7), port=9104)
+    bench.listening = frozenset({9101, 9104})
+    bench.registry.say(Rows(tenants=(tenant(),), integrations=(row(7), row(8)), ports=(known,)))
+    assert environment(bench.service("jira-acme-7").container)["PORT"] == "9104"
+    assert environment(bench.service("jira-acme-8").container)["PORT"] == "9102"
+
+
 def test_a_range_that_is_used_up_stops_only_those_without_a_port(bench: Bench) -> None:
     bench.registry.say(Rows(tenants=(tenant(),), integrations=tuple(row(n) for n in range(1, 8))))
     assert len(bench.load().services) == 5

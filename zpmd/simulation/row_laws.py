@@ -1,0 +1,204 @@
+"""What must hold between rows and services, told without intake, leasing and templates: from the documents themselves.
+
+1. While nothing new was read, no integration leaves; while a loss is held, none of the lost.
+2. A service leaves for a reason in a document: its row or its tenant's says so, this server's role does, or its row is
+   gone, and few others with it or an operator has approved.
+3. A bad row touches nothing but itself: a definition changes only where its own row, or its tenant's, is another one
+   and can be understood.
+4. A port belongs to one integration, and a running integration never changes its port.
+5. A lease was stored before a container with its port is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zpmd.model.plan import RunReplica
+from zpmd.model.service import Desired, ServiceData
+from zpmd.model.tenant import IntegrationKey
+from zpmd.simulation.breach import Violation
+from zpmd.simulation.product import Collections, Document
+
+if TYPE_CHECKING:
+    from zpmd.simulation.engine import Call
+    from zpmd.simulation.site import Site
+    from zpmd.simulation.tenants import IntegrationSource
+
+BAD = "bad"
+ACTIVE = "active"
+
+
+@dataclass(slots=True)
+class Seen:
+    """The documents of one look, and which of them could not be understood."""
+
+    collections: Collections
+    bad: frozenset[tuple[str, str]]
+
+    def of(self, collection: str, wanted: dict[str, object]) -> list[tuple[str, Document]]:
+        rows = self.collections.get(collection, {})
+        return [(row, d) for row, d in rows.items() if all(d.get(k) == v for k, v in wanted.items())]
+
+    def row(self, name: str) -> list[tuple[str, Document]]:
+        """The documents of an integration: those that claim its key, and the one that bears its name."""
+        key = key_of(name)
+        found = self.of("integrations", {"tenantcode": key.tenantcode, "integration_id": key.integration_id})
+        named = self.collections.get("integrations", {}).get(name)
+        return found + ([(name, named)] if named is not None and name not in dict(found) else [])
+
+    def tenant(self, name: str) -> list[tuple[str, Document]]:
+        return self.of("tenants", {"tenantcode": key_of(name).tenantcode})
+
+    def understood(self, collection: str, found: list[tuple[str, Document]]) -> bool:
+        return all((collection, row) not in self.bad for row, _ in found)
+
+    def print_of(self, name: str) -> tuple[str, str]:
+        """What its own row and its tenant's say, as far as that can be understood."""
+        parts = []
+        for collection, found in (("integrations", self.row(name)), ("tenants", self.tenant(name))):
+            good = bool(found) and self.understood(collection, found)
+            parts.append(repr([sorted(d.items(), key=str) for _, d in found]) if good else BAD)
+        return parts[0], parts[1]
+
+    def word(self, name: str) -> str:
+        """Why a service is not to run: "says" where a row does, "gone" where a row is missing, "" for no reason."""
+        own, tenant = self.row(name), self.tenant(name)
+        if tenant and self.understood("tenants", tenant) and tenant[0][1].get("status") != ACTIVE:
+            return "says"
+        if own and self.understood("integrations", own) and any(d.get("status") != ACTIVE for _, d in own):
+            return "says"
+        return "gone" if not own or not tenant else ""
+
+
+@dataclass(slots=True)
+class RowLaws:
+    site: Site
+    before: dict[str, ServiceData] = field(default_factory=dict)
+    prints: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """What the documents said when a service got its definition."""
+    ports: dict[str, str] = field(default_factory=dict)
+    """By service, for as long as its lease is kept."""
+
+    leased: set[IntegrationKey] = field(default_factory=set)
+    """Whose leases the store had at the last answer."""
+
+    def answered(self, answer: Desired, source: IntegrationSource) -> None:
+        """The source of integrations has said what should be."""
+        now = {s.name: s for s in answer.services}
+        seen = self._seen(source)
+        if answer.complete:
+            self._leaving(now, seen, source)
+        self._definitions(now, seen)
+        self._ports(now)
+        for name, service in now.items():
+            if seen is not None and self.before.get(name) != service:
+                self.prints[name] = seen.print_of(name)
+        self.before = now
+
+    def called(self, call: Call) -> None:
+        """The engine was asked to make a container."""
+        action = call.action
+        if not isinstance(action, RunReplica) or not action.service.tenant:
+            return
+        name, port = action.service.name, port_of(action.service)
+        lease = self.site.tablet.leases.get(key_of(name))
+        if lease is None or str(lease.port) != port:
+            raise Violation("ports", f"{name} is made with port {port}, and its lease was not stored")
+
+    def daemon_starts(self) -> None:
+        """What the one before it had read and could not keep this one has never heard of."""
+        kept = self.site.tablet.good.get("integrations")
+        if kept is None or {s.name: s for s in kept.services} != self.before:
+            self.before = {}
+
+    def memory_lost(self) -> None:
+        """The leases are lost as well: what the product has recorded of them is all that is known."""
+        self.before, self.leased = {}, set()
+        tenants = self.site.tenants
+        recorded = tenants.product.rows("integration_ports").values() if tenants is not None else ()
+        known = {(d["tenantcode"], d["integration_id"]): str(d["port"]) for d in recorded}
+        self.ports = {name: port for name, port in self.ports.items() if known.get((key_of(name).tenantcode, key_of(name).integration_id)) == port}
+
+    # --- the laws -----------------------------------------------------------------------------------------------------
+
+    def _seen(self, source: IntegrationSource) -> Seen | None:
+        reading = source.registry.reading()
+        if reading is None:
+            return None
+        return Seen(source.registry.seen, frozenset((t.collection, t.row) for t in reading.troubles))
+
+    def _leaving(self, now: dict[str, ServiceData], seen: Seen | None, source: IntegrationSource) -> None:
+        approved = self.site.tablet.approved
+        gone = [name for name in self.before if name not in now and name not in approved]
+        if not gone or role_says(seen):
+            return
+        if seen is None:
+            raise Violation("rows", f"{gone} leave, and nothing was read")
+        words = {name: seen.word(name) for name in self.before}
+        unfounded = [name for name in gone if not words[name]]
+        if unfounded:
+            raise Violation("rows", f"{unfounded} leave, and no row says so")
+        lost = [name for name, word in words.items() if word == "gone" and name not in approved]
+        limits = self.site.limits
+        large = len(lost) > limits.removal_count and len(lost) * 100 > limits.removal_percent * len(self.before)
+        if large and any(words[name] == "gone" for name in gone):
+            raise Violation("rows", f"the rows of {lost} of {len(self.before)} are gone, and {gone} leave unapproved")
+        if source.registry.away() is not None and not seen.collections:
+            raise Violation("rows", f"{gone} leave while the registry is away")
+
+    def _definitions(self, now: dict[str, ServiceData], seen: Seen | None) -> None:
+        for name, service in now.items():
+            old = self.before.get(name)
+            if old is None or old == service:
+                continue
+            if seen is None:
+                raise Violation("rows", f"{name} has another definition, and nothing was read")
+            then, today = self.prints.get(name), seen.print_of(name)
+            if then is not None and not any(a != b and a != BAD for a, b in zip(today, then, strict=True)):
+                raise Violation("rows", f"{name} has another definition, and its row has not changed, or is bad")
+
+    def _ports(self, now: dict[str, ServiceData]) -> None:
+        leases = self.site.tablet.leases
+        ports = [lease.port for lease in leases.values()]
+        if len(ports) != len(set(ports)):
+            raise Violation("ports", f"two leases have one port: {sorted(leases.values(), key=lambda le: le.port)}")
+        given_back = self.leased - leases.keys()
+        self.leased = set(leases)
+        self.ports = {name: port for name, port in self.ports.items() if key_of(name) not in given_back}
+        for name, service in now.items():
+            port = port_of(service)
+            known = self.ports.setdefault(name, port)
+            if known != port:
+                raise Violation("ports", f"{name} had port {known}, and is to have {port}")
+
+
+def role_says(seen: Seen | None) -> bool:
+    """Whether this server is not to run integrations."""
+    servers = seen.collections.get("servers", {}) if seen is not None else {}
+    return any(document.get("role") != ACTIVE for document in servers.values())
+
+
+def key_of(name: str) -> IntegrationKey:
+    """Of a service's name, `jira-acme-1`."""
+    _, code, number = name.split("-")[:3]
+    return IntegrationKey(code, int(number))
+
+
+def port_of(service: ServiceData) -> str:
+    return service.container.ports[0].published
+
+
+def expected(site: Site) -> set[str]:
+    """The integrations that are to run when all rows are well and nothing is held: of the documents, and nothing else."""
+    if site.tenants is None:
+        return set()
+    collections = site.tenants.product.collections
+    if role_says(Seen(collections, frozenset())):
+        return set()
+    active = {d["tenantcode"] for d in collections.get("tenants", {}).values() if d.get("status") == ACTIVE}
+    return {
+        f"{d['serviceName']}-{d['tenantcode']}-{d['integration_id']}"
+        for d in collections.get("integrations", {}).values()
+        if d.get("status") == ACTIVE and d.get("tenantcode") in active
+    }
