@@ -86,7 +86,7 @@ class Intake:
             return
         current = reading if reading is not None else Reading(rows=self._good or Rows())
         self._settled = settle(current, self._good, approved, self._limits, self._lately())
-        self._note_losses(self._good or Rows(), self._settled.rows)
+        self._note_losses(self._good or Rows(), self._settled.rows, approved)
         self._learn(self._settled.rows)
         self._heard |= _heard(self._settled.rows)
         if reading is not None and (self._settled.rows != self._good or self._unkept):
@@ -102,14 +102,19 @@ class Intake:
             integrations=tuple(loss.integration for loss in self._lost.values()),
         )
 
-    def _note_losses(self, before: Rows, after: Rows) -> None:
+    def _note_losses(self, before: Rows, after: Rows, approved: frozenset[str]) -> None:
+        """What an operator has let go is no loss, then or later, when the approval is forgotten with its service."""
         now, tenants = self._clock.monotonic(), {t.tenantcode: t for t in before.tenants}
         there = {i.key for i in after.integrations}
         for integration in before.integrations:
             tenant = tenants.get(integration.tenantcode)
             if integration.key not in there and tenant is not None:
-                self._lost[integration.key] = Loss(now, integration, tenant)
-        self._lost = {key: loss for key, loss in self._lost.items() if key not in there}
+                self._lost.setdefault(integration.key, Loss(now, integration, tenant))
+        self._lost = {
+            key: loss
+            for key, loss in self._lost.items()
+            if key not in there and loss.integration.service not in approved
+        }
 
     def _keep(self) -> None:
         """For the next start; tried again until it is kept."""

@@ -84,6 +84,8 @@ def test_a_large_loss_is_held_until_it_is_approved_over_a_restart_as_well(store:
     assert names(again) == [1, 2, 3, 4, 5], "the loss was not taken for good"
     store.approve(["jira-acme-3", "jira-acme-4", "jira-acme-5"])
     assert names(again) == [1, 2]
+    store.disapprove(["jira-acme-3", "jira-acme-4", "jira-acme-5"])
+    assert names(again) == [1, 2], "an approval that is over is not taken back"
 
 
 def test_a_large_loss_that_is_seen_in_slices_is_one_loss(store: EmbeddedStore) -> None:
