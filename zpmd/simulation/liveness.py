@@ -97,7 +97,8 @@ def hopeful(site: Site, service: ServiceData) -> ServiceData:
 def settle(site: Site, patience_seconds: float = PATIENCE_SECONDS) -> Settled:
     """Let the site come to rest. Raises Violation where it does not, or goes round in circles."""
     began, acted, still = site.true.now(), Counter[str](), 0
-    number = -1
+    decided = site.daemon.board.latest() if site.daemon else None
+    number = decided.number if decided is not None else -1
     while True:
         if site.true.now() - began > patience_seconds:
             raise Violation("liveness", f"not converged after {patience_seconds:.0f} s: {_why_not(site)}")

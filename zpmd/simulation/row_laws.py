@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from zpmd.model.plan import RunReplica
 from zpmd.model.service import Desired, ServiceData
-from zpmd.model.tenant import IntegrationKey
+from zpmd.model.tenant import IntegrationKey, Rows
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.product import Collections, Document
 
@@ -66,8 +66,9 @@ class Seen:
         own, tenant = self.row(name), self.tenant(name)
         if tenant and self.understood("tenants", tenant) and tenant[0][1].get("status") != ACTIVE:
             return "says"
-        if own and self.understood("integrations", own) and any(d.get("status") != ACTIVE for _, d in own):
-            return "says"
+        if own and self.understood("integrations", own):
+            if any(d.get("status") != ACTIVE or d.get("serviceName") != name.partition("-")[0] for _, d in own):
+                return "says"
         return "gone" if not own or not tenant else ""
 
 
@@ -80,6 +81,8 @@ class RowLaws:
     ports: dict[str, str] = field(default_factory=dict)
     """By service, for as long as its lease is kept."""
 
+    rows: Rows | None = None
+    """That counted at the last answer."""
     leased: set[IntegrationKey] = field(default_factory=set)
     """Whose leases the store had at the last answer."""
 
@@ -94,7 +97,8 @@ class RowLaws:
         for name, service in now.items():
             if seen is not None and self.before.get(name) != service:
                 self.prints[name] = seen.print_of(name)
-        self.before = now
+        settled = source.intake.settled()
+        self.before, self.rows = now, settled.rows if settled is not None else None
 
     def called(self, call: Call) -> None:
         """The engine was asked to make a container."""
@@ -107,9 +111,9 @@ class RowLaws:
             raise Violation("ports", f"{name} is made with port {port}, and its lease was not stored")
 
     def daemon_starts(self) -> None:
-        """What the one before it had read and could not keep this one has never heard of."""
-        kept = self.site.tablet.good.get("integrations")
-        if kept is None or {s.name: s for s in kept.services} != self.before:
+        """What the one before it had read and could not keep this one has never heard of; or it has kept rows, and was
+        killed before it had said what follows from them."""
+        if self.site.tablet.rows != self.rows:
             self.before = {}
 
     def memory_lost(self) -> None:

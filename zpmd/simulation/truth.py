@@ -94,6 +94,11 @@ class Truth:
             return frozenset({stable})
         return frozenset({declared, stable}) if revision.verdict is Verdict.PAUSED else frozenset({declared})
 
+    def drifted(self, service: ServiceData) -> bool:
+        """Whether a container of it is of another definition."""
+        marks = [self.site.marks(box) for box in self.boxes(service.name)]
+        return any(m is not None and m.spec not in self.specs(service) for m in marks)
+
     def barred(self, service: ServiceData) -> bool:
         """Whether it cannot start, whatever zpmd does, because people do not want what it depends on to run."""
         for dependency in service.depends_on:
