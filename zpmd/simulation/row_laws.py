@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from zpmd.model.plan import RunReplica
 from zpmd.model.service import Desired, ServiceData
-from zpmd.model.tenant import IntegrationKey, Rows
+from zpmd.model.tenant import IntegrationKey, Reading, Rows
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.product import Collections, Document
 
@@ -66,9 +66,10 @@ class Seen:
         own, tenant = self.row(name), self.tenant(name)
         if tenant and self.understood("tenants", tenant) and tenant[0][1].get("status") != ACTIVE:
             return "says"
-        if own and self.understood("integrations", own):
-            if any(d.get("status") != ACTIVE or d.get("serviceName") != name.partition("-")[0] for _, d in own):
-                return "says"
+        service = name.partition("-")[0]
+        others = [d for _, d in own if d.get("status") != ACTIVE or d.get("serviceName") != service]
+        if others and self.understood("integrations", own):
+            return "says"
         return "gone" if not own or not tenant else ""
 
 
@@ -83,6 +84,8 @@ class RowLaws:
 
     rows: Rows | None = None
     """That counted at the last answer."""
+    reading: Reading | None = None
+    approved: set[str] = field(default_factory=set)
     leased: set[IntegrationKey] = field(default_factory=set)
     """Whose leases the store had at the last answer."""
 
@@ -98,6 +101,7 @@ class RowLaws:
             if seen is not None and self.before.get(name) != service:
                 self.prints[name] = seen.print_of(name)
         settled = source.intake.settled()
+        self.reading, self.approved = source.registry.reading(), set(self.site.tablet.approved)
         self.before, self.rows = now, settled.rows if settled is not None else None
 
     def called(self, call: Call) -> None:
@@ -137,8 +141,8 @@ class RowLaws:
         gone = [name for name in self.before if name not in now and name not in approved]
         if not gone or role_says(seen):
             return
-        if seen is None:
-            raise Violation("rows", f"{gone} leave, and nothing was read")
+        if seen is None or (source.registry.reading() is self.reading and approved == self.approved):
+            raise Violation("rows", f"{gone} leave, and nothing new was read")
         words = {name: seen.word(name) for name in self.before}
         unfounded = [name for name in gone if not words[name]]
         if unfounded:
@@ -148,8 +152,6 @@ class RowLaws:
         large = len(lost) > limits.removal_count and len(lost) * 100 > limits.removal_percent * len(self.before)
         if large and any(words[name] == "gone" for name in gone):
             raise Violation("rows", f"the rows of {lost} of {len(self.before)} are gone, and {gone} leave unapproved")
-        if source.registry.away() is not None and not seen.collections:
-            raise Violation("rows", f"{gone} leave while the registry is away")
 
     def _definitions(self, now: dict[str, ServiceData], seen: Seen | None) -> None:
         for name, service in now.items():

@@ -15,6 +15,7 @@ from zpmd.model.memory import Down, Verdict
 from zpmd.model.observed import Health, Phase
 from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
 from zpmd.model.spechash import spec_hash
+from zpmd.simulation.programs import hopeless
 from zpmd.simulation.row_laws import expected
 from zpmd.simulation.tenants import DATABASE
 
@@ -165,7 +166,7 @@ class Truth:
             for number in range(1, self.replicas(service) + 1):
                 slot = f"{service.name}/{number}"
                 expected.add(slot)
-                if not self.barred(service):
+                if not self.barred(service) and not self._beyond_help(service):
                     found += self._of_slot(service, slot)
         for slot, boxes in self.slots.items():
             name = slot.rpartition("/")[0]
@@ -188,6 +189,11 @@ class Truth:
         known = {s.name for s in self.desired.services if s.tenant}
         difference = sorted(known ^ expected(self.site))
         return [f"the rows and zpmd differ in {', '.join(difference)}"] if difference else []
+
+    def _beyond_help(self, service: ServiceData) -> bool:
+        """A hopeless integration whose mended row cannot be read, because people do not want the database to run."""
+        tenants = self.site.tenants
+        return bool(service.tenant and tenants and tenants.why_silent()) and hopeless(service.container.image)
 
     def _of_slot(self, service: ServiceData, slot: str) -> list[str]:
         boxes = self.slots.get(slot, [])
