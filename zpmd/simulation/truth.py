@@ -15,7 +15,6 @@ from zpmd.model.memory import Down, Verdict
 from zpmd.model.observed import Health, Phase
 from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
 from zpmd.model.spechash import spec_hash
-from zpmd.simulation.programs import hopeless
 from zpmd.simulation.row_laws import expected
 from zpmd.simulation.tenants import DATABASE
 
@@ -100,6 +99,11 @@ class Truth:
         marks = [self.site.marks(box) for box in self.boxes(service.name)]
         return any(m is not None and m.spec not in self.specs(service) for m in marks)
 
+    def database_is_wanted(self) -> bool:
+        """Whether people want the service in which MongoDB runs."""
+        database = self.desired.service(DATABASE)
+        return database is not None and self.replicas(database) > 0 and not self.barred(database)
+
     def barred(self, service: ServiceData) -> bool:
         """Whether it cannot start, whatever zpmd does, because people do not want what it depends on to run."""
         for dependency in service.depends_on:
@@ -166,7 +170,7 @@ class Truth:
             for number in range(1, self.replicas(service) + 1):
                 slot = f"{service.name}/{number}"
                 expected.add(slot)
-                if not self.barred(service) and not self._beyond_help(service):
+                if not self.barred(service):
                     found += self._of_slot(service, slot)
         for slot, boxes in self.slots.items():
             name = slot.rpartition("/")[0]
@@ -178,22 +182,14 @@ class Truth:
         return found
 
     def _of_rows(self) -> list[str]:
-        """Between the rows and what is known of them: asked when all rows are well. Where people do not want the
-        database to run, what was known last goes on."""
+        """Between the rows and what is known of them: asked when all rows are well."""
         if self.site.tenants is None:
             return []
         if self.site.tenants.why_silent():
-            database = self.desired.service(DATABASE)
-            wanted = database is not None and self.replicas(database) > 0 and not self.barred(database)
-            return ["the database does not answer"] if wanted else []
+            return ["the database does not answer"]
         known = {s.name for s in self.desired.services if s.tenant}
         difference = sorted(known ^ expected(self.site))
         return [f"the rows and zpmd differ in {', '.join(difference)}"] if difference else []
-
-    def _beyond_help(self, service: ServiceData) -> bool:
-        """A hopeless integration whose mended row cannot be read, because people do not want the database to run."""
-        tenants = self.site.tenants
-        return bool(service.tenant and tenants and tenants.why_silent()) and hopeless(service.container.image)
 
     def _of_slot(self, service: ServiceData, slot: str) -> list[str]:
         boxes = self.slots.get(slot, [])
