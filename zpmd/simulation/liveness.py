@@ -75,7 +75,8 @@ def heal(site: Site) -> None:
     wishes.declare(
         site, replace(site.source.desired, services=tuple(hopeful(site, s) for s in site.source.desired.services))
     )
-    if site.tenants is not None and not Truth.of(site).database_is_wanted():
+    declared = replace(Truth.of(site), desired=site.source.desired)
+    if site.tenants is not None and not declared.database_is_wanted():
         site.tenants.product.elsewhere = True  # so that there is no end of what can be known of the rows
         site.tenants.product.touch()
     site.stream.held_back = False
