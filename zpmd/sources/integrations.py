@@ -146,8 +146,9 @@ class Integrations:
         return self._intake.registry.watching()
 
     def tenancy(self) -> Tenancy | None:
-        """How tenants and integrations stood at the last load."""
-        return self._tenancy
+        """How tenants and integrations stood at the last load, and how changes are noticed now."""
+        told = self._tenancy
+        return told and replace(told, watched=self._intake.registry.watched(), replica_set=self._site.replica_set())
 
     # --- one load -----------------------------------------------------------------------------------------------------
 
@@ -300,7 +301,6 @@ class Integrations:
             return None
         return Tenancy(
             where=registry.name,
-            watched=registry.watched(),
             away=self._intake.away(),
             at=reading.at if reading is not None else 0.0,
             rows=_probed(settled.rows, self._site.connections()),
@@ -308,7 +308,6 @@ class Integrations:
             held=tuple(sorted(settled.held.items())),
             leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
             skipped=tuple(sorted(self._skipped.items())),
-            replica_set=self._site.replica_set(),
         )
 
 
