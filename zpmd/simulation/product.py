@@ -22,10 +22,12 @@ Collections = dict[str, dict[str, Document]]
 
 @dataclass(slots=True)
 class Product:
-    """`gone` is why nothing answers, "" while something does; `emptied`: it answers, and every collection is empty (the
-    wrong database, a restore under way). `version` grows with each change."""
+    """`elsewhere`: it runs on another host, not in a service of this one. `gone` is why nothing answers, "" while
+    something does; `emptied`: it answers, and every collection is empty (the wrong database, a restore under way).
+    `version` grows with each change."""
 
     collections: Collections = field(default_factory=dict)
+    elsewhere: bool = False
     gone: str = ""
     emptied: bool = False
     version: int = 0

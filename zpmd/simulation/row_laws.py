@@ -117,8 +117,8 @@ class RowLaws:
         self.before, self.leased = {}, set()
         tenants = self.site.tenants
         recorded = tenants.product.rows("integration_ports").values() if tenants is not None else ()
-        known = {(d["tenantcode"], d["integration_id"]): str(d["port"]) for d in recorded}
-        self.ports = {name: port for name, port in self.ports.items() if known.get((key_of(name).tenantcode, key_of(name).integration_id)) == port}
+        known = {f"{d['tenantcode']}/{d['integration_id']}": str(d["port"]) for d in recorded}
+        self.ports = {name: port for name, port in self.ports.items() if known.get(str(key_of(name))) == port}
 
     # --- the laws -----------------------------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ def port_of(service: ServiceData) -> str:
 
 
 def expected(site: Site) -> set[str]:
-    """The integrations that are to run when all rows are well and nothing is held: of the documents, and nothing else."""
+    """The integrations that are to run when all rows are well and nothing is held, by the documents alone."""
     if site.tenants is None:
         return set()
     collections = site.tenants.product.collections

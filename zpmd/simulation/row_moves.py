@@ -26,6 +26,14 @@ MALFORMED: tuple[Document, ...] = (
     {"tenantcode": ["acme"]},
     {"serviceName": "no/name"},
 )
+SAYS = (
+    *(f"mongo {how}" for how in (*DEATHS, "returns", "is-emptied", "is-filled")),
+    *(f"tenant becomes {status}" for status in STATUSES),
+    *(f"tenant is {what}" for what in ("inserted", "malformed", "deleted")),
+    *(f"row becomes {status}" for status in STATUSES),
+    *(f"row is {what}" for what in ("inserted", "edited", "malformed", "doubled", "mended", "deleted")),
+)
+"""All that can be said of a database, a tenant and a row."""
 AGAIN = "-again"
 """Behind the name of a row: another row that claims to be the same integration."""
 

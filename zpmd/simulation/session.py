@@ -24,6 +24,8 @@ from zpmd.simulation.site import Site
 
 STEPS = 200
 FAULT_CHANCE, WISH_CHANCE = 0.06, 0.05
+ROW_CHANCE = 0.04
+"""Of the two together, where a site has rows."""
 CALM_SEEDS = 5
 """Of so many seeds one has a single fault, and is held to the tighter bound."""
 
@@ -72,6 +74,8 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
 
 def _draw(site: Site, chance: random.Random, faults_left: int) -> str | None:
     dice = chance.random()
+    if faults_left > 0 and site.tenants is not None and dice < ROW_CHANCE:
+        return moves.draw(site, chance, ROW_MOVES)
     if faults_left > 0 and dice < FAULT_CHANCE:
         return moves.draw(site, chance, FAULTS)
     if faults_left > 0 and dice < FAULT_CHANCE + WISH_CHANCE:
@@ -96,6 +100,7 @@ def _enabled(site: Site) -> Iterable[tuple[str, object]]:
 
 FAULTS = moves.of_kind("fault")
 WISHES = moves.of_kind("wish")
+ROW_MOVES = ("mongo", "tenant", "row", "row", "row", "rows-lost", "server", "listener", "approve")
 
 
 def from_script(text: str, desired: Desired | None = None, prepare: Prepare | None = None) -> Ended:

@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
-from zpmd.simulation import session
+from zpmd.simulation import session, tenants
 from zpmd.simulation.registry import MOVES
+from zpmd.simulation.row_moves import SAYS
 
 CHUNK = 25
 BOUNDARIES = tuple(
     [f"store {name}: {where}" for name in (
-        "journal", "outcome", "attempt", "verdict", "hooked", "pulled", "forget", "dossier", "last good", "intent"
+        "journal", "outcome", "attempt", "verdict", "hooked", "pulled", "forget", "dossier", "last good", "intent",
+        "rows", "leases",
     ) for where in ("before", "after")]
     + [f"{verb}: {where}" for verb in (
         "run", "start", "restart", "stop", "remove", "run hook", "pull", "create volume", "create network",
@@ -32,6 +34,7 @@ BOUNDARIES = tuple(
     + ["observe: after"]
 )  # fmt: skip
 """Every boundary of an effect that there is."""
+SOMETIMES = (*tenants.SOMETIMES, *(f"rows {said}" for said in SAYS))
 
 
 @dataclass(slots=True)
@@ -50,8 +53,9 @@ class Total:
         )
 
     def never_happened(self) -> list[str]:
-        """Faults and wishes that no session came to."""
-        return [word for word, m in MOVES.items() if m.kind != "schedule" and not self.counts[f"{m.kind} {word}"]]
+        """Faults and wishes that no session came to, and what can become of rows."""
+        words = [word for word, m in MOVES.items() if m.kind != "schedule" and not self.counts[f"{m.kind} {word}"]]
+        return words + [name for name in SOMETIMES if not self.counts[name]]
 
     def never_reached(self) -> list[str]:
         """Boundaries at which no daemon stood."""
@@ -64,6 +68,7 @@ class Total:
             f" {_sum(self.counts, 'call ')} calls of the engine, {self.counts['kills']} deaths of the daemon",
             f"faults: {_listed(self.counts, 'fault ')}",
             f"wishes: {_listed(self.counts, 'wish ')}",
+            f"rows: {_listed(self.counts, 'rows ')}",
             f"boundaries: {len(BOUNDARIES) - len(self.never_reached())} of {len(BOUNDARIES)} reached",
         ]
         lines += [f"never happened: {', '.join(self.never_happened())}"] if self.never_happened() else []

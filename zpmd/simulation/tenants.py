@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import random
 import threading
-
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zpmd.model.observed import Health, Phase
-from zpmd.model.service import Desired, ServiceData
+from zpmd.model.service import Desired
 from zpmd.model.tenant import Away
 from zpmd.planning.servers import own_server, role_and_vms
 from zpmd.ports import Store, Wake
@@ -81,7 +80,7 @@ def templates(role: str) -> tuple[Template, ...]:
 
 def product(chance: random.Random | None = None) -> Product:
     """A database with two tenants and five integrations, or with a few by chance."""
-    made = Product()
+    made = Product(elsewhere=chance is not None and chance.random() < 0.5)
     made.put("servers", SERVER, {"name": SERVER, "role": "active"})
     codes = CODES[:2] if chance is None else CODES[: chance.randint(1, 3)]
     for number, code in enumerate(codes, 1):
@@ -108,7 +107,7 @@ def integration_document(service: str, code: str, number: int) -> dict[str, obje
 
 @dataclass(slots=True)
 class Tenants:
-    """`listeners` are ports on which somebody else listens. `source` is that of the daemon that lives, or lived last."""
+    """`listeners` are ports on which somebody else listens. `source` is the last daemon's."""
 
     site: Site
     product: Product
@@ -138,7 +137,7 @@ class Tenants:
         if self.product.gone:
             return self.product.gone
         where = self.site.original.service(DATABASE)
-        if where is None or where.one_shot:  # MongoDB runs somewhere else
+        if self.product.elsewhere or where is None or where.one_shot:
             return ""
         now = self.site.true.now()
         boxes = [b for slot, boxes in self.site.slots().items() if slot.startswith(f"{DATABASE}/") for b in boxes]

@@ -15,7 +15,6 @@ from zpmd.model.memory import Down, Verdict
 from zpmd.model.observed import Health, Phase
 from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
 from zpmd.model.spechash import spec_hash
-
 from zpmd.simulation.row_laws import expected
 from zpmd.simulation.tenants import DATABASE
 

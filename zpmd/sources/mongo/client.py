@@ -22,7 +22,7 @@ from zpmd.errors import ZpmdError
 from zpmd.model.secret import HIDDEN, Secret
 from zpmd.redaction import KNOWN
 from zpmd.settings import Mongo
-from zpmd.sources.mongo.direct import REFUSALS, Access, words
+from zpmd.sources.mongo.direct import REFUSALS, Access, entrance, words
 
 Client = MongoClient[dict[str, Any]]
 
@@ -112,13 +112,6 @@ def connected(where: Deployment, pool: int, streaming: bool) -> Client:
     primaries at once, for another thread and connection. Raises what FAILURES names."""
     access = where.access
     milliseconds = max(1, round(access.timeout_seconds * 1000))
-    options: dict[str, Any] = {}
-    if access.username:
-        options |= {"username": access.username, "password": access.password.value, "authSource": access.auth_source}
-    if access.tls:
-        options |= {"tls": True}
-        if access.tls_ca_file:
-            options |= {"tlsCAFile": str(access.tls_ca_file)}
     return MongoClient(
         list(where.hosts),
         connect=False,
@@ -133,7 +126,7 @@ def connected(where: Deployment, pool: int, streaming: bool) -> Client:
         w="majority",
         wTimeoutMS=milliseconds,
         maxPoolSize=pool,
-        **options,
+        **entrance(access),
     )
 
 

@@ -45,15 +45,8 @@ class Access:
 def direct(host: str, access: Access) -> Iterator[MongoClient[dict[str, Any]]]:
     """A client of this one mongod, closed at the end. What is asked of it raises PyMongoError, at the deadline too."""
     milliseconds = max(1, round(access.timeout_seconds * 1000))
-    options: dict[str, Any] = {}
     if access.username and not access.password:
         raise ConfigurationError("a user without a password")
-    if access.username:
-        options |= {"username": access.username, "password": access.password.value, "authSource": access.auth_source}
-    if access.tls:
-        options |= {"tls": True}
-        if access.tls_ca_file:
-            options |= {"tlsCAFile": str(access.tls_ca_file)}
     with pymongo.timeout(access.timeout_seconds):
         client: MongoClient[dict[str, Any]] = MongoClient(
             host,
@@ -67,12 +60,24 @@ def direct(host: str, access: Access) -> Iterator[MongoClient[dict[str, Any]]]:
             retryReads=False,
             retryWrites=False,
             maxPoolSize=1,
-            **options,
+            **entrance(access),
         )
         try:
             yield client
         finally:
             client.close()
+
+
+def entrance(access: Access) -> dict[str, Any]:
+    """The options of a client by which it gets in: user and password by themselves, never in a URI."""
+    options: dict[str, Any] = {}
+    if access.username:
+        options |= {"username": access.username, "password": access.password.value, "authSource": access.auth_source}
+    if access.tls:
+        options |= {"tls": True}
+        if access.tls_ca_file:
+            options |= {"tlsCAFile": str(access.tls_ca_file)}
+    return options
 
 
 def words(error: Exception) -> str:
