@@ -35,6 +35,10 @@ AS_WRITTEN = {"app_params": ("value", "params")}
 """Fields in which `1.10` and `010` are to reach the container as they stand there."""
 
 
+Places = dict[tuple[str, str], tuple[str, int, int]]
+"""Of rows, by collection and row id: file, line and column."""
+
+
 class Unreadable(Exception):
     """The files do not say what the rows are. Its text is one line without values."""
 
@@ -135,8 +139,8 @@ class DataFiles:
         return {str(self.folder if self.folder.is_dir() else self.folder.parent): False}
 
 
-def file_documents(content: bytes, name: str) -> dict[str, list[object]]:
-    """The rows of one file by collection. Raises Unreadable."""
+def file_documents(content: bytes, name: str, places: Places | None = None) -> dict[str, list[object]]:
+    """The rows of one file by collection. `places` learns where they are. Raises Unreadable."""
     root, problems = compose(content, Origin(name))
     if problems:
         raise Unreadable(told(problems))
@@ -152,10 +156,14 @@ def file_documents(content: bytes, name: str) -> dict[str, list[object]]:
             raise Unreadable(f"{place}: {collection} must be a list of rows")
         items = entry.node.items if isinstance(entry.node, Sequence) else ()
         lines = Counter(item.mark.line for item in items)
-        documents[collection] = [
+        found = documents[collection] = [
             document(collection, item, place_of(item, Path(name).name, alone=lines[item.mark.line] == 1))
             for item in items
         ]
+        if places is not None:
+            for row, item in zip(found, items, strict=True):
+                if isinstance(row, dict):
+                    places[collection, str(row["_id"])] = (name, item.mark.line, item.mark.column)
     return documents
 
 

@@ -85,7 +85,8 @@ class Draft:
 class Site:
     """What an integration is fitted into. `declared` are the services of the files, whose names and ports are theirs;
     `listening` the ports that somebody on this host listens on; `connections` what probing has found, by
-    `collection/row`, and `replica_set` is one line on it. Without a registry nobody is told of there being no rows."""
+    `collection/row`, and `replica_set` is one line on it. Without a registry nobody is told of there being no rows, and
+    without `materials_dir` no secret is kept: nothing is to run."""
 
     templates: Callable[[], Sequence[Template] | None]
     declared: Callable[[], Desired]
@@ -93,7 +94,7 @@ class Site:
     connections: Callable[[], Mapping[str, Connection]]
     has_registry: Callable[[], bool] = lambda: True
     replica_set: Callable[[], str] = lambda: ""
-    materials_dir: Path
+    materials_dir: Path | None
     salt: bytes
     cooldown_seconds: float
     project: str
@@ -127,7 +128,8 @@ class Integrations:
         draft = Draft()
         if settled is not None:
             self._draft(templates, settled, draft)
-            materials.keep(self._site.materials_dir, draft.contents)
+            if self._site.materials_dir is not None:
+                materials.keep(self._site.materials_dir, draft.contents)
         self._tenancy = self._told(settled or Settled(), draft)
         if settled is None:
             return Desired(project=self._site.project, complete=not templates)

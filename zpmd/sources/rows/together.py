@@ -73,9 +73,8 @@ def together(parts: Iterable[Part], unknown: Pairs = ()) -> tuple[Rows, tuple[Ro
     troubles: list[RowTrouble] = []
     for one in lines:
         troubles += one.troubles
-        doubled = (
-            (field, rows) for field, value in one.claims if len(rows := claimed[one.collection, field, value]) > 1
-        )
+        claims = ((field, claimed[one.collection, field, value]) for field, value in one.claims)
+        doubled = ((field, claimants) for field, claimants in claims if len(claimants) > 1)
         again, same = next(doubled, (None, []))
         if again is not None:
             troubles.append(replace(one.doubt, field=again, reason=said(again, one.doubt.row, same)))
