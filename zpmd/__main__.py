@@ -12,13 +12,16 @@ from typing import Annotated
 import typer
 
 from zpmd import __version__
+from zpmd.daemon.clock import SystemClock
 from zpmd.errors import ConfigError, ZpmdError
 from zpmd.model.service import Desired, Problem
 from zpmd.settings import Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.compose.desired import Understood
 from zpmd.sources.disk import Disk
+from zpmd.sources.rehearsal import Rehearsal, rehearse
 from zpmd.sources.yamlfiles import read_files, read_folder
+from zpmd.stores.memory import MemoryStore, Tablet
 
 EXIT_CONFIG = 78
 """sysexits.h EX_CONFIG; the unit file tells systemd not to try again on it."""
@@ -45,7 +48,7 @@ CHECK_EXAMPLES = """
 Examples:
 
 \b
-  zpmd check                              all of /etc/zpmd/services.d
+  zpmd check                              all of /etc/zpmd/services.d and /etc/zpmd/data.d
   zpmd check compose.yaml                 any Compose file, alone
   zpmd check --json | jq .problems        for programs
   zpmd check --settings ./zpmd.yaml       with other settings
@@ -62,13 +65,18 @@ def check(
         Path | None, typer.Option(help=f"The settings file. [default: {settingsfile.DEFAULT_PATH}, where it exists]")
     ] = None,
 ) -> None:
-    """Check service files and settings, and say all that is wrong with them. Exits with 0, or 78."""
+    """Check settings, service files and, without FILE, data files, and say all that is wrong with them.
+
+    Exits with 0, or 78. A row that cannot be used is a warning: it keeps nothing else from running.
+    """
     understood = examined(files or [], settings)
+    rehearsed = None if files or understood.problems else rehearsal(understood, settings)
     if as_json:
-        typer.echo(json.dumps(document(understood), indent=2))
+        typer.echo(json.dumps(document(understood, rehearsed), indent=2))
     else:
-        print_report(understood)
-    raise typer.Exit(EXIT_CONFIG if understood.problems else 0)
+        print_report(understood, rehearsed)
+    wrong = understood.problems or (rehearsed and rehearsed.problems)
+    raise typer.Exit(EXIT_CONFIG if wrong else 0)
 
 
 RUN_EXAMPLES = """
@@ -145,7 +153,7 @@ def simulate(
         if understood.problems:
             print_report(understood)
             raise typer.Exit(EXIT_CONFIG)
-        desired = understood.desired
+        desired = with_integrations(understood, settings)
     try:
         report = command.simulate(desired, text, seed, kill or [], minutes)
     except ValueError as error:
@@ -176,6 +184,31 @@ def examined(files: list[Path], settings_path: Path | None) -> Understood:
     return read_folder(settings, os.environ, Disk())
 
 
+def rehearsal(understood: Understood, settings_path: Path | None) -> Rehearsal | None:
+    """What the data files of the settings lead to; None where there are none."""
+    return rehearse(
+        settings_or_defaults(settings_path), understood, MemoryStore(Tablet(), journal_entries=1), SystemClock()
+    )
+
+
+def with_integrations(understood: Understood, settings_path: Path | None) -> Desired:
+    """The services of the files, and those that their templates make of the rows of data files."""
+    if not understood.templates:
+        return understood.desired
+    rehearsed = rehearsal(understood, settings_path)
+    if rehearsed is None:
+        left_out = counted(len(understood.templates), "template")
+        where = settings_or_defaults(settings_path)
+        why = "rows are in MongoDB" if where.mongodb is not None else f"there are no data files in {where.data_dir}"
+        typer.echo(printable(f"({left_out} left out: {why})"), err=True)
+        return understood.desired
+    for found in (*rehearsed.problems, *rehearsed.warnings):
+        typer.echo(printable(str(found)), err=True)
+    if rehearsed.problems:
+        raise typer.Exit(EXIT_CONFIG)
+    return rehearsed.desired
+
+
 def settings_or_defaults(path: Path | None) -> Settings:
     """Raises ConfigError."""
     if path is None and not settingsfile.DEFAULT_PATH.exists():
@@ -183,7 +216,7 @@ def settings_or_defaults(path: Path | None) -> Settings:
     return settingsfile.load(path or settingsfile.DEFAULT_PATH)
 
 
-def print_report(understood: Understood) -> None:
+def print_report(understood: Understood, rehearsed: Rehearsal | None = None) -> None:
     for problem in understood.problems:
         typer.echo(printable(str(problem)), err=True)
     for note in understood.notes:
@@ -195,6 +228,22 @@ def print_report(understood: Understood) -> None:
     else:
         templates = f", {counted(len(understood.templates), 'template')}" if understood.templates else ""
         typer.echo(f"{counted(len(services), 'service')} in {counted(groups, 'group')}{templates}: ok")
+    if rehearsed is not None:
+        print_rows(rehearsed)
+
+
+def print_rows(rehearsed: Rehearsal) -> None:
+    for problem in rehearsed.problems:
+        typer.echo(printable(str(problem)), err=True)
+    for warning in rehearsed.warnings:
+        typer.echo(printable(f"{warning} (warning)"), err=True)
+    if rehearsed.problems:
+        typer.echo(f"{counted(len(rehearsed.problems), 'problem')} of data files: no row would be taken", err=True)
+        return
+    rows = rehearsed.rows
+    counts = f"{counted(len(rows.tenants), 'tenant')}, {counted(len(rows.integrations), 'integration')}"
+    wrong = counted(len(rehearsed.warnings), "warning") if rehearsed.warnings else "ok"
+    typer.echo(f"{counts}, {rehearsed.running} to run: {wrong}")
 
 
 def counted(number: int, noun: str) -> str:
@@ -206,16 +255,27 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
-def document(understood: Understood) -> dict[str, object]:
-    """What `--json` prints; keys are only ever added."""
+def document(understood: Understood, rehearsed: Rehearsal | None = None) -> dict[str, object]:
+    """What `--json` prints; keys are only ever added. `rows` is null where no data files were read."""
     services = understood.desired.services if not understood.problems else ()
+    rows, problems = None, understood.problems
+    if rehearsed is not None:
+        found = rehearsed.rows
+        rows = {
+            "tenants": len(found.tenants),
+            "integrations": len(found.integrations),
+            "to_run": rehearsed.running,
+            "warnings": [as_dict(warning) for warning in rehearsed.warnings],
+        }
+        problems += rehearsed.problems
     return {
-        "ok": not understood.problems,
+        "ok": not problems,
         "services": len(services),
         "templates": len(understood.templates) if not understood.problems else 0,
         "groups": dict(Counter(str(service.group) for service in services)),
-        "problems": [as_dict(problem) for problem in understood.problems],
+        "problems": [as_dict(problem) for problem in problems],
         "notes": [as_dict(note) for note in understood.notes],
+        "rows": rows,
     }
 
 

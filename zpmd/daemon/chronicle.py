@@ -103,10 +103,16 @@ class Chronicle:
         if not outcome.ok:
             _log(action).warning("{} {} failed ({}): {}", verb(action), action.subject, outcome.result, outcome.detail)
 
-    def note(self, verb_: str, subject: str, text: str, now: float, code: str = "") -> None:
-        """Something noticed that is no action: the engine lost, a source gone bad, a boot."""
-        self._begin(Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, code=code, text=text))
-        logger.bind(action=verb_, cause=code).info("{} {}: {}", verb_, subject, text)
+    def note(
+        self, verb_: str, subject: str, text: str, now: float, code: str = "", service: str = "", bad: bool = False
+    ) -> None:
+        """Something noticed that is no action: the engine lost, a source gone bad, a boot. `bad`: somebody should look
+        at it, so the log has it as a warning."""
+        self._begin(
+            Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, service=service, code=code, text=text)
+        )
+        log = logger.bind(action=verb_, cause=code, **({"service": service} if service else {}))
+        log.log("WARNING" if bad else "INFO", "{} {}: {}", verb_, subject, text)
 
     def forget(
         self, declared: Collection[str], present: Collection[str], containers: Collection[str], now: float

@@ -20,6 +20,7 @@ from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.rownews import RowNews
 from zpmd.daemon.watchers import Watchers
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
@@ -90,6 +91,7 @@ class Loop:
         self._unknown_since: float | None = None
         self._engine_failures = 0
         self._complaints: tuple[str, ...] = ()
+        self._row_news = RowNews()
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
@@ -162,8 +164,11 @@ class Loop:
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
         news = self._p.desire.refresh(now)
+        unwell = tuple(f"{state.name}: " for state in self._p.desire.states if not state.ok)
         for line in news:
-            self._p.chronicle.note("reload", "sources", line, now)
+            self._p.chronicle.note("reload", "sources", line, now, bad=line.startswith(unwell))
+        for one in self._row_news.of(self._p.tenancy()):
+            self._p.chronicle.note("row", one.subject, one.text, now, service=one.service, bad=one.bad)
         if Reason.RELOAD in reasons and not news:
             self._p.chronicle.note("reload", "sources", "nothing has changed", now)
 
@@ -179,7 +184,7 @@ class Loop:
             why = redact(str(error))
             if self._unknown_since is None:
                 self._unknown_since = now
-                self._p.chronicle.note("lost", "engine", f"{why}; containers go on, nothing is changed", now)
+                self._p.chronicle.note("lost", "engine", f"{why}; containers go on, nothing is changed", now, bad=True)
             return Observed(world=None, error=why, unknown_since=self._unknown_since, in_flight=flights)
         if self._unknown_since is not None:
             away = now - self._unknown_since

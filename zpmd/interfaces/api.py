@@ -19,7 +19,7 @@ from fastapi.responses import StreamingResponse
 import zpmd
 from zpmd.daemon.control import unknown
 from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import doctor, metrics, status, streams, tenancy
+from zpmd.interfaces import doctor, metrics, registry, status, streams, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
     HoldBody,
@@ -270,5 +270,7 @@ def _service(control: Control, name: str, at: float) -> ServiceView:
     view = status.status(control.snapshot(), at)
     found = view.service(name)
     if found is None:
+        if row := registry.complaint(control.snapshot(), name):
+            raise NotFound(f"no service {name}: {row}")
         raise NotFound(unknown(name, [s.name for s in view.services()]))
     return found

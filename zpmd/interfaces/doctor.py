@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from zpmd.interfaces.registry import goes_on, troubles
+from zpmd.interfaces.registry import DATA_FILES, goes_on, troubles
 from zpmd.interfaces.views import CheckView
 from zpmd.interfaces.words import plural, span
 from zpmd.model.events import Snapshot
@@ -126,7 +126,11 @@ def _registry(snapshot: Snapshot, tenancy: Tenancy) -> list[CheckView]:
     counts = f"{plural(len(rows.tenants), 'tenant')}, {plural(len(rows.integrations), 'integration')}"
     checks = [CheckView(name="registry", level=OK, text=f"{where}, {tenancy.watched}: {counts}")]
     if tenancy.away:
-        advice = "is it running, does it listen there, is the password right? `zpmctl status` says since when"
+        advice = (
+            "correct the file, or put it back: `zpmd check` names all that is wrong"
+            if where == DATA_FILES
+            else "is it running, does it listen there, is the password right? `zpmctl status` says since when"
+        )
         checks = [
             CheckView(
                 name="registry", level=FAIL, text=f"{where}: {tenancy.away.why}; {goes_on(tenancy)}", advice=advice

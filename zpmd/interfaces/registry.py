@@ -12,6 +12,9 @@ from zpmd.model.tenant import Integration, IntegrationKey, Rows, RowTrouble, Sta
 FROZEN, NOT_RUNNING = "frozen at its last good version", "not running"
 NONE = "there is no registry: neither `mongodb` in zpmd.yaml nor a file in `data_dir`"
 
+DATA_FILES = "data files"
+"""What the registry of data files calls itself; any other is a database."""
+
 
 def registry(snapshot: Snapshot) -> RegistryView | None:
     """None where there is neither a database nor a data file."""
@@ -73,6 +76,18 @@ def troubles(snapshot: Snapshot, collections: Iterable[str] | None = None) -> tu
         )
         for t in tenancy.troubles
         if wanted is None or t.collection in wanted
+    )
+
+
+def complaint(snapshot: Snapshot, service: str) -> str:
+    """What is wrong with the row that a service by this name would be made of; "" where there is no such row."""
+    return next(
+        (
+            f"{t.collection} {t.row} ({t.integration}): {t.field}: {t.reason}; {t.consequence}"
+            for t in troubles(snapshot)
+            if t.integration and service.endswith(f"-{t.integration.replace('/', '-')}")
+        ),
+        "",
     )
 
 

@@ -6,7 +6,7 @@ Sorted by what needs attention first; what is as it should be comes last, by nam
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from zpmd.interfaces import registry
 from zpmd.interfaces.asked import IntegrationsQuery, PortsQuery, TenantsQuery
@@ -21,6 +21,7 @@ from zpmd.interfaces.row_views import (
     SkippedPortView,
     TenantsView,
     TenantView,
+    TroubleView,
 )
 from zpmd.interfaces.status import TROUBLE, status
 from zpmd.interfaces.views import ServiceView
@@ -256,15 +257,13 @@ class _Join:
         self._held = dict(tenancy.held)
         self._retired = dict(snapshot.desired.retired)
         self._declared = {s.name for s in snapshot.desired.services}
-        self._by_key: dict[IntegrationKey, list[str]] = defaultdict(list)
-        self._by_row: dict[str, list[str]] = defaultdict(list)
+        self._by_key: dict[IntegrationKey, list[TroubleView]] = defaultdict(list)
+        self._by_row: dict[str, list[TroubleView]] = defaultdict(list)
         for trouble, shown in zip(tenancy.troubles, registry.troubles(snapshot), strict=True):
-            where = "" if trouble.collection == "integrations" else f"{trouble.collection} "
-            text = f"{where}{trouble.field}: {trouble.reason}; {shown.consequence}"
             if trouble.key is not None:
-                self._by_key[trouble.key].append(text)
+                self._by_key[trouble.key].append(shown)
             elif trouble.collection == "integrations":
-                self._by_row[trouble.row].append(text)
+                self._by_row[trouble.row].append(shown)
 
     def integration(self, row: Integration) -> IntegrationView:
         service = self._services.get(row.service)
@@ -287,7 +286,7 @@ class _Join:
             desired=service.desired if service else 0,
             since=service.since if service else None,
             reason=reason,
-            trouble="; ".join((*self._by_key.get(row.key, ()), *self._by_row.get(row.row, ()))),
+            trouble=_told(row, (*self._by_key.get(row.key, ()), *self._by_row.get(row.row, ()))),
             held=self._held.get(row.key, ""),
             row=row.row,
         )
@@ -307,6 +306,19 @@ class _Join:
         if row.service in self._declared:
             return State.UNKNOWN.value, "nothing is known of its service yet"
         return NONE, "no service is made of it"
+
+
+def _told(row: Integration, troubles: Sequence[TroubleView]) -> str:
+    """What is wrong with this row, and with others that claim to be it, and once what comes of it."""
+    if not troubles:
+        return ""
+    texts = []
+    for trouble in troubles:
+        of = "" if trouble.collection == "integrations" else f"{trouble.collection} "
+        whose = "" if trouble.row == row.row else f"row {trouble.row}: "
+        texts.append(f"{of}{whose}{trouble.field}: {trouble.reason}")
+    own = next((t for t in troubles if t.collection == "integrations" and t.row == row.row), troubles[0])
+    return "; ".join((*dict.fromkeys(texts), own.consequence))
 
 
 def _rank(view: IntegrationView) -> int:

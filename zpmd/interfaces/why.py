@@ -30,6 +30,7 @@ from zpmd.model.observed import Dossier
 from zpmd.model.plan import Code, State
 
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
+NOTHING = "nothing to do"
 ROLLOUTS = frozenset({Code.DRIFT, Code.ROLLBACK, Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED})
 
 
@@ -47,6 +48,11 @@ def why(
     integration = story(snapshot, service)
     against = _against(service, snapshot, integration)
     handled, handling = _handling(view, snapshot, reasons, now, zone) if view else _absent(integration, against)
+    if handling == NOTHING and integration is not None and integration.trouble:
+        handled, handling = (
+            False,
+            "needs you: correct its row; until then it goes on as the row was when it was last good",
+        )
     happenings = tuple(entry_view(e) for e in entries)
     return WhyView(
         service=service,
@@ -120,7 +126,7 @@ def _absent(integration: IntegrationView | None, against: str) -> tuple[bool, st
     """As `_handling`, of a service that is neither declared nor there."""
     if integration is not None and integration.state == NONE:
         return False, "needs you: correct its row, or the template in the service files; `zpmctl status` names them"
-    return (True, "nothing to do") if against else (False, "zpmd does nothing about it")
+    return (True, NOTHING) if against else (False, "zpmd does nothing about it")
 
 
 def _made_of(integration: IntegrationView, snapshot: Snapshot) -> str:
@@ -164,7 +170,7 @@ def _handling(
         return False, f"needs you: {what}"
     if view.state in TROUBLE:
         return False, f"needs a look: `zpmctl logs {view.name}`"
-    return True, "nothing to do"
+    return True, NOTHING
 
 
 def _lasting(view: ServiceView, snapshot: Snapshot) -> str:

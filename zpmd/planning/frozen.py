@@ -47,6 +47,8 @@ def frozen(
             kept.append(row)
         elif nameless and is_place(row.row):
             kept.append(row)
+            if row.row in nameless:  # what is wrong at its own place says it all
+                continue
             troubles.append(doubt(row, bad[0].collection, min(nameless)))
     return kept, troubles
 
@@ -74,7 +76,7 @@ def doubt(row: Row, collection: str, bad: str) -> RowTrouble:
         collection=collection,
         row=row.row,
         field="document",
-        reason=f"is missing, unless it is the row {bad}, which does not say who it is: kept until that one is mended",
+        reason=f"is missing, unless it is row {bad}, which does not say who it is: kept until that one is mended",
         tenantcode=getattr(row, "tenantcode", ""),
         key=key if isinstance(key, IntegrationKey) else None,
     )

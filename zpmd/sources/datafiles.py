@@ -5,7 +5,8 @@ Every `*.yaml` of the folder holds lists by the names of the product's collectio
     tenants:
       - {id: 1, name: Acme, tenantcode: acme, status: active}
 
-A row is called by its `_id` if one is written, and else by its place. One bad row is a trouble and stops no other; but
+A row is called by its `_id` if one is written, and else by its place (`20-acme.yaml:4`, with the column where a line
+has several rows). One bad row is a trouble and stops no other; but
 a file that cannot be read, or has a list by a name that is not known, makes the whole reading unknown, and what was
 read last goes on. So does a folder that is gone or empty where there have been rows: unknown is not absent.
 """
@@ -13,6 +14,7 @@ read last goes on. So does a folder that is gone or empty where there have been 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -31,6 +33,10 @@ LONGEST_NUMBER = 20
 
 AS_WRITTEN = {"app_params": ("value", "params")}
 """Fields in which `1.10` and `010` are to reach the container as they stand there."""
+
+
+Places = dict[tuple[str, str], tuple[str, int, int]]
+"""Of rows, by collection and row id: file, line and column."""
 
 
 class Unreadable(Exception):
@@ -133,8 +139,8 @@ class DataFiles:
         return {str(self.folder if self.folder.is_dir() else self.folder.parent): False}
 
 
-def file_documents(content: bytes, name: str) -> dict[str, list[object]]:
-    """The rows of one file by collection. Raises Unreadable."""
+def file_documents(content: bytes, name: str, places: Places | None = None) -> dict[str, list[object]]:
+    """The rows of one file by collection. `places` learns where they are. Raises Unreadable."""
     root, problems = compose(content, Origin(name))
     if problems:
         raise Unreadable(told(problems))
@@ -149,17 +155,30 @@ def file_documents(content: bytes, name: str) -> dict[str, list[object]]:
         if not isinstance(entry.node, Sequence) and not is_null(entry.node):
             raise Unreadable(f"{place}: {collection} must be a list of rows")
         items = entry.node.items if isinstance(entry.node, Sequence) else ()
-        documents[collection] = [document(collection, item, Path(name).name) for item in items]
+        lines = Counter(item.mark.line for item in items)
+        found = documents[collection] = [
+            document(collection, item, place_of(item, Path(name).name, alone=lines[item.mark.line] == 1))
+            for item in items
+        ]
+        if places is not None:
+            for row, item in zip(found, items, strict=True):
+                if isinstance(row, dict):
+                    places[collection, str(row["_id"])] = (name, item.mark.line, item.mark.column)
     return documents
 
 
-def document(collection: str, node: Node, file: str) -> object:
+def place_of(node: Node, file: str, alone: bool) -> str:
+    column = "" if alone else f":{node.mark.column}"
+    return f"{file}:{node.mark.line}{column}"
+
+
+def document(collection: str, node: Node, place: str) -> object:
     if not isinstance(node, Map):
         return plain(node)
     written = AS_WRITTEN.get(collection, ())
     found = {key: plain(entry.node, key in written) for key, entry in node.entries.items()}
     if found.get("_id") is None:
-        found["_id"] = f"{file}:{node.mark.line}"
+        found["_id"] = place
     return found
 
 

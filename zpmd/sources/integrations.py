@@ -85,7 +85,8 @@ class Draft:
 class Site:
     """What an integration is fitted into. `declared` are the services of the files, whose names and ports are theirs;
     `listening` the ports that somebody on this host listens on; `connections` what probing has found, by
-    `collection/row`, and `replica_set` is one line on it. Without a registry nobody is told of there being no rows."""
+    `collection/row`, and `replica_set` is one line on it. Without a registry nobody is told of there being no rows, and
+    without `materials_dir` no secret is kept: nothing is to run."""
 
     templates: Callable[[], Sequence[Template] | None]
     declared: Callable[[], Desired]
@@ -93,7 +94,7 @@ class Site:
     connections: Callable[[], Mapping[str, Connection]]
     has_registry: Callable[[], bool] = lambda: True
     replica_set: Callable[[], str] = lambda: ""
-    materials_dir: Path
+    materials_dir: Path | None
     salt: bytes
     cooldown_seconds: float
     project: str
@@ -128,7 +129,8 @@ class Integrations:
         draft = Draft()
         if settled is not None:
             self._draft(templates, settled, draft)
-            materials.keep(self._site.materials_dir, draft.contents)
+            if self._site.materials_dir is not None:
+                materials.keep(self._site.materials_dir, draft.contents)
         self._tenancy = self._told(settled or Settled(), draft)
         if settled is None:
             return Desired(project=self._site.project, complete=not templates)
@@ -147,8 +149,9 @@ class Integrations:
         return self._intake.registry.watching()
 
     def tenancy(self) -> Tenancy | None:
-        """How tenants and integrations stood at the last load."""
-        return self._tenancy
+        """How tenants and integrations stood at the last load, and how changes are noticed now."""
+        told = self._tenancy
+        return told and replace(told, watched=self._intake.registry.watched(), replica_set=self._site.replica_set())
 
     # --- one load -----------------------------------------------------------------------------------------------------
 
@@ -305,7 +308,6 @@ class Integrations:
             return None
         return Tenancy(
             where=registry.name,
-            watched=registry.watched(),
             away=self._intake.away(),
             at=reading.at if reading is not None else 0.0,
             rows=_probed(settled.rows, self._site.connections()),
@@ -313,7 +315,6 @@ class Integrations:
             held=tuple(sorted(settled.held.items())),
             leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
             skipped=tuple(sorted(self._skipped.items())),
-            replica_set=self._site.replica_set(),
         )
 
 

@@ -47,6 +47,74 @@ def test_templates_are_counted_for_themselves(site: Path) -> None:
     assert json.loads(zpmd("check", "--json", "app.yaml", cwd=site).stdout)["templates"] == 1
 
 
+DATA = """\
+tenants: [{id: 1, tenantcode: acme, status: active, db_password: "do-not-print-1"}]
+integrations:
+  - {integration_id: 1, tenantcode: acme, serviceName: jira, status: active}
+  - {integration_id: 2, tenantcode: acme, serviceName: jira, status: 1}
+  - {_id: abc, integration_id: 3, tenantcode: acme, serviceName: other, status: active}
+app_params: [{name: TOKEN, secret: true, value: {"do-not-print-2": 1}}]
+"""
+
+
+@pytest.fixture
+def data(site: Path) -> Path:
+    (site / "zpmd.yaml").write_text("services_dir: services.d\ndata_dir: data.d\nstate_dir: state\n")
+    (site / "services.d/b.yaml").write_text(
+        "services: {app: {image: 'a:${integration.port}', x-zpmd: "
+        "{for_each: active-integration, only: [jira], ports: {range: 9100-9109}}}}"
+    )
+    (site / "data.d").mkdir()
+    (site / "data.d/rows.yaml").write_text(DATA)
+    return site
+
+
+def test_rows_in_trouble_are_warnings_with_their_place(data: Path) -> None:
+    result = zpmd("check", "--settings", "zpmd.yaml", cwd=data)
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        "1 service in 1 group, 1 template: ok",
+        "1 tenant, 2 integrations, 2 to run: 3 warnings",
+    ]
+    rows = f"{data}/data.d/rows.yaml"
+    places = [line.partition(": ")[0].removeprefix(rows) for line in result.stderr.splitlines()]
+    assert sorted(places) == [":4:5", ":5:5", ":6:14"]
+    assert "integrations acme/2: status: must be one of active," in result.stderr
+    assert "integrations acme/3: serviceName: no service file has a template for it" in result.stderr
+    found = json.loads(zpmd("check", "--json", "--settings", "zpmd.yaml", cwd=data).stdout)
+    assert (found["ok"], found["rows"]["tenants"], found["rows"]["to_run"]) == (True, 1, 2)
+    assert sorted(w["line"] for w in found["rows"]["warnings"]) == [4, 5, 6]
+    assert "do-not-print" not in result.stderr + json.dumps(found)
+    assert not (data / "state").exists()
+
+
+def test_data_files_that_cannot_be_read_are_problems_each_with_its_place(data: Path) -> None:
+    (data / "data.d/a.yaml").write_text("tenants: [{id: 1\n")
+    (data / "data.d/b.yaml").write_text("tenant: []\n")
+    result = zpmd("check", "--settings", "zpmd.yaml", cwd=data)
+    assert result.returncode == 78
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith(f"{data}/data.d/a.yaml:2:1: this is not YAML"), lines
+    assert lines[1].startswith(f"{data}/data.d/b.yaml:1:1: 'tenant' is not known"), lines
+    assert lines[2:] == ["2 problems of data files: no row would be taken"]
+    found = json.loads(zpmd("check", "--json", "--settings", "zpmd.yaml", cwd=data).stdout)
+    assert (found["ok"], [p["line"] for p in found["problems"]]) == (False, [2, 1])
+    assert zpmd("check", "--settings", "zpmd.yaml", "services.d/b.yaml", cwd=data).returncode == 0
+
+
+def test_a_simulation_runs_the_services_of_rows_or_says_that_templates_are_left_out(data: Path) -> None:
+    result = zpmd("simulate", "--settings", "zpmd.yaml", cwd=data)
+    assert result.returncode == 0, result.stderr
+    assert "jira-acme-1  up after" in result.stdout
+    assert "rows.yaml:4:5" in result.stderr
+    (data / "zpmd.yaml").write_text("services_dir: services.d\ndata_dir: none.d\n")
+    result = zpmd("simulate", "--settings", "zpmd.yaml", cwd=data)
+    assert (result.returncode, result.stderr) == (
+        0,
+        f"(1 template left out: there are no data files in {data}/none.d)\n",
+    )
+
+
 def test_a_single_file(site: Path) -> None:
     result = zpmd("check", "services.d/a.yaml", cwd=site)
     assert (result.returncode, result.stdout, result.stderr) == (0, "1 service in 1 group: ok\n", "")

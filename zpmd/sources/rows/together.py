@@ -6,7 +6,7 @@ not for a supervisor to guess. Who ran on one of them before goes on with its la
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -22,12 +22,12 @@ Documents = Mapping[str, Sequence[object]]
 Kind = TypeVar("Kind", bound=Row)
 
 SAID = {
-    "tenantcode": "another row has the same one",
-    "id": "another row has the same one",
-    "integration_id": "another row is the same integration of the tenant",
-    "serviceName": "another row's service would have the same name",
-    "port": "another row has the same one",
-    "name": "another row gives the same name to the same integrations, or is the same server",
+    "tenantcode": "{other} has the same one",
+    "id": "{other} has the same one",
+    "integration_id": "{other} is the same integration of the tenant",
+    "serviceName": "the service of {other} would have the same name",
+    "port": "{other} has the same one",
+    "name": "{other} gives the same name to the same integrations, or is the same server",
 }
 
 
@@ -65,15 +65,19 @@ def understand(documents: Documents, tenantcode: str = "") -> Part:
 def together(parts: Iterable[Part], unknown: Pairs = ()) -> tuple[Rows, tuple[RowTrouble, ...]]:
     """All rows that are whole and nobody's double, and all that is wrong with the others. `unknown`: see Rows."""
     lines = [line for part in parts for line in part.lines]
-    counted = Counter((line.collection, *claim) for line in lines for claim in line.claims)
-    doubled = {claim for claim, times in counted.items() if times > 1}
+    claimed: dict[tuple[str, str, object], list[str]] = defaultdict(list)
+    for one in lines:
+        for field, value in one.claims:
+            claimed[one.collection, field, value].append(one.doubt.row)
     good: list[Row] = []
     troubles: list[RowTrouble] = []
     for one in lines:
-        again = next((field for field, value in one.claims if (one.collection, field, value) in doubled), None)
         troubles += one.troubles
+        claims = ((field, claimed[one.collection, field, value]) for field, value in one.claims)
+        doubled = ((field, claimants) for field, claimants in claims if len(claimants) > 1)
+        again, same = next(doubled, (None, []))
         if again is not None:
-            troubles.append(replace(one.doubt, field=again, reason=SAID[again]))
+            troubles.append(replace(one.doubt, field=again, reason=said(again, one.doubt.row, same)))
         elif one.value is not None:
             good.append(one.value)
     rows = Rows(
@@ -92,6 +96,13 @@ def together(parts: Iterable[Part], unknown: Pairs = ()) -> tuple[Rows, tuple[Ro
 def read(documents: Documents) -> tuple[Rows, tuple[RowTrouble, ...]]:
     """Where everything is in one place: data files, or a core database in shared mode."""
     return together((understand(documents),))
+
+
+def said(field: str, row: str, same: Iterable[str]) -> str:
+    """`same` are all rows that claim to be the same as `row`, itself too."""
+    others = sorted({other for other in same if other != row})
+    more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+    return SAID[field].format(other=f"row {others[0]}{more}" if others else "another row")
 
 
 def line(collection: str, document: object, number: int, tenantcode: str) -> Line:
