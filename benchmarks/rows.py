@@ -4,8 +4,8 @@
 
 1. Everything, from nothing known: rows read and settled, 1,000 ports leased and stored, 1,000 services stamped, a plan.
    The floor is a bare client that connects and reads the same collections into dicts.
-2. One changed row: from the write that MongoDB has acknowledged to the plan with that service in it. The floor is a bare
-   client's change stream that sees the same change.
+2. One changed row: from the write that MongoDB has acknowledged to the plan with that service in it. The floor is a
+   bare client's change stream that sees the same change: often before the acknowledgement, and so less than nothing.
 
 The parts of each are shown below it; what they do not cover is the rest of a pass. Rounds and their floors alternate.
 """
@@ -31,7 +31,7 @@ from zpmd.assembly.rows import tenants as wired
 from zpmd.daemon import loop as passing
 from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.desire import Desire
-from zpmd.model.events import Reason, Snapshot
+from zpmd.model.events import Snapshot
 from zpmd.model.plan import service_of
 from zpmd.planning import leasing
 from zpmd.sources import intake
@@ -80,7 +80,7 @@ def full(server: LabReplicaSet, watch: Stopwatch, rounds: int) -> Measured:
 
 
 def changes(server: LabReplicaSet, watch: Stopwatch, rounds: int) -> Measured:
-    """The title of one integration after the other is edited; everything is as it should be before each."""
+    """One integration after the other is edited; everything is as it should be before each."""
     whole, floor = measure.Series("zpmd"), measure.Series("floor: a bare change stream sees it")
     parts = [measure.Series(name) for name in ("noticed", *PARTS)]
     tenants.fill(server)
