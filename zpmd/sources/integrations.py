@@ -46,15 +46,33 @@ RETIRED_KEPT = 1000
 T = TypeVar("T", Tenant, TenantDB, TenantBackup)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """All that a service is made from."""
+
+    template: Template
+    port: int | None
+    binding: Binding
+
+    def comes_to(self, other: Origin | None) -> bool:
+        """Whether the other makes the same service."""
+        return (
+            other is not None
+            and self.template is other.template
+            and self.port == other.port
+            and self.binding.brings_what(other.binding)
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """One service, and what it needs beside it. `made_from`: all that it was made from, () where that is forgotten."""
+    """One service, and what it needs beside it. `made_from` is None where that is forgotten."""
 
     service: ServiceData
     volumes: tuple[VolumeSpec, ...]
     networks: tuple[NetworkSpec, ...]
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    made_from: tuple[object, ...] = field(default=(), repr=False)
+    made_from: Origin | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -177,11 +195,11 @@ class Integrations:
         lease = draft.leases.get(binding.integration.key)
         if template.ports is not None and lease is None:
             return known
-        values = {**binding.values, PORT: str(lease.port)} if lease is not None else binding.values
-        made_from = (template, values, binding.secrets)
-        if known is not None and known.made_from == made_from:
+        made_from = Origin(template, lease.port if lease is not None else None, binding)
+        if known is not None and made_from.comes_to(known.made_from):
             draft.contents |= known.contents
-            return known
+            return known if known.made_from == made_from else replace(known, made_from=made_from)
+        values = {**binding.values, PORT: str(lease.port)} if lease is not None else binding.values
         stamped = template.stamp(
             binding.integration.service,
             values,

@@ -14,10 +14,16 @@ import hmac
 import os
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from zpmd.errors import ConfigError
 from zpmd.model.service import Problem
+
+AT_ONCE = 256
+"""Files that are open at the same time."""
+SYNCS = 8
 
 
 def keep(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -26,9 +32,9 @@ def keep(folder: Path, contents: Mapping[str, bytes]) -> None:
         return
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        missing = {d: c for d, c in contents.items() if not complete(folder / d, c)}
-        for digest, content in missing.items():
-            write(folder, digest, content)
+        missing = [(d, c) for d, c in contents.items() if not complete(folder / d, c)]
+        for start in range(0, len(missing), AT_ONCE):
+            write(folder, dict(missing[start : start + AT_ONCE]))
         if missing:
             sync_folder(folder)
     except OSError as error:
@@ -49,17 +55,27 @@ def complete(path: Path, content: bytes) -> bool:
         return False
 
 
-def write(folder: Path, digest: str, content: bytes) -> None:
-    descriptor, aside = tempfile.mkstemp(prefix=".", dir=folder)
+def write(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """All of them are forced to disk at once, which a file system joins: one by one the secrets of 200 tenants took a
+    second."""
+    aside: dict[str, str] = {}
     try:
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fchmod(descriptor, 0o400)
-            os.fsync(descriptor)
-        os.replace(aside, folder / digest)
+        with ExitStack() as opened:
+            descriptors = []
+            for digest, content in contents.items():
+                descriptor, aside[digest] = tempfile.mkstemp(prefix=".", dir=folder)
+                stream = opened.enter_context(open(descriptor, "wb"))
+                stream.write(content)
+                stream.flush()
+                os.fchmod(descriptor, 0o400)
+                descriptors.append(descriptor)
+            with ThreadPoolExecutor(SYNCS) as pool:
+                list(pool.map(os.fsync, descriptors))
+        for digest, path in aside.items():
+            os.replace(path, folder / digest)
     except OSError:
-        Path(aside).unlink(missing_ok=True)
+        for path in aside.values():
+            Path(path).unlink(missing_ok=True)
         raise
 
 

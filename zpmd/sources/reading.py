@@ -16,7 +16,7 @@ from typing import TypeVar
 from zpmd.model.container import Pairs
 from zpmd.model.service import Problem
 from zpmd.sources import units
-from zpmd.sources.nodes import Entry, Kind, Map, Mark, Node, Scalar, Sequence, described, is_null, null, shortened
+from zpmd.sources.nodes import Entry, Kind, Map, Mark, Node, Scalar, Sequence, described, null, shortened
 from zpmd.sources.yamltext import problem_at
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def suggestion(word: str, known: Collection[str]) -> str:
     return f", did you mean {close[0]!r}?" if close else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # never changed; frozen ones take twice as long to make, and a service takes 200
 class Cursor:
     node: Node
     path: str
@@ -106,7 +106,8 @@ class Cursor:
     @property
     def written(self) -> bool:
         """Whether there is a value at all."""
-        return not is_null(self.node)
+        node = self.node
+        return not (isinstance(node, Scalar) and node.kind is Kind.NULL)
 
     # scalars
 

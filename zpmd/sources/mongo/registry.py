@@ -47,6 +47,8 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 4.0
 JITTER_SECONDS = 0.5
 TENANT_RETRY_SECONDS = 5.0
+WHO_AND_WHERE = ("tenants", "tenant_dbs")
+"""The collections that say which tenants have a database of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class MongoRegistry:
         content = read(self._clients.of(where, streaming=True), core)
         self._check(content)
         self._core_rows.take(content.documents)
-        rows, troubles = together((self._core_rows.part(),))
+        rows, troubles = together((self._core_rows.part(of=WHO_AND_WHERE),))
         found = own_sessions(rows, core, self._settings.mode)
         self._core_part = self._core_rows.part(found)
         self._had_integrations = self._core_rows.holds("integrations")

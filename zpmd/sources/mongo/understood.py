@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
-from zpmd.sources.rows import OWN_COLLECTIONS, Part
+from zpmd.sources.rows import COLLECTIONS, OWN_COLLECTIONS, Part
 from zpmd.sources.rows.together import Line, line
 
 # What another program wrote wrongly is the trouble of its row, not of all that came in the same answer.
@@ -51,13 +51,14 @@ class Understood:
                 now[key] = self._seen.get(key) or self._look(name, raw, number)
         self._seen = now
 
-    def part(self, others: Collection[str] = ()) -> Part:
-        """What they say, without the integrations, ports and parameters that say they belong to these tenants."""
+    def part(self, others: Collection[str] = (), of: Collection[str] = COLLECTIONS) -> Part:
+        """What they say, without the integrations, ports and parameters that say they belong to these tenants; of these
+        collections alone."""
         return Part(
             tuple(
                 seen.line
                 for (name, _), seen in self._seen.items()
-                if not (others and name in OWN_COLLECTIONS and seen.tenantcode in others)
+                if name in of and not (others and name in OWN_COLLECTIONS and seen.tenantcode in others)
             )
         )
 

@@ -7,9 +7,9 @@ not for a supervisor to guess. Who ran on one of them before goes on with its la
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from zpmd.model.container import Pairs
 from zpmd.model.tenant import Integration, Param, PortRow, Rows, RowTrouble, Server, Tenant, TenantBackup, TenantDB
@@ -69,7 +69,7 @@ def together(parts: Iterable[Part], unknown: Pairs = ()) -> tuple[Rows, tuple[Ro
     for one in lines:
         for field, value in one.claims:
             claimed[one.collection, field, value].append(one.doubt.row)
-    good: list[Row] = []
+    good: defaultdict[type[object], list[Row]] = defaultdict(list)
     troubles: list[RowTrouble] = []
     for one in lines:
         troubles += one.troubles
@@ -79,15 +79,15 @@ def together(parts: Iterable[Part], unknown: Pairs = ()) -> tuple[Rows, tuple[Ro
         if again is not None:
             troubles.append(replace(one.doubt, field=again, reason=said(again, one.doubt.row, same)))
         elif one.value is not None:
-            good.append(one.value)
+            good[type(one.value)].append(one.value)
     rows = Rows(
-        tenants=tuple(t for t in of_kind(good, Tenant) if type(t) is Tenant),
-        databases=tuple(of_kind(good, TenantDB)),
-        backups=tuple(of_kind(good, TenantBackup)),
-        integrations=tuple(of_kind(good, Integration)),
-        params=tuple(of_kind(good, Param)),
-        servers=tuple(of_kind(good, Server)),
-        ports=tuple(of_kind(good, PortRow)),
+        tenants=of_kind(good, Tenant),
+        databases=of_kind(good, TenantDB),
+        backups=of_kind(good, TenantBackup),
+        integrations=of_kind(good, Integration),
+        params=of_kind(good, Param),
+        servers=of_kind(good, Server),
+        ports=of_kind(good, PortRow),
         unknown=unknown,
     )
     return rows.arranged(), tuple(sorted(troubles, key=lambda t: (t.collection, t.row, t.field, t.reason)))
@@ -118,5 +118,5 @@ def line(collection: str, document: object, number: int, tenantcode: str) -> Lin
     )
 
 
-def of_kind(rows: Iterable[Row], kind: type[Kind]) -> Iterator[Kind]:
-    return (row for row in rows if isinstance(row, kind))
+def of_kind(rows: Mapping[type[object], list[Row]], kind: type[Kind]) -> tuple[Kind, ...]:
+    return tuple(cast("list[Kind]", rows.get(kind, [])))
