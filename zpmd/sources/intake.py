@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from loguru import logger
@@ -17,6 +18,7 @@ from zpmd.model.policy import Limits
 from zpmd.model.tenant import Away, Integration, IntegrationKey, Reading, Rows, Settled, Tenant
 from zpmd.planning.rows import settle
 from zpmd.ports import Clock, Registry, Store
+from zpmd.redaction import redact
 
 LOSS_SECONDS = 60.0
 """Losses within this time count as one: longer than a database takes to delete a lot, or a poll to come round."""
@@ -75,11 +77,11 @@ class Intake:
         return settled is not None and all(tenantcode in self._heard for tenantcode, _ in settled.rows.unknown)
 
     def away(self) -> Away | None:
-        """Why, and since when, the rows are not what a look would give now."""
+        """Why, and since when, the rows are not what a look would give now; in words that may be shown."""
         away = self.registry.away()
         if away is None and self.registry.reading() is None:
             return Away(since=self._began, why=f"{self.registry.name} has not been read yet")
-        return away
+        return replace(away, why=redact(away.why)) if away is not None else None
 
     def _settle(self, reading: Reading | None, approved: frozenset[str]) -> None:
         if reading is None and self._good is None:

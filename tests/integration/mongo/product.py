@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import docker.errors
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -29,6 +30,7 @@ AWAY = "away since"
 """What `zpmctl status` says of a MongoDB that is away."""
 
 PORT = 27017
+SERVER = "node-1"
 LOW, HIGH = 9100, 9131
 
 MONGO = f"""\
@@ -96,6 +98,7 @@ class Product:
         self.daemon.file("40-app.yaml", TEMPLATE)
         wish = {"name": "rs0", "members": [f"{self.daemon.engine.address}:{PORT}"]}
         mongodb = {"hosts": [f"127.0.0.1:{PORT}"], "database": DATABASE, "timeout_seconds": 2, "probe_seconds": 1}
+        self.daemon.settings["server_name"] = SERVER
         self.daemon.settings["mongodb"] = {**mongodb, "replica_set": wish, **settings}
 
     def begin(self) -> None:
@@ -112,6 +115,7 @@ class Product:
         `containers` says."""
         with self.database() as database:
             database["app_params"].delete_many({})
+            database["servers"].delete_many({})
             for collection, key, rows in (("tenants", "id", TENANTS), ("integrations", "integration_id", INTEGRATIONS)):
                 for row in rows:
                     database[collection].update_one({key: row[key]}, {"$set": row}, upsert=True)
@@ -191,11 +195,13 @@ def client_of(daemon: Daemon, **options: Any) -> Client:
 
 def started(daemon: Daemon) -> dict[str, tuple[str, str]]:
     """Of each service that runs, its container and since when that has been running."""
-    return {
-        c["Labels"]["io.zpmd.service"]: (c["Id"], daemon.engine.inspect(c["Id"])["State"]["StartedAt"])
-        for c in daemon.containers()
-        if c["State"] == "running"
-    }
+    found: dict[str, tuple[str, str]] = {}
+    for container in daemon.containers():
+        with contextlib.suppress(docker.errors.NotFound):  # it has just gone
+            state = daemon.engine.inspect(container["Id"])["State"]
+            if state["Running"]:
+                found[container["Labels"]["io.zpmd.service"]] = (container["Id"], state["StartedAt"])
+    return found
 
 
 def healthy(daemon: Daemon) -> list[str]:

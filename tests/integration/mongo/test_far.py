@@ -20,7 +20,7 @@ from tests.lab.mongod import DATABASE, LabMongod, LabReplicaSet
 class Far:
     """A zpmd whose MongoDB is somebody else's."""
 
-    user, password = "zpmd", "the right one"
+    user, password = "zpmd", "far-away-password"
 
     def __init__(self, engine: LabEngine, folder: Path) -> None:
         self.mongo = LabReplicaSet(1, auth=True)
@@ -84,7 +84,7 @@ WAYS: dict[str, tuple[Callable[[Far], object], str, Callable[[Far], object]]] = 
     "stopped": (lambda f: f.only.stop(), "connection refused", lambda f: f.mongo.start()),
     "killed": (lambda f: f.only.kill(), "connection refused", lambda f: f.mongo.start()),
     "frozen": (lambda f: f.only.pause(), "no answer in time|within 1 s", lambda f: f.only.resume()),
-    "wrong password": (lambda f: f.settings(password="old"), "refuses user zpmd", lambda f: f.settings()),
+    "wrong password": (lambda f: f.settings(password="an-older-password"), "refuses user zpmd", lambda f: f.settings()),
     "wrong database": (lambda f: f.settings(database="zonna"), "in database zonna", lambda f: f.settings()),
     "emptied": (emptied, "in database zona:", lambda f: f.mongo.fill("tenants", TENANTS)),
 }  # fmt: skip
