@@ -189,7 +189,8 @@ def test_why_of_a_service_whose_row_was_never_good_says_what_is_wrong_with_it(
     answer = api.get("/v1/services/jira-gone-9/why")
     assert answer.status_code == 404
     assert answer.json()["detail"] == (
-        "no service jira-gone-9: integrations 65b9 (gone/9): executable: a text is wanted, and it is a number; not running"
+        "no service jira-gone-9: integrations 65b9 (gone/9): executable: a text is wanted, and it is a number; "
+        "not running"
     )
 
 
