@@ -19,10 +19,15 @@ def daemon(engine_host: LabEngine, tmp_path: Path, artifacts: Path, request: pyt
     one = Daemon(engine_host, tmp_path / "zpmd")
     yield one
     if request.node.stash.get(FAILED, False):
-        artifacts.mkdir(parents=True, exist_ok=True)
-        if one.process is not None and one.process.poll() is None:
-            (artifacts / "status.txt").write_text(one.ctl("status").out)
-            (artifacts / "journal.txt").write_text(one.ctl("events").out)
-        if (one.folder / "zpmd.log").exists():
-            shutil.copy(one.folder / "zpmd.log", artifacts)
+        keep(one, artifacts)
     one.close()
+
+
+def keep(one: Daemon, artifacts: Path) -> None:
+    """What zpmd says of itself, where it does, and its log."""
+    artifacts.mkdir(parents=True, exist_ok=True)
+    if one.process is not None and one.process.poll() is None:
+        (artifacts / "status.txt").write_text(one.ctl("status").out)
+        (artifacts / "journal.txt").write_text(one.ctl("events").out)
+    if (one.folder / "zpmd.log").exists():
+        shutil.copy(one.folder / "zpmd.log", artifacts)

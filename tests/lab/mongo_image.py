@@ -20,7 +20,7 @@ APPLETS = ("sh", "nc", "cat", "mkdir", "sleep")
 
 def load_mongod(engine: LabEngine) -> str:
     """Make the image on this engine; its name. It runs `mongod --dbpath /data/db ...` as the command that it is given,
-    and `nc -z 127.0.0.1 27017` answers in it."""
+    and `nc 127.0.0.1 27017 < /dev/null` succeeds in it once mongod answers: it waits for its end of the connection."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for folder in ("bin", "tmp", "data", "data/db", "etc", "proc", "sys", "dev", "run"):

@@ -49,18 +49,23 @@ class Known:
     """Integrations that ran by the last good rows, and do not now, without a word of any row."""
     homeless: Integrations
     """Rows of the reading whose tenant is not in it."""
+    before: Rows
+    """The tenants and integrations of the last good rows, and with them those that were lost lately."""
     troubles: tuple[RowTrouble, ...]
     doubts: Mapping[IntegrationKey, RowTrouble]
     """Of integrations that may be missing, to be told of if they go on."""
 
 
-def settle(reading: Reading, good: Rows | None, approved: Collection[str], limits: Limits) -> Settled:
+def settle(
+    reading: Reading, good: Rows | None, approved: Collection[str], limits: Limits, lately: Rows | None = None
+) -> Settled:
     """`good` are the rows that counted last, None where there never were any. `approved` are names of services that an
-    operator lets go."""
+    operator lets go. `lately` are tenants and integrations that were lost a moment ago: one large loss may be seen in
+    several looks, each of them small."""
     old = good or Rows()
-    known = know(reading, old)
+    known = know(reading, old, lately or Rows())
     waiting = {key: lost for key, lost in known.lost.items() if lost.service not in approved}
-    held = waiting if suspicious(waiting, known, old, limits) else {}
+    held = waiting if suspicious(waiting, known, limits) else {}
     tenants = dict(known.tenants)
     if held:
         going = {i.tenantcode for i in known.lost.values()} - {i.tenantcode for i in held.values()}
@@ -83,17 +88,17 @@ def settle(reading: Reading, good: Rows | None, approved: Collection[str], limit
         rows=rows,
         troubles=tuple(sorted(told, key=lambda t: (t.collection, t.row, t.field, t.reason))),
         held=MappingProxyType({key: reason(held[key], known, len(held)) for key in sorted(held)}),
-        retired=tuple(sorted(retired(tenants, integrations, old).items())),
+        retired=tuple(sorted(retired(tenants, integrations, known.before).items())),
     )
 
 
-def know(reading: Reading, old: Rows) -> Known:
-    now = reading.rows
+def know(reading: Reading, old: Rows, lately: Rows) -> Known:
+    now, had = reading.rows, both(old, lately)
     kept_tenants, doubts = frozen(
         old.tenants, now.tenants, of(reading, "tenants"), lambda t: t.tenantcode, tenant_named
     )
     tenants = {t.tenantcode: t for t in (*now.tenants, *kept_tenants)}
-    lost_tenants = {t.tenantcode: t for t in old.tenants if t.tenantcode not in tenants}
+    lost_tenants = {t.tenantcode: t for t in had.tenants if t.tenantcode not in tenants}
     before = {i.key: i for i in old.integrations}
     homeless = [i for i in now.integrations if i.tenantcode not in tenants]
     owned = {i.key: i for i in now.integrations if i.tenantcode in tenants}
@@ -113,11 +118,19 @@ def know(reading: Reading, old: Rows) -> Known:
         tenants=tenants,
         integrations=integrations,
         lost_tenants=lost_tenants,
-        lost={i.key: i for i in running(old) if without_a_word(i, tenants, integrations)},
+        lost={i.key: i for i in running(had) if without_a_word(i, tenants, integrations)},
+        before=had,
         homeless={i.key: i for i in homeless},
         troubles=(*doubts, *(stray(i) for i in homeless if i.key not in owned)),
         doubts={t.key: t for t in more_doubts if t.key},
     )
+
+
+def both(old: Rows, lately: Rows) -> Rows:
+    """The tenants and integrations of both; of the same one, as it was last."""
+    tenants = {t.tenantcode: t for t in (*lately.tenants, *old.tenants)}
+    integrations = {i.key: i for i in (*lately.integrations, *old.integrations)}
+    return Rows(tenants=tuple(tenants.values()), integrations=tuple(integrations.values()))
 
 
 def without_a_word(one: Integration, tenants: Tenants, integrations: Integrations) -> bool:
@@ -128,15 +141,15 @@ def without_a_word(one: Integration, tenants: Tenants, integrations: Integration
     return tenant is None or tenant.status is Status.ACTIVE
 
 
-def suspicious(waiting: Integrations, known: Known, old: Rows, limits: Limits) -> bool:
+def suspicious(waiting: Integrations, known: Known, limits: Limits) -> bool:
     """More than the percentage and more than the count, of the integrations that ran or of the active tenants."""
     tenants = {key.tenantcode for key in waiting if key.tenantcode in known.lost_tenants}
-    active = sum(t.status is Status.ACTIVE for t in old.tenants)
+    active = sum(t.status is Status.ACTIVE for t in known.before.tenants)
 
     def large(lost: int, total: int) -> bool:
         return lost > limits.removal_count and lost * 100 > limits.removal_percent * total
 
-    return large(len(waiting), len(running(old))) or large(len(tenants), active)
+    return large(len(waiting), len(running(known.before))) or large(len(tenants), active)
 
 
 def standing(
@@ -146,8 +159,8 @@ def standing(
     before = {i.key: i for i in old.integrations}
     wanted = dict(known.integrations)
     if held:
-        missing = {key: i for key, i in before.items() if key not in wanted}
-        wanted |= {key: i for key, i in missing.items() if key in held or not runs(i, tenants)}
+        asleep = {key: i for key, i in before.items() if not runs(i, tenants)}
+        wanted = {**asleep, **held, **wanted}
     counted: dict[IntegrationKey, Integration] = {}
     troubles: list[RowTrouble] = []
     names: set[str] = set()

@@ -206,8 +206,10 @@ class Invariants:
     # --- the order ----------------------------------------------------------------------------------------------------
 
     def _watch_gates(self, truth: Truth, snapshot: Snapshot) -> None:
-        """Since when each group is not up. One that is up and of which something is in hand may not be known to be."""
+        """Since when each group is not up. One that is up and of which something is in hand may not be known to be; one
+        that is up with what is to be replaced does not count as it."""
         in_hand = {flight.subject.rpartition("/")[0] for flight in snapshot.observed.in_flight}
+        in_hand |= {s.name for s in truth.desired.services if truth.drifted(s)}
         for group in Group:
             if truth.unready(group):
                 self._shut_since.setdefault(group, truth.now)

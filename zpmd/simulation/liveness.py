@@ -75,6 +75,10 @@ def heal(site: Site) -> None:
     wishes.declare(
         site, replace(site.source.desired, services=tuple(hopeful(site, s) for s in site.source.desired.services))
     )
+    declared = replace(Truth.of(site), desired=site.source.desired)
+    if site.tenants is not None and not declared.database_is_wanted():
+        site.tenants.product.elsewhere = True  # so that there is no end of what can be known of the rows
+        site.tenants.product.touch()
     site.stream.held_back = False
     daemon.mailbox.wake(Reason.RESYNC)
 
@@ -97,7 +101,8 @@ def hopeful(site: Site, service: ServiceData) -> ServiceData:
 def settle(site: Site, patience_seconds: float = PATIENCE_SECONDS) -> Settled:
     """Let the site come to rest. Raises Violation where it does not, or goes round in circles."""
     began, acted, still = site.true.now(), Counter[str](), 0
-    number = -1
+    decided = site.daemon.board.latest() if site.daemon else None
+    number = decided.number if decided is not None else -1
     while True:
         if site.true.now() - began > patience_seconds:
             raise Violation("liveness", f"not converged after {patience_seconds:.0f} s: {_why_not(site)}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from zpmd.model.plan import RunReplica
 from zpmd.model.service import Desired, ServiceData
-from zpmd.model.tenant import IntegrationKey
+from zpmd.model.tenant import IntegrationKey, Reading, Rows
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.product import Collections, Document
 
@@ -66,7 +66,9 @@ class Seen:
         own, tenant = self.row(name), self.tenant(name)
         if tenant and self.understood("tenants", tenant) and tenant[0][1].get("status") != ACTIVE:
             return "says"
-        if own and self.understood("integrations", own) and any(d.get("status") != ACTIVE for _, d in own):
+        service = name.partition("-")[0]
+        others = [d for _, d in own if d.get("status") != ACTIVE or d.get("serviceName") != service]
+        if others and self.understood("integrations", own):
             return "says"
         return "gone" if not own or not tenant else ""
 
@@ -80,6 +82,10 @@ class RowLaws:
     ports: dict[str, str] = field(default_factory=dict)
     """By service, for as long as its lease is kept."""
 
+    rows: Rows | None = None
+    """That counted at the last answer."""
+    reading: Reading | None = None
+    approved: set[str] = field(default_factory=set)
     leased: set[IntegrationKey] = field(default_factory=set)
     """Whose leases the store had at the last answer."""
 
@@ -94,7 +100,9 @@ class RowLaws:
         for name, service in now.items():
             if seen is not None and self.before.get(name) != service:
                 self.prints[name] = seen.print_of(name)
-        self.before = now
+        settled = source.intake.settled()
+        self.reading, self.approved = source.registry.reading(), set(self.site.tablet.approved)
+        self.before, self.rows = now, settled.rows if settled is not None else None
 
     def called(self, call: Call) -> None:
         """The engine was asked to make a container."""
@@ -107,9 +115,9 @@ class RowLaws:
             raise Violation("ports", f"{name} is made with port {port}, and its lease was not stored")
 
     def daemon_starts(self) -> None:
-        """What the one before it had read and could not keep this one has never heard of."""
-        kept = self.site.tablet.good.get("integrations")
-        if kept is None or {s.name: s for s in kept.services} != self.before:
+        """What the one before it had read and could not keep this one has never heard of; or it has kept rows, and was
+        killed before it had said what follows from them."""
+        if self.site.tablet.rows != self.rows:
             self.before = {}
 
     def memory_lost(self) -> None:
@@ -133,8 +141,8 @@ class RowLaws:
         gone = [name for name in self.before if name not in now and name not in approved]
         if not gone or role_says(seen):
             return
-        if seen is None:
-            raise Violation("rows", f"{gone} leave, and nothing was read")
+        if seen is None or (source.registry.reading() is self.reading and approved == self.approved):
+            raise Violation("rows", f"{gone} leave, and nothing new was read")
         words = {name: seen.word(name) for name in self.before}
         unfounded = [name for name in gone if not words[name]]
         if unfounded:
@@ -144,8 +152,6 @@ class RowLaws:
         large = len(lost) > limits.removal_count and len(lost) * 100 > limits.removal_percent * len(self.before)
         if large and any(words[name] == "gone" for name in gone):
             raise Violation("rows", f"the rows of {lost} of {len(self.before)} are gone, and {gone} leave unapproved")
-        if source.registry.away() is not None and not seen.collections:
-            raise Violation("rows", f"{gone} leave while the registry is away")
 
     def _definitions(self, now: dict[str, ServiceData], seen: Seen | None) -> None:
         for name, service in now.items():

@@ -176,8 +176,8 @@ def _inserted(product: Product, name: str) -> bool:
     service, _, rest = name.partition("-")
     code, _, number = rest.partition("-")
     rows = product.rows("integrations")
-    taken = {(d.get("tenantcode"), d.get("integration_id")) for d in rows.values()}
-    if name in rows or not number.isdecimal() or (code, int(number)) in taken or len(rows) >= tenants.MOST_ROWS:
+    taken = {f"{d.get('tenantcode')}/{d.get('integration_id')}" for d in rows.values()}
+    if name in rows or not number.isdecimal() or f"{code}/{int(number)}" in taken or len(rows) >= tenants.MOST_ROWS:
         return False
     product.put("integrations", name, tenants.integration_document(service, code, int(number)))
     return True

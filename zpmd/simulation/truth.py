@@ -94,6 +94,16 @@ class Truth:
             return frozenset({stable})
         return frozenset({declared, stable}) if revision.verdict is Verdict.PAUSED else frozenset({declared})
 
+    def drifted(self, service: ServiceData) -> bool:
+        """Whether a container of it is of another definition."""
+        marks = [self.site.marks(box) for box in self.boxes(service.name)]
+        return any(m is not None and m.spec not in self.specs(service) for m in marks)
+
+    def database_is_wanted(self) -> bool:
+        """Whether people want the service in which MongoDB runs."""
+        database = self.desired.service(DATABASE)
+        return database is not None and self.replicas(database) > 0 and not self.barred(database)
+
     def barred(self, service: ServiceData) -> bool:
         """Whether it cannot start, whatever zpmd does, because people do not want what it depends on to run."""
         for dependency in service.depends_on:
@@ -172,14 +182,11 @@ class Truth:
         return found
 
     def _of_rows(self) -> list[str]:
-        """Between the rows and what is known of them: asked when all rows are well. Where people do not want the
-        database to run, what was known last goes on."""
+        """Between the rows and what is known of them: asked when all rows are well."""
         if self.site.tenants is None:
             return []
         if self.site.tenants.why_silent():
-            database = self.desired.service(DATABASE)
-            wanted = database is not None and self.replicas(database) > 0 and not self.barred(database)
-            return ["the database does not answer"] if wanted else []
+            return ["the database does not answer"]
         known = {s.name for s in self.desired.services if s.tenant}
         difference = sorted(known ^ expected(self.site))
         return [f"the rows and zpmd differ in {', '.join(difference)}"] if difference else []

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from loguru import logger
 
 from zpmd.errors import StoreError
 from zpmd.model.policy import Limits
-from zpmd.model.tenant import Away, Reading, Rows, Settled
+from zpmd.model.tenant import Away, Integration, IntegrationKey, Reading, Rows, Settled, Tenant
 from zpmd.planning.rows import settle
 from zpmd.ports import Clock, Registry, Store
+
+LOSS_SECONDS = 60.0
+"""Losses within this time count as one: longer than a database takes to delete a lot, or a poll to come round."""
+
+
+class Loss(NamedTuple):
+    """An integration whose row went away at this monotonic instant, and its tenant as it was then."""
+
+    at: float
+    integration: Integration
+    tenant: Tenant
 
 
 class Intake:
@@ -38,7 +50,9 @@ class Intake:
         self._lock = threading.Lock()
         self._good = store.last_rows()
         self._heard = _heard(self._good) if self._good is not None else frozenset()
+        self._clock = clock
         self._began = clock.now()
+        self._lost: dict[IntegrationKey, Loss] = {}
         self._settled_for: tuple[Reading | None, frozenset[str]] | None = None
         self._settled: Settled | None = None
         self._unkept = False
@@ -71,12 +85,36 @@ class Intake:
         if reading is None and self._good is None:
             return
         current = reading if reading is not None else Reading(rows=self._good or Rows())
-        self._settled = settle(current, self._good, approved, self._limits)
+        self._settled = settle(current, self._good, approved, self._limits, self._lately())
+        self._note_losses(self._good or Rows(), self._settled.rows, approved)
         self._learn(self._settled.rows)
         self._heard |= _heard(self._settled.rows)
         if reading is not None and (self._settled.rows != self._good or self._unkept):
             self._good = self._settled.rows
             self._keep()
+
+    def _lately(self) -> Rows:
+        """What was lost within the last moments: a thousand rows that are deleted at once are seen in several looks."""
+        since = self._clock.monotonic() - LOSS_SECONDS
+        self._lost = {key: loss for key, loss in self._lost.items() if loss.at >= since}
+        return Rows(
+            tenants=tuple({loss.tenant.tenantcode: loss.tenant for loss in self._lost.values()}.values()),
+            integrations=tuple(loss.integration for loss in self._lost.values()),
+        )
+
+    def _note_losses(self, before: Rows, after: Rows, approved: frozenset[str]) -> None:
+        """What an operator has let go is no loss, then or later, when the approval is forgotten with its service."""
+        now, tenants = self._clock.monotonic(), {t.tenantcode: t for t in before.tenants}
+        there = {i.key for i in after.integrations}
+        for integration in before.integrations:
+            tenant = tenants.get(integration.tenantcode)
+            if integration.key not in there and tenant is not None:
+                self._lost.setdefault(integration.key, Loss(now, integration, tenant))
+        self._lost = {
+            key: loss
+            for key, loss in self._lost.items()
+            if key not in there and loss.integration.service not in approved
+        }
 
     def _keep(self) -> None:
         """For the next start; tried again until it is kept."""

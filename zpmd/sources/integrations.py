@@ -115,6 +115,7 @@ class Integrations:
         self._made: Mapping[str, Made] = {}
         self._retired: Mapping[str, str] = {}
         self._skipped: dict[int, str] = {}
+        self._recorded = False
         self._tenancy: Tenancy | None = None
         self._blind: Away | None = None
 
@@ -251,6 +252,10 @@ class Integrations:
         given = {held.port for held in answer.leases.values()}
         self._skipped = {p: why for p, why in (self._skipped | dict(answer.skipped)).items() if p not in given}
         draft.troubles += answer.shortages
+        if not self._recorded:
+            # an earlier zpmd may have been killed between storing a lease and having the product know of it
+            self._intake.registry.record_ports(tuple(known.values()), ())
+            self._recorded = True
         if not answer.changed and not answer.forgotten:
             return
         try:

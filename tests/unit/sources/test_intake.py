@@ -11,6 +11,7 @@ import pytest
 from tests.unit.full_disk import no_room
 from tests.unit.sources.registry import SaidRegistry
 from zpmd.daemon.clock import SystemClock
+from zpmd.engines.virtual_time import VirtualClock
 from zpmd.model.policy import Limits
 from zpmd.model.tenant import Away, Integration, IntegrationKey, Rows, RowTrouble, Status, Tenant
 from zpmd.sources.intake import Intake
@@ -83,6 +84,31 @@ def test_a_large_loss_is_held_until_it_is_approved_over_a_restart_as_well(store:
     assert names(again) == [1, 2, 3, 4, 5], "the loss was not taken for good"
     store.approve(["jira-acme-3", "jira-acme-4", "jira-acme-5"])
     assert names(again) == [1, 2]
+    store.disapprove(["jira-acme-3", "jira-acme-4", "jira-acme-5"])
+    assert names(again) == [1, 2], "an approval that is over is not taken back"
+
+
+def test_a_large_loss_that_is_seen_in_slices_is_one_loss(store: EmbeddedStore) -> None:
+    registry, clock = SaidRegistry(), VirtualClock(1000.0)
+    one = Intake(registry, store, clock, Limits())
+    for count in (20, 18, 16):
+        registry.say(rows(count))
+        assert names(one) == list(range(1, count + 1))
+    clock.advance(59)
+    registry.say(rows(15))
+    settled = one.settled()
+    assert settled is not None
+    assert [key.integration_id for key in settled.held] == [16, 17, 18, 19, 20]
+    assert names(one) == list(range(1, 21)), "what went first comes back: it was part of the same loss"
+
+
+def test_losses_that_are_far_apart_are_no_large_one(store: EmbeddedStore) -> None:
+    registry, clock = SaidRegistry(), VirtualClock(1000.0)
+    one = Intake(registry, store, clock, Limits())
+    for count in (20, 18, 16, 14):
+        registry.say(rows(count))
+        assert names(one) == list(range(1, count + 1))
+        clock.advance(61)
 
 
 def test_a_row_that_turned_bad_goes_on_as_it_was_last(store: EmbeddedStore) -> None:

@@ -7,6 +7,7 @@ the next probe.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
+from typing import NamedTuple
 
 from loguru import logger
 
@@ -28,11 +30,22 @@ AT_ONCE = 16
 TICK_SECONDS = 0.5
 """How soon changed rows, and the end of zpmd, are noticed."""
 JITTER = 0.2
+WRITTEN_SECONDS = 30.0
+"""For so long a row that has been written may go on showing what it said before. After that it is believed: a program
+that writes whole rows may have taken back what nobody had read yet."""
 LINGER_SECONDS = 0.5
 """For so long the driver's own threads live on when a client is closed: the next one in its place waits for them."""
 
 Write = Callable[[str, str, Connection], None]
 """Writes (collection, row, connection). May raise anything; then it is tried again later."""
+
+
+class Written(NamedTuple):
+    """What was written to a row, what the row said then (None: not known), and until when that excuses it."""
+
+    connection: Connection
+    over: Connection | None
+    until: float
 
 
 class Prober:
@@ -60,8 +73,8 @@ class Prober:
         self._by_database: dict[Database, list[Probed]] = {}
         self._due: dict[Database, float] = {}
         self._found: dict[Database, Found] = {}
-        self._written: dict[str, tuple[Connection, Connection | None]] = {k: (v, None) for k, v in known.items()}
-        """What was written to a row, and what the row said then (None: not known). It counts until the row shows it."""
+        self._written = {subject: Written(connection, None, math.inf) for subject, connection in known.items()}
+        """It counts until the row shows it."""
         self._unwritable = ""
         self._by_subject: Mapping[str, Found] = MappingProxyType({})
         self._beat_at: float | None = None
@@ -166,10 +179,12 @@ class Prober:
 
     def _tell(self, row: Probed, connection: Connection) -> None:
         """Have the row say it, unless it does."""
-        if self._written.get(row.subject, (None, None))[0] is row.shown:
+        now = self._clock.monotonic()
+        written = self._written.get(row.subject)
+        if written is not None and (written.connection is row.shown or written.until <= now):
+            written = None
             del self._written[row.subject]
-        told, over = self._written.get(row.subject, (row.shown, None))
-        says = told if over in (None, row.shown) else row.shown
+        says = written.connection if written and written.over in (None, row.shown) else row.shown
         if says is connection or self._unwritable:
             return
         try:
@@ -180,7 +195,7 @@ class Prober:
             self._unwritable = words(error)
             logger.warning("the connection_status of {} cannot be written: {}", row.subject, self._unwritable)
         else:
-            self._written[row.subject] = (connection, row.shown)
+            self._written[row.subject] = Written(connection, row.shown, now + WRITTEN_SECONDS)
 
 
 def _ended(results: SimpleQueue[tuple[Database, Found]]) -> list[tuple[Database, Found]]:
