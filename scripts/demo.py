@@ -310,6 +310,8 @@ The appliance is running, and zpmd with it. What to try:
     zpmctl why metadb_schema             # the story of any service
     zpmctl stop redis; zpmctl status     # it stays stopped, over restarts of zpmd too, until `zpmctl start redis`
     zpmctl scale zona_user 3 --wait
+    zpmctl tenants; zpmctl integrations  # each row of data.d is a service: this one, and its port
+    sed -i 's/status: inactive/status: active/' {folder}/data.d/20-integrations.yaml; zpmctl ports
     sed -i 's/PORT: 8090/PORT: 8091/' {folder}/services.d/20-core.yaml; zpmctl status --watch
     zpmctl doctor""",
         markup=False,

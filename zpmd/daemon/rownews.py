@@ -55,7 +55,8 @@ class RowNews:
         held = sorted(key for key, _ in tenancy.held)
         if held and frozenset(held) - self._held:
             names = ", ".join(str(key) for key in held[:LINES]) + (", ..." if len(held) > LINES else "")
-            yield News(text=f"{len(held)} integrations have vanished at once, and are held: {names}")
+            count = f"{len(held)} integration{'' if len(held) == 1 else 's'}"
+            yield News(text=f"held: {count} that vanished at once: {names}")
         if self._held and not held:
             yield News(text="no integration is held any more", bad=False)
 

@@ -208,22 +208,27 @@ def _replicas(
 ) -> tuple[ReplicaStory, ...]:
     """A story for each slot that has a container, or has had one within what the journal remembers."""
     present = {r.slot: r for r in view.replicas} if view else {}
-    slots = {*present, *(d.slot for d in dossiers), *(n for e in happenings if (n := _slot(e.subject)) is not None)}
+    slots = {
+        *present,
+        *(d.slot for d in dossiers),
+        *(n for e in happenings if (n := _slot(service, e.subject)) is not None),
+    }
     return tuple(
         ReplicaStory(
             subject=f"{service}/{slot}",
             name=present[slot].name if slot in present else "",
             standing=_standing(present.get(slot), now),
-            happenings=tuple(e for e in happenings if _slot(e.subject) == slot and e.kind == "action"),
+            happenings=tuple(e for e in happenings if _slot(service, e.subject) == slot and e.kind == "action"),
             dossiers=tuple(_dossier(d) for d in dossiers if d.slot == slot),
         )
         for slot in sorted(slots)
     )
 
 
-def _slot(subject: str) -> int | None:
-    _, slash, number = subject.rpartition("/")
-    return int(number) if slash and number.isdecimal() and ":" not in subject else None
+def _slot(service: str, subject: str) -> int | None:
+    """Subjects are also volumes, revisions, and integrations, whose names look alike."""
+    name, _, number = subject.rpartition("/")
+    return int(number) if name == service and number.isdecimal() else None
 
 
 def _standing(replica: ReplicaView | None, now: float) -> str:

@@ -23,9 +23,9 @@ from tests.unit.interfaces.given_rows import (
 )
 from zpmd.interfaces import doctor, metrics
 from zpmd.interfaces.why import why
-from zpmd.model.events import Snapshot, SourceState
+from zpmd.model.events import Entry, Snapshot, SourceState
 from zpmd.model.observed import Observed
-from zpmd.model.tenant import Connection, IntegrationKey, Tenancy
+from zpmd.model.tenant import Connection, IntegrationKey, RowTrouble, Tenancy
 
 PATHS = ("/v1/tenants", "/v1/integrations", "/v1/ports", "/tenant/list", "/integration/list", "/status", "/v1/status")
 
@@ -160,6 +160,38 @@ def test_why_tells_from_which_row_and_template_a_service_was_made() -> None:
     told = why("jira-acme-2", given(tenancy(troubles=(STATUS_OF_JIRA,))), (), (), NOON, UTC)
     assert told.made_of == "integration acme/2 (Jira), row 65b2, by the template at 40-app.yaml:20, port 9101"
     assert told.row_trouble == "executable: a text is wanted, and it is a number; frozen at its last good version"
+
+
+def wrong(row: str, key: IntegrationKey) -> RowTrouble:
+    return replace(STATUS_OF_JIRA, row=row, key=key, tenantcode=key.tenantcode)
+
+
+def test_why_of_a_service_that_runs_on_a_frozen_row_asks_for_the_row_and_takes_its_name_for_no_replica() -> None:
+    key = IntegrationKey("acme", 1)
+    noted = Entry(id=1, at=NOON, kind="note", verb="row", subject=str(key), service="splunk-acme-1", text="wrong")
+    told = why("splunk-acme-1", given(tenancy(troubles=(wrong("65b1", key),))), [noted], (), NOON, UTC)
+    assert told.handling == "needs you: correct its row; until then it goes on as the row was when it was last good"
+    assert [replica.subject for replica in told.replicas if not replica.name] == []
+    assert [entry.text for entry in told.operators] == ["wrong"]
+
+
+def test_another_row_that_claims_to_be_the_same_is_told_with_its_name_and_the_consequence_once() -> None:
+    key = IntegrationKey("acme", 1)
+    told = why("splunk-acme-1", given(tenancy(troubles=(wrong("65b1", key), wrong("65bb", key)))), (), (), NOON, UTC)
+    said = "executable: a text is wanted, and it is a number"
+    assert told.row_trouble == f"{said}; row 65bb: {said}; frozen at its last good version"
+
+
+def test_why_of_a_service_whose_row_was_never_good_says_what_is_wrong_with_it(
+    surface: Surface, api: httpx.Client
+) -> None:
+    surface.publish(tenancy=tenancy(troubles=(wrong("65b9", IntegrationKey("gone", 9)),)), **FACTS)
+    answer = api.get("/v1/services/jira-gone-9/why")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == (
+        "no service jira-gone-9: integrations 65b9 (gone/9): executable: a text is wanted, and it is a number; "
+        "not running"
+    )
 
 
 @pytest.mark.parametrize(

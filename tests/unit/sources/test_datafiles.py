@@ -45,6 +45,19 @@ def test_lists_of_all_files_count_together_and_rows_are_called_by_their_places(f
     assert [t.row for t in reading.troubles] == ["x"]
 
 
+def test_rows_of_one_line_are_told_apart_and_a_double_names_the_other(files: DataFiles, folder: Path) -> None:
+    tenant = "{id: 1, tenantcode: acme, status: active}"
+    (folder / "a.yaml").write_text(f"tenants: [{tenant}, {tenant}]\nservers: [{{name: a, role: active}}]\n")
+    files.load_once()
+    reading = files.reading()
+    assert reading is not None
+    assert [s.row for s in reading.rows.servers] == ["a.yaml:2"]
+    assert [(t.row, t.reason) for t in reading.troubles] == [
+        ("a.yaml:1:11", "row a.yaml:1:54 has the same one"),
+        ("a.yaml:1:54", "row a.yaml:1:11 has the same one"),
+    ]
+
+
 def test_values_of_parameters_are_as_they_stand_there(files: DataFiles, folder: Path) -> None:
     (folder / "a.yaml").write_text(
         "app_params:\n- {name: A, value: 1.10}\n- params: {B: 010, C: TRUE, D: 0x1F, E: '', F: 22:22}\n"
