@@ -34,6 +34,7 @@ from zpmd.daemon.desire import Desire
 from zpmd.model.events import Snapshot
 from zpmd.model.plan import service_of
 from zpmd.planning import leasing
+from zpmd.settings import Settings
 from zpmd.sources import intake
 from zpmd.sources.compose.templates import Template
 from zpmd.sources.mongo import registry
@@ -200,11 +201,11 @@ class Stopwatch:
 
 
 class Appliance:
-    """A zpmd without a process of its own: its loop runs when it is asked to, the registry's thread by itself."""
+    """A zpmd without a process of its own: its loop runs when it is asked to, threads that watch rows by themselves."""
 
-    def __init__(self, folder: Path, server: LabReplicaSet) -> None:
-        settings = tenants.settings(folder, server)
-        tenants.service_files(settings.services_dir)
+    def __init__(self, settings: Settings, services: int = tenants.FILE_SERVICES) -> None:
+        self.passes: list[Snapshot] = []
+        tenants.service_files(settings.services_dir, services)
         settings.materials_dir.mkdir()
         clock = SystemClock()
         self._store = EmbeddedStore(settings.database, settings.journal_entries, clock)
@@ -213,15 +214,25 @@ class Appliance:
         self._desire.first(clock.now())
         self._engine = StandingStill(self._desire.desired, clock)
         self._loop, self._mailbox = loop_of(
-            settings, self._store, clock, self._desire, self._engine, rows.integrations.tenancy
+            settings, self._store, clock, self._desire, self._engine, rows.integrations.tenancy, self.passes.append
         )
         converge(self._loop, self._mailbox)
         self._stop = threading.Event()
-        self._watcher = threading.Thread(target=rows.integrations.watch, args=(self._mailbox.wake, self._stop))
+        self._threads = [
+            threading.Thread(name=name, target=watch, args=(self._mailbox.wake, self._stop))
+            for name, watch, _ in rows.watched
+            if name != "service files"
+        ]
 
     def begin(self) -> None:
         """Read rows, and go on doing so."""
-        self._watcher.start()
+        for thread in self._threads:
+            thread.start()
+
+    def run(self) -> None:
+        """Passes by itself from now on, as zpmd makes them."""
+        self._threads.append(threading.Thread(name="loop", target=self._loop.run))
+        self._threads[-1].start()
 
     def until(self, done: Callable[[Snapshot], bool]) -> None:
         """Passes as they are asked for, until one is as it should be."""
@@ -241,15 +252,17 @@ class Appliance:
 
     def close(self) -> None:
         self._stop.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        self._mailbox.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
         self._store.close()
 
 
 @contextmanager
 def appliance(server: LabReplicaSet) -> Iterator[Appliance]:
     with tempfile.TemporaryDirectory(prefix="zpmd-bench-") as folder:
-        one = Appliance(Path(folder), server)
+        one = Appliance(tenants.settings(Path(folder), server))
         try:
             yield one
         finally:
