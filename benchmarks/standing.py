@@ -13,7 +13,7 @@ from zpmd.daemon.executor import Executor
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
-from zpmd.model.events import Outcome, Reason, Result
+from zpmd.model.events import Outcome, Reason, Result, Snapshot
 from zpmd.model.observed import Phase, Replica, World
 from zpmd.model.plan import Action
 from zpmd.model.service import Desired
@@ -32,6 +32,7 @@ def loop_of(
     desire: Desire,
     engine: Engine,
     tenancy: Callable[[], Tenancy | None] = lambda: None,
+    passed: Callable[[Snapshot], None] = lambda _: None,
 ) -> tuple[Loop, Mailbox]:
     mailbox = Mailbox()
     parts = Parts(
@@ -49,7 +50,7 @@ def loop_of(
         version=zpmd.__version__,
         owner=store.owner(),
         tenancy=tenancy,
-        passed=lambda _: None,
+        passed=passed,
     )
     return Loop(parts), mailbox
 

@@ -118,9 +118,9 @@ def test_reading_is_linear() -> None:
         }
         best = math.inf
         for _ in range(3):
-            before = time.perf_counter()
+            before = time.thread_time()  # the machine may be busy with others
             rows.read(documents)
-            best = min(best, time.perf_counter() - before)
+            best = min(best, time.thread_time() - before)
         return best
 
     assert seconds(4000) < 20 * seconds(500)
