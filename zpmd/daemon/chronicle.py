@@ -119,11 +119,15 @@ class Chronicle:
     ) -> None:
         """What is neither declared nor there any more need not be remembered; what is declared again is no longer
         approved to go."""
+        self.disapprove(declared, now)
+        services = {*declared, *present}
+        self._write(now, lambda: self._store.forget(services, containers))
+
+    def disapprove(self, declared: Collection[str], now: float) -> None:
+        """What is declared again is no longer approved to go."""
         approved = frozenset(declared) & self._store.memory().intent.approved
         if approved:
             self._write(now, lambda: self._store.disapprove(approved))
-        services = {*declared, *present}
-        self._write(now, lambda: self._store.forget(services, containers))
 
     def recover(self, now: float) -> None:
         """Once a pass: see whether a store that could not be written can be again."""

@@ -126,6 +126,7 @@ class Loop:
             self._load(now, reasons)
         loaded = clock.monotonic()
         desired = self._p.desire.desired
+        self._p.chronicle.disapprove(_declared(desired), now)
         observed = self._observe(desired, now)
         seen = clock.monotonic()
         memory = replace(self._p.chronicle.memory(), gates=self._gates)
@@ -212,10 +213,8 @@ class Loop:
     def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:
             return
-        held = {name for name, _ in desired.held}  # declared on sufferance: the approval to let them go is still wanted
-        declared = {s.name for s in desired.services} - held
-        present = {r.service for r in observed.world.replicas} | held
-        self._p.chronicle.forget(declared, present, {r.id for r in observed.world.replicas}, now)
+        present = {r.service for r in observed.world.replicas}.union(name for name, _ in desired.held)
+        self._p.chronicle.forget(_declared(desired), present, {r.id for r in observed.world.replicas}, now)
 
     def _snapshot(
         self,
@@ -255,3 +254,8 @@ class Loop:
             first, longest = ENGINE_RETRY_SECONDS
             seconds = min(seconds, longest, first * 2.0 ** min(self._engine_failures - 1, 16))
         return max(0.0, seconds)
+
+
+def _declared(desired: Desired) -> set[str]:
+    """Names of services, without those on sufferance: the approval to let them go is still wanted."""
+    return {s.name for s in desired.services} - {name for name, _ in desired.held}

@@ -1,6 +1,7 @@
 """Tenants, integrations and ports: each row joined with what became of it. Pure.
 
-Sorted by what needs attention first; what is as it should be comes last, by name.
+Sorted by what needs attention first; what is as it should be comes last, by name. Where a row should name a host, other
+programs may have written a URI with a password: it is shown without that.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from zpmd.model.tenant import (
     TenantBackup,
     TenantDB,
 )
+from zpmd.redaction import redact
 
 OFF, NONE = "off", "none"
 """States of an integration beside those of services: it is not to run; it is, and no service is made of it."""
@@ -135,7 +137,7 @@ def listed_tenants(snapshot: Snapshot) -> list[ListedTenant]:
             name=t.name,
             tenantcode=t.tenantcode,
             status=t.status.value,
-            db_host=t.db_host,
+            db_host=redact(t.db_host),
             db_username=t.db_username,
             db_name=t.db_name,
             connection_status=t.connection_status.value,
@@ -209,7 +211,7 @@ class _Counts:
             name=row.name,
             status=row.status.value,
             connection_status=row.connection_status.value,
-            db_host=row.db_host,
+            db_host=redact(row.db_host),
             db_name=row.db_name,
             databases=tuple(self._databases[code]),
             integrations=self._all[code],
@@ -229,7 +231,7 @@ def _database(row: TenantDB | TenantBackup) -> DatabaseView:
     return DatabaseView(
         collection="tenant_backups" if isinstance(row, TenantBackup) else "tenant_dbs",
         uuid=row.uuid,
-        db_host=row.db_host,
+        db_host=redact(row.db_host),
         db_name=row.db_name,
         status=row.status.value,
         connection_status=row.connection_status.value,

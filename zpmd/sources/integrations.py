@@ -34,6 +34,7 @@ from zpmd.model.tenant import (
 )
 from zpmd.planning import leasing
 from zpmd.ports import Clock, Store, Wake
+from zpmd.redaction import KNOWN
 from zpmd.sources import materials
 from zpmd.sources.bindings import PASSWORD, Binding, bindings
 from zpmd.sources.compose.templates import Credentials, Template
@@ -329,7 +330,7 @@ class Integrations:
             away=self._intake.away(),
             at=reading.at if reading is not None else 0.0,
             rows=_probed(settled.rows, self._site.connections()),
-            troubles=(*settled.troubles, *draft.troubles),
+            troubles=tuple(_shown(trouble) for trouble in (*settled.troubles, *draft.troubles)),
             held=tuple(sorted(settled.held.items())),
             leases=tuple(sorted(draft.leases.values(), key=lambda lease: lease.port)),
             skipped=tuple(sorted(self._skipped.items())),
@@ -388,6 +389,11 @@ def _unstored(lease: PortLease, why: str) -> RowTrouble:
         tenantcode=lease.key.tenantcode,
         key=lease.key,
     )
+
+
+def _shown(trouble: RowTrouble) -> RowTrouble:
+    """What is wrong with a row may be that a password stands in another field."""
+    return replace(trouble, reason=KNOWN.mask(trouble.reason))
 
 
 def _probed(rows: Rows, found: Mapping[str, Connection]) -> Rows:

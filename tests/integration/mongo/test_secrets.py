@@ -14,8 +14,9 @@ from tests.lab.mongod import DATABASE, LabReplicaSet
 from tests.lab.secrets import PLANTED, scan
 
 PATHS = (
-    "/status", "/tenant/list", "/integration/list", "/metrics", "/openapi.json", "/v1/status", "/v1/plan", "/v1/events",
-    "/v1/tenants", "/v1/integrations", "/v1/ports", "/v1/services/splunk-acme-1/why", "/v1/services/jira-acme-2/logs",
+    "/status", "/tenant/list", "/integration/list", "/metrics", "/v1/openapi.json", "/v1/status", "/v1/plan",
+    "/v1/events", "/v1/tenants", "/v1/integrations", "/v1/ports", "/v1/doctor", "/v1/services/splunk-acme-1/why",
+    "/v1/services/jira-acme-2/logs",
 )  # fmt: skip
 WORDS = (
     ["status"], ["plan"], ["doctor"], ["events"], ["events", "--json"], ["tenants"], ["tenants", "--json"], ["ports"],
