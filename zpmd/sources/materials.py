@@ -10,7 +10,6 @@ password can be guessed, so secrets of rows are named by a digest with the insta
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import tempfile
 from collections.abc import Mapping
@@ -44,8 +43,8 @@ def keep(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 def salted_digest(salt: bytes, content: bytes) -> str:
     """64 hex digits: the same for the same content, and of no use for guessing it to who does not have the salt
-    (ports.Store.salt)."""
-    return hmac.digest(salt, content, hashlib.sha256).hex()
+    (ports.Store.salt, at most 64 bytes). BLAKE2 takes a key by itself; OpenSSL's HMAC takes 0.3 ms to begin with."""
+    return hashlib.blake2b(content, key=salt, digest_size=32).hexdigest()
 
 
 def complete(path: Path, content: bytes) -> bool:

@@ -22,6 +22,8 @@ from zpmd.sources.mongo.session import Clients, SessionStruct
 
 COLLECTION = "integration_ports"
 RETRY_SECONDS = 10.0
+FIRST_SECONDS = 1.0
+"""Starting what the ports are for goes first; and what else changes meanwhile is written along."""
 AT_ONCE = 500
 """Rows in one write."""
 
@@ -48,7 +50,10 @@ class PortMirror:
         with self._lock:
             before = dict(self._wanted)
             self._wanted.update(said)
-            return before != self._wanted
+            news = before != self._wanted
+        if news:
+            self._again_at = max(self._again_at, self._clock.monotonic() + FIRST_SECONDS)
+        return news
 
     def follow(self, ports: Iterable[PortRow], sessions: Mapping[str, SessionStruct], core: SessionStruct) -> None:
         """Begin to write what of `ports`, the rows as they are, is not as it should be. Returns at once."""

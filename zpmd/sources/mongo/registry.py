@@ -42,6 +42,7 @@ from zpmd.sources.mongo.watchers import Watchers
 from zpmd.sources.rows import Part, together
 
 COALESCE_SECONDS = 0.004
+OPENING_SECONDS = 0.5
 READERS, DOUBTFUL_READERS = 16, 8
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 4.0
@@ -221,6 +222,9 @@ class MongoRegistry:
             self._core = SessionStruct(CORE, where, self._settings.database)
             self._clients.of(where, streaming=True)
             self._watchers.follow(self._core, self._sessions.values())
+            # A stream that opens after the first look has all of it read again: it is given a moment.
+            self._listen(OPENING_SECONDS)
+            self._dirty.discard(CORE)
         core = self._core
         content = read(self._clients.of(where, streaming=True), core)
         self._check(content)
