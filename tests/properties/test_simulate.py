@@ -27,9 +27,9 @@ def test_a_cold_start_of_the_sample_appliance_says_when_each_service_is_up() -> 
 
 
 def test_what_if_the_database_dies_now() -> None:
-    code, said = simulate("--kill", "mongo_metadb", "--json", *SERVICES)
-    told = json.loads(said)
-    assert code == 0
+    answer = CliRunner().invoke(app, ["simulate", "--kill", "mongo_metadb", "--json", *SERVICES])
+    told = json.loads(answer.stdout)
+    assert answer.exit_code == 0
     assert told["violation"] is None
     assert len(told["services"]["mongo_metadb"]["outages_seconds"]) == 1
     assert told["services"]["zona_user"]["outages_seconds"] == [], "what depends on it goes on running"
