@@ -120,6 +120,20 @@ class Truth:
             for n in range(1, self.replicas(service) + 1)
         )
 
+    def keeps_waiting(self, service: ServiceData) -> bool:
+        """Whether later groups wait for it: it is not up or, where others wait for its good end, has not come to it."""
+        awaited = any(
+            d.service == service.name and d.condition is Condition.COMPLETED
+            for s in self.desired.services
+            for d in s.depends_on
+        )
+        if not awaited:
+            return not self.up(service)
+        return not all(
+            any(self.completed(service, b) for b in self.slots.get(f"{service.name}/{n}", ()))
+            for n in range(1, self.replicas(service) + 1)
+        )
+
     # --- what has to be so before a start -----------------------------------------------------------------------------
 
     def unmet(self, service: ServiceData) -> str:
@@ -143,12 +157,10 @@ class Truth:
         return ""
 
     def unready(self, group: Group) -> list[str]:
-        """The required services of a group that are not up, held ones left out."""
-        return [
-            s.name
-            for s in self.desired.services
-            if s.group is group and s.required and not self.held(s.name) and not self.leaving(s.name) and not self.up(s)
-        ]
+        """The required services of a group that later groups wait for, held ones left out."""
+        required = (s for s in self.desired.services if s.group is group and s.required)
+        spared = (s for s in required if not self.held(s.name) and not self.leaving(s.name))
+        return [s.name for s in spared if self.keeps_waiting(s)]
 
     def alive(self, group: Group) -> bool:
         """Whether a declared replica of it runs."""

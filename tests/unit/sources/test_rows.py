@@ -81,6 +81,12 @@ def test_a_strange_connection_status_is_no_reason_to_refuse_a_tenant(said: objec
     assert (found.tenants[0].connection_status, troubles) == (Connection.UNKNOWN, ())
 
 
+def test_a_uri_where_a_host_should_be_is_refused_and_not_repeated() -> None:
+    for host in ("mongodb://acme:planted@10.0.0.5/acme", "acme:planted@10.0.0.5", "//10.0.0.5"):
+        (said,) = told("tenants", TENANT | {"db_host": host})
+        assert said == "tenants t of tenant acme: db_host: is no list of host[:port]: a URI may have a password in it"
+
+
 def test_every_flaw_of_a_row_is_told() -> None:
     assert told("integrations", {"_id": 7, "tenantcode": "acme", "title": 5}) == [
         "integrations 7 of tenant acme: integration_id: is missing",

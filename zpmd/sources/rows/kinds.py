@@ -62,13 +62,22 @@ def of_tenant(fields: Fields) -> dict[str, Any]:
         "id": fields.integer("id"),
         "name": fields.text("name"),
         "status": status(fields),
-        "db_host": fields.text("db_host"),
+        "db_host": host(fields),
         "db_username": fields.text("db_username"),
         "db_password": fields.secret("db_password"),
         "db_name": fields.text("db_name"),
         "connection_status": connection(fields),
         "row": fields.row,
     }
+
+
+def host(fields: Fields) -> str:
+    """A URI is refused without being repeated: there may be a password in it, and the host reaches containers."""
+    text = fields.text("db_host")
+    if "@" in text or "//" in text:
+        fields.note("db_host", "is no list of host[:port]: a URI may have a password in it")
+        return ""
+    return text
 
 
 def status(fields: Fields) -> Status:
