@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,21 +32,27 @@ ACTIVE = "active"
 
 @dataclass(slots=True)
 class Seen:
-    """The documents of one look, and which of them could not be understood."""
+    """The documents of one look, and which of them could not be understood. `origins`: which documents an integration
+    was understood from last; of one that is not in it, the document that bears its name."""
 
     collections: Collections
     bad: frozenset[tuple[str, str]]
+    origins: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, collection: str, wanted: dict[str, object]) -> list[tuple[str, Document]]:
         rows = self.collections.get(collection, {})
         return [(row, d) for row, d in rows.items() if all(d.get(k) == v for k, v in wanted.items())]
 
     def row(self, name: str) -> list[tuple[str, Document]]:
-        """The documents of an integration: those that claim its key, and the one that bears its name."""
+        """The documents of an integration: those that claim its key, and those that it was understood from last."""
+        found = dict(self.claiming(name))
+        rows = self.collections.get("integrations", {})
+        origins = self.origins.get(name, frozenset({name}))
+        return [*found.items(), *((row, rows[row]) for row in sorted(origins) if row in rows and row not in found)]
+
+    def claiming(self, name: str) -> list[tuple[str, Document]]:
         key = key_of(name)
-        found = self.of("integrations", {"tenantcode": key.tenantcode, "integration_id": key.integration_id})
-        named = self.collections.get("integrations", {}).get(name)
-        return found + ([(name, named)] if named is not None and name not in dict(found) else [])
+        return self.of("integrations", {"tenantcode": key.tenantcode, "integration_id": key.integration_id})
 
     def tenant(self, name: str) -> list[tuple[str, Document]]:
         return self.of("tenants", {"tenantcode": key_of(name).tenantcode})
@@ -79,6 +86,8 @@ class RowLaws:
     before: dict[str, ServiceData] = field(default_factory=dict)
     prints: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What the documents said when a service got its definition."""
+    origins: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The documents that a service was understood from last."""
     ports: dict[str, str] = field(default_factory=dict)
     """By service, for as long as its lease is kept."""
 
@@ -97,9 +106,15 @@ class RowLaws:
             self._leaving(now, seen, source)
         self._definitions(now, seen)
         self._ports(now)
+        self.origins = {name: rows for name, rows in self.origins.items() if name in now}
         for name, service in now.items():
-            if seen is not None and self.before.get(name) != service:
+            if seen is None:
+                continue
+            if self.before.get(name) != service:
                 self.prints[name] = seen.print_of(name)
+            understood = frozenset(row for row, _ in seen.claiming(name) if ("integrations", row) not in seen.bad)
+            if understood:
+                self.origins[name] = understood
         settled = source.intake.settled()
         self.reading, self.approved = source.registry.reading(), set(self.site.tablet.approved)
         self.before, self.rows = now, settled.rows if settled is not None else None
@@ -134,7 +149,8 @@ class RowLaws:
         reading = source.registry.reading()
         if reading is None:
             return None
-        return Seen(source.registry.seen, frozenset((t.collection, t.row) for t in reading.troubles))
+        bad = frozenset((t.collection, t.row) for t in reading.troubles)
+        return Seen(source.registry.seen, bad, dict(self.origins))
 
     def _leaving(self, now: dict[str, ServiceData], seen: Seen | None, source: IntegrationSource) -> None:
         approved = self.site.tablet.approved
