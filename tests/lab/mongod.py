@@ -226,12 +226,13 @@ class LabReplicaSet:
 
     def __init__(
         self, size: int = 1, *, name: str = "rs0", auth: bool = False, hosts: Sequence[str] = (), initiate: bool = True,
-        ports: Sequence[int] = (), options: Sequence[str] = (),
+        ports: Sequence[int] = (), options: Sequence[str] = (), oplog_megabytes: int = 64,
     ) -> None:  # fmt: skip
         self.name = name
         ports = ports or [free_port() for _ in range(size)]
         self.members = [
-            LabMongod(replica_set=name, auth=auth, port=port, options=["--oplogSize", "64", *options]) for port in ports
+            LabMongod(replica_set=name, auth=auth, port=port, options=["--oplogSize", str(oplog_megabytes), *options])
+            for port in ports
         ]
         self.hosts = tuple(hosts) or tuple(member.address for member in self.members)
         self._auth, self._initiate = auth, initiate
