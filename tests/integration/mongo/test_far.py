@@ -43,7 +43,7 @@ class Far:
         self.daemon.close()
         self.secret.write_text(password)
         self.daemon.settings["mongodb"] = {
-            "hosts": list(self.mongo.hosts), "database": database, "timeout_seconds": 1, "probe_seconds": 0,
+            "hosts": list(self.mongo.hosts), "database": database, "timeout_seconds": 2, "probe_seconds": 0,
             "username": self.user, "password_file": str(self.secret),
         }  # fmt: skip
         self.daemon.start()
@@ -83,7 +83,7 @@ def emptied(far: Far) -> None:
 WAYS: dict[str, tuple[Callable[[Far], object], str, Callable[[Far], object]]] = {
     "stopped": (lambda f: f.only.stop(), "connection refused", lambda f: f.mongo.start()),
     "killed": (lambda f: f.only.kill(), "connection refused", lambda f: f.mongo.start()),
-    "frozen": (lambda f: f.only.pause(), "no answer in time|within 1 s", lambda f: f.only.resume()),
+    "frozen": (lambda f: f.only.pause(), "no answer in time|within 2 s", lambda f: f.only.resume()),
     "wrong password": (lambda f: f.settings(password="an-older-password"), "refuses user zpmd", lambda f: f.settings()),
     "wrong database": (lambda f: f.settings(database="zonna"), "in database zonna", lambda f: f.settings()),
     "emptied": (emptied, "in database zona:", lambda f: f.mongo.fill("tenants", TENANTS)),
