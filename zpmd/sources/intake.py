@@ -15,8 +15,8 @@ from loguru import logger
 
 from zpmd.errors import StoreError
 from zpmd.model.policy import Limits
-from zpmd.model.tenant import Away, Integration, IntegrationKey, Reading, Rows, Settled, Tenant
-from zpmd.planning.rows import settle
+from zpmd.model.tenant import Away, Integration, IntegrationKey, Reading, Rows, Settled, Status, Tenant
+from zpmd.planning.rows import running, settle
 from zpmd.ports import Clock, Registry, Store
 from zpmd.redaction import redact
 
@@ -105,13 +105,15 @@ class Intake:
         )
 
     def _note_losses(self, before: Rows, after: Rows, approved: frozenset[str]) -> None:
-        """What an operator has let go is no loss, then or later, when the approval is forgotten with its service."""
+        """What did not run is no loss, nor what its tenant's row speaks of. What an operator has let go is none either,
+        then or later, when the approval is forgotten with its service."""
         now, tenants = self._clock.monotonic(), {t.tenantcode: t for t in before.tenants}
+        asleep = {t.tenantcode for t in after.tenants if t.status is not Status.ACTIVE}
         there = {i.key for i in after.integrations}
-        for integration in before.integrations:
-            tenant = tenants.get(integration.tenantcode)
-            if integration.key not in there and tenant is not None:
-                self._lost.setdefault(integration.key, Loss(now, integration, tenant))
+        for integration in running(before):
+            if integration.key not in there and integration.tenantcode not in asleep:
+                loss = Loss(now, integration, tenants[integration.tenantcode])
+                self._lost.setdefault(integration.key, loss)
         self._lost = {
             key: loss
             for key, loss in self._lost.items()

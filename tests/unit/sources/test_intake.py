@@ -102,6 +102,19 @@ def test_a_large_loss_that_is_seen_in_slices_is_one_loss(store: EmbeddedStore) -
     assert names(one) == list(range(1, 21)), "what went first comes back: it was part of the same loss"
 
 
+def test_a_loss_that_was_accepted_stays_so_when_nothing_more_is_lost(store: EmbeddedStore) -> None:
+    registry, clock = SaidRegistry(), VirtualClock(1000.0)
+    one = Intake(registry, store, clock, Limits())
+    all_of_them = rows(5)
+    asleep = dataclasses.replace(all_of_them.integrations[4], status=Status.INACTIVE)
+    registry.say(dataclasses.replace(all_of_them, integrations=(*all_of_them.integrations[:4], asleep)))
+    assert names(one) == [1, 2, 3, 4, 5]
+    registry.say(rows(2))
+    assert names(one) == [1, 2], "two that ran, and one that did not"
+    store.approve(["somebody else"])
+    assert names(one) == [1, 2]
+
+
 def test_losses_that_are_far_apart_are_no_large_one(store: EmbeddedStore) -> None:
     registry, clock = SaidRegistry(), VirtualClock(1000.0)
     one = Intake(registry, store, clock, Limits())
