@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.unit.planning.build import NOW, attempt, dead, memory, planned, replica, service, slot
 from zpmd.model.memory import Hold, Intent, Tried
 from zpmd.model.observed import Observed, Phase
-from zpmd.model.plan import State
+from zpmd.model.plan import Code, State
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.planning.planner import plan
@@ -45,6 +45,7 @@ def test_what_is_retired_on_evidence_goes_however_much_it_is() -> None:
     evidence = tuple((s.name, "tenant acme is suspended") for s in TEN[2:])
     answer = planned(TEN[:2], there, retired=evidence)
     assert str(answer).splitlines() == [f"stop s{n}/1: tenant acme is suspended" for n in range(2, 10)]
+    assert {a.cause.code for a in answer.actions} == {Code.RETIRED}
     unknown = planned((), there, retired=evidence, complete=False)
     assert len(unknown.actions) == 8, "evidence is evidence while another source has never answered"
     assert [w.subject for w in unknown.waiting] == ["s0", "s1"]
@@ -59,6 +60,7 @@ def test_retired_services_do_not_count_as_a_loss() -> None:
 def test_a_loss_that_its_source_holds_waits_for_an_operator_while_it_runs_on() -> None:
     answer = planned((WEB,), [replica(WEB, n) for n in (1, 2, 3)], held=(("web", "its row is gone"), ("no", "such")))
     assert str(answer) == "waiting web: its row is gone"
+    assert [(w.service, w.cause.code) for w in answer.waiting] == [("web", Code.MASS_REMOVAL)]
     assert answer.standings[0].state is State.RUNNING
 
 
