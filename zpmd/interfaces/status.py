@@ -25,7 +25,7 @@ from zpmd.model.plan import Code, Standing, State, Waiting, service_of, verb
 from zpmd.model.service import GROUPS
 
 CONVERGED, CHANGING, TROUBLED, DEGRADED, DOWN = "converged", "changing", "troubled", "degraded", "down"
-"""`StatusView.state`: all is as wanted; on the way; a service needs a look; zpmd is partly blind; all is removed."""
+"""`StatusView.state`: all is as wanted; on the way; somebody has to look; zpmd is partly blind; all is removed."""
 
 TROUBLE = frozenset({State.CRASH_LOOP, State.FAILED, State.BLOCKED, State.ROLLED_BACK, State.PAUSED, State.UNHEALTHY})
 """States in which somebody should have a look, though zpmd may be dealing with it."""
@@ -40,6 +40,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
     troubled = tuple(s.name for s in services if s.state in TROUBLE)
     containers = len(snapshot.observed.world.replicas) if snapshot.observed.world else 0
     waiting = tuple(_waiting(w) for w in snapshot.plan.waiting)
+    held = tuple(sorted({w.service or w.subject for w in waiting if w.code == Code.MASS_REMOVAL}))
     sinces = [d.since for d in degraded if d.since is not None]
     return StatusView(
         number=snapshot.number,
@@ -48,7 +49,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
         version=snapshot.version,
         owner=snapshot.owner,
         started_at=snapshot.started_at,
-        state=_state(snapshot, bool(degraded), bool(troubled), containers),
+        state=_state(snapshot, bool(degraded), bool(troubled or held), containers),
         since=min(sinces, default=None),
         down=snapshot.memory.intent.down.value,
         degraded=degraded,
@@ -56,7 +57,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
         groups=_groups(services),
         waiting=tuple(w for w in waiting if not w.service),
         in_flight=tuple(_in_flight(f) for f in snapshot.in_flight),
-        held_removals=tuple(sorted({w.service or w.subject for w in waiting if w.code == Code.MASS_REMOVAL})),
+        held_removals=held,
         conflicts=tuple(w for w in waiting if w.code == Code.NAME_TAKEN),
         holds=tuple(_hold(h) for h in snapshot.memory.intent.holds if h.until is None or h.until > snapshot.at),
         containers=containers,

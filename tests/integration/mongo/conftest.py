@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,32 +17,26 @@ from tests.lab.engine import LabEngine
 from tests.lab.mongo_image import load_mongod
 from tests.lab.mongod import LabMongod, LabReplicaSet
 
+Server = TypeVar("Server", LabMongod, LabReplicaSet)
+
 
 @pytest.fixture
 def standalone() -> Iterator[LabMongod]:
-    server = LabMongod()
-    try:
-        server.start()
-        seed(server)
-        yield server
-    finally:
-        server.close()
+    yield from seeded(LabMongod())
 
 
 @pytest.fixture
 def one_member() -> Iterator[LabReplicaSet]:
-    server = LabReplicaSet(1)
-    try:
-        server.start()
-        seed(server)
-        yield server
-    finally:
-        server.close()
+    yield from seeded(LabReplicaSet(1))
 
 
 @pytest.fixture
 def three_members() -> Iterator[LabReplicaSet]:
-    server = LabReplicaSet(3)
+    yield from seeded(LabReplicaSet(3))
+
+
+def seeded(server: Server) -> Iterator[Server]:
+    """Running, with a core database in it."""
     try:
         server.start()
         seed(server)

@@ -50,6 +50,13 @@ def test_status_of_a_converged_appliance(surface: Surface, ctl: Ctl) -> None:
     assert (said.code, said.err) == (0, "")
 
 
+def test_a_removal_that_is_held_is_trouble_and_no_change_on_its_way(surface: Surface, ctl: Ctl) -> None:
+    """Nothing goes on until somebody has approved it: `changing` would have an operator wait for it."""
+    held = waiting("misp/1", Code.MASS_REMOVAL, "the removal of 3 of 5 services is held")
+    surface.publish(plan=Plan(standings=(standing("zona_user"),), waiting=(held,)))
+    assert ctl("status").out.startswith("zpmd 0.1.0  troubled  ")
+
+
 def test_status_of_a_bad_night(surface: Surface, ctl: Ctl) -> None:
     problem = Problem(file="services.d/20-core.yaml", line=14, column=5, path="services.x.imge", message="unknown key")
     surface.publish(
