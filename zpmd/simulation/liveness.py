@@ -5,9 +5,9 @@ what the pass before it has left. Between two of them the slot may have to wait,
 turn in a rollout, for its backoff: that time is asked for by the files and belongs to the site, not to zpmd, and other
 slots are served meanwhile. So passes are counted where they can be zpmd's fault, by slot: a pass counts for a slot if
 it acts on it. The number for the site is that of its worst slot. Within 3 after one fault, 5 after any number (and 3
-more for each service that it follows: it is replaced again for each of them), and however long the waiting, it must
-come to its end: waiting for ever is no way to save passes. Pulls and the making of volumes and networks are subjects of
-their own, and so is a post_start hook, which is not needed to put anything right.
+more for each service that it follows and that is put right as well: it is replaced again for each of them), and however
+long the waiting, it must come to its end: waiting for ever is no way to save passes. Pulls and the making of volumes
+and networks are subjects of their own, and so is a post_start hook, which is not needed to put anything right.
 Nor are the tries at a program that is hopeless and waits for its turn to be replaced: their number is its backoff's.
 
 Nobody helps: from the moment the faults have stopped, the loop is woken by events, outcomes and its own wake_at alone.
@@ -160,7 +160,7 @@ def must_converge(site: Site, number_of_faults: int) -> Settled:
     heal(site)
     settled = settle(site)
     for slot, times in settled.acted.items():
-        allowed = AFTER_ONE if number_of_faults <= 1 else AFTER_ANY + AFTER_ONE * _followed(site, slot)
+        allowed = AFTER_ONE if number_of_faults <= 1 else AFTER_ANY + AFTER_ONE * _followed(site, slot, settled.acted)
         if times > allowed:
             raise Violation("liveness", f"{times} passes acted on {slot} before it was right, {allowed} are allowed")
     stay(site)
@@ -173,10 +173,11 @@ def _mends(action: Action) -> bool:
     return not isinstance(action, JudgeSpec | RunHook)
 
 
-def _followed(site: Site, slot: str) -> int:
-    """How many services this slot's is replaced with."""
+def _followed(site: Site, slot: str, acted: Counter[str]) -> int:
+    """How many of the services that this slot's is replaced with had to be put right themselves."""
     service = site.source.desired.service(slot.rpartition("/")[0])
-    return sum(d.restart for d in service.depends_on) if service is not None else 0
+    mended = {subject.rpartition("/")[0] for subject in acted}
+    return sum(d.restart and d.service in mended for d in service.depends_on) if service is not None else 0
 
 
 def _approve(site: Site) -> None:
