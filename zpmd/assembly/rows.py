@@ -101,7 +101,12 @@ def _access(mongo: Mongo) -> Access:
     try:
         return deployment(mongo).access
     except Unusable:
-        return Access(tls=mongo.tls, tls_ca_file=mongo.tls_ca_file, timeout_seconds=mongo.timeout_seconds)
+        return Access(
+            auth_source=mongo.auth_source,
+            tls=mongo.tls,
+            tls_ca_file=mongo.tls_ca_file,
+            timeout_seconds=mongo.timeout_seconds,
+        )
 
 
 def _prober(mongo: Mongo, in_mongodb: bool, intake: Intake, store: Store, clock: Clock) -> Prober | None:
