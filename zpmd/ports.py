@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
 from zpmd.model.events import Entry, Outcome, Reason, Result, Snapshot
-from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
+from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot, World
+from zpmd.model.patch import Manifest, Patch
 from zpmd.model.plan import Action
+from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
 
@@ -182,6 +184,27 @@ class Store(Protocol):
 
     def keep_connection(self, subject: str, connection: Connection) -> None: ...
 
+    # the ledger of patches: one row a drop
+    def begin_patch(self, patch: Patch) -> int:
+        """Append a row; returns its number (the one in `patch` is ignored). Durable when it returns. Bounded: of rows
+        that have ended and are not applied the oldest go first."""
+
+    def keep_patch(self, patch: Patch) -> None:
+        """Replace the row of this number, but for `asked` and `filed`, which have verbs of their own. The loop's: it
+        counts in `memory` also where StoreError is raised. Durable."""
+
+    def file_patch(self, number: int, filed: str) -> None:
+        """Where the file of an ended patch is now."""
+
+    def ask_revert(self, numbers: Collection[int], actor: str) -> None:
+        """All of them, or none. Durable. An ended reverting makes the row REVERTED, and the asking is then history."""
+
+    def ledger(self, limit: int = 100, id: str | None = None) -> tuple[Patch, ...]:
+        """The newest rows first, of one patch id where that is given."""
+
+    def keep_timing(self, service: str, timing: Timing) -> None:
+        """The loop's; may be lost with the power."""
+
     # operators'
     def set_stopped(self, service: str, stopped: bool) -> None: ...
 
@@ -247,3 +270,16 @@ class Control(Protocol):
     def reload(self, actor: str) -> None: ...
 
     def about_engine(self) -> Mapping[str, str]: ...
+
+    # patches
+
+    def patches(self, limit: int, id: str | None) -> tuple[Patch, ...]:
+        """Rows of the ledger, the newest first."""
+
+    def preview(self, manifest: Manifest) -> Preview:
+        """What this patch would do now. Changes nothing."""
+
+    def revert(self, id: str, with_later: bool, actor: str) -> tuple[str, ...]:
+        """Take an applied patch back, and `with_later` all that were applied after it and touch the same services or
+        require it; returns the ids in the order in which they go back, the latest first. Refused where the patch is not
+        applied, or where later ones stand on it and were not named."""

@@ -60,6 +60,30 @@ class Mongo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patches:
+    """How patch files are taken. Sizes are bytes, durations seconds.
+
+    `signatures`: "required", "optional", or "" for required as soon as a key lies in `keys_dir`.
+    """
+
+    dir: Path = Path("/var/spool/zpmd")
+    """With `incoming`, `applied`, `rolled-back` and `quarantine` below it."""
+    keys_dir: Path = Path("/etc/zpmd/patch-keys")
+    signatures: str = ""
+    max_bytes: int = 20_000_000_000
+    """Of one bundle."""
+    quiet_seconds: float = 2.0
+    """A file that nobody renamed or closed before our eyes is complete when it has not changed for so long."""
+    deadline_seconds: float = 600.0
+    """For how long a service may go without progress under a patch."""
+    prepare_seconds: float = 600.0
+    """For how long the images of a patch may take to come, before it is refused."""
+    quarantine_count: int = 200
+    quarantine_bytes: int = 10_000_000_000
+    """What is kept in `quarantine` at most; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Durations are seconds. Paths are absolute once loaded (relative ones start at the settings file's folder)."""
 
@@ -81,6 +105,8 @@ class Settings:
     mongodb: Mongo | None = None
     port_cooldown_seconds: float = 86_400.0
     """For how long the port of an integration that is gone is given to no other."""
+    patches: Patches = Patches()
+    """Keys `patches.dir`, `patches.signatures`, ..."""
     profiles: tuple[str, ...] = ()
     env_file: Path | None = None
     """Variables for `${...}` in service files, below those of the daemon's own environment."""

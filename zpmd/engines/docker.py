@@ -29,6 +29,8 @@ from zpmd.model.plan import (
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
+    LoadImages,
+    MovePatch,
     PullImage,
     RemoveNetwork,
     RemoveReplica,
@@ -195,7 +197,9 @@ class DockerEngine:
                 self._observer.changed(Kind.NETWORKS)
             case PullImage():
                 self._observer.changed(Kind.IMAGES)
-            case JudgeSpec():
+            case LoadImages():
+                self._observer.changed(Kind.IMAGES)
+            case JudgeSpec() | MovePatch():
                 pass
 
     def _done(self, wire: Wire, action: Action, progress: Progress) -> _Done:
@@ -224,8 +228,8 @@ class DockerEngine:
                 resources.remove_volume(wire, action.name, self._owner)
             case RemoveNetwork():
                 resources.remove_network(wire, action.name, self._owner)
-            case JudgeSpec():
-                raise Told(Result.PERMANENT, "a verdict on a spec is the store's to keep, not the engine's")
+            case JudgeSpec() | MovePatch():
+                raise Told(Result.PERMANENT, "a verdict is the store's to keep, not the engine's")
             case _:
                 assert_never(action)
         return _Done()

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     ENGINE = "engine"
     FILES = "files"
     ROWS = "rows"
+    PATCHES = "patches"
     RELOAD = "reload"
     OUTCOME = "outcome"
     OPERATOR = "operator"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from zpmd.model.observed import Slot
+from zpmd.model.patch import Patch
 from zpmd.model.service import Group, ServiceData
 
 
@@ -112,13 +113,25 @@ class Retry:
     count: int
     at: float
     error: str = ""
+    lasting: bool = False
+    """The engine said that the same request will be refused again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What was measured of a service on this host the last few times, medians in seconds: how long a replica takes to
+    stop, and from its start to being ready. None: never seen."""
+
+    stop_seconds: float | None = None
+    ready_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """All that a pass remembers. `hooked` holds (container id, started_at) of replicas whose post_start has run;
     `retries` maps a subject that is no slot (volume:x, network:x, image:x, hook) to its failures in a row and the last
-    instant; `gates` maps a group to the instant since which it has kept the later ones waiting."""
+    instant; `gates` maps a group to the instant since which it has kept the later ones waiting. `patches` are the
+    rows of the ledger by number: all that have not ended or are applied, and the newest of the others."""
 
     intent: Intent = field(default_factory=Intent)
     attempts: Mapping[Slot, Attempt] = field(default_factory=lambda: MappingProxyType({}))
@@ -127,3 +140,5 @@ class Memory:
     retries: Mapping[str, Retry] = field(default_factory=lambda: MappingProxyType({}))
     pulls: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     gates: Mapping[Group, float] = field(default_factory=lambda: MappingProxyType({}))
+    patches: tuple[Patch, ...] = ()
+    timings: Mapping[str, Timing] = field(default_factory=lambda: MappingProxyType({}))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from zpmd.model.service import Group
 
@@ -122,6 +124,8 @@ class World:
     networks: frozenset[str] = frozenset()
     own_volumes: frozenset[str] = frozenset()
     own_networks: frozenset[str] = frozenset()
+    image_ids: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Of each of `images` the id that the engine knows it by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from zpmd.model.container import Hook
 from zpmd.model.memory import Verdict
 from zpmd.model.observed import Replica, Slot
+from zpmd.model.patch import CarriedImage, Patch
 from zpmd.model.service import Group, NetworkSpec, ServiceData, VolumeSpec
 
 
@@ -41,6 +42,17 @@ class Code(StrEnum):
     ROLLOUT_OK = "rollout-ok"
     ROLLOUT_FAILED = "rollout-failed"
     STUCK = "stuck"
+    PATCH = "patch"
+    PATCH_VERIFIED = "patch-verified"
+    PATCH_LOADED = "patch-loaded"
+    PATCH_SWITCHED = "patch-switched"
+    PATCH_STEP = "patch-step"
+    PATCH_APPLIED = "patch-applied"
+    PATCH_REFUSED = "patch-refused"
+    PATCH_FAILED = "patch-failed"
+    PATCH_REVERTING = "patch-reverting"
+    PATCH_BACK = "patch-back"
+    PATCH_STUCK = "patch-stuck"
     # causes of waiting
     BACKOFF = "backoff"
     CRASH_LOOP = "crash-loop"
@@ -64,6 +76,7 @@ class Code(StrEnum):
     ENGINE_UNKNOWN = "engine-unknown"
     SOURCE_UNKNOWN = "source-unknown"
     DEGRADED_GATE = "degraded-gate"
+    PATCH_WAITS = "patch-waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,21 @@ class PullImage:
     @property
     def subject(self) -> str:
         return f"image:{self.image}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadImages:
+    """Load one archive of a patch's verified copy (`bundle`, a path; `member`, its name in the zip) into the engine.
+    `images` are all that it holds, and nothing else may come of it."""
+
+    bundle: str
+    member: str
+    images: tuple[CarriedImage, ...]
+    cause: Cause
+
+    @property
+    def subject(self) -> str:
+        return f"archive:{self.bundle}:{self.member}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,12 +287,25 @@ class JudgeSpec:
         return f"revision:{self.service.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovePatch:
+    """Remember how far a patch has come: `patch` is the whole row as it is from now on. It touches the store only."""
+
+    patch: Patch
+    cause: Cause
+
+    @property
+    def subject(self) -> str:
+        return f"patch:{self.patch.id or self.patch.number}"
+
+
 Action = (
     CreateVolume
     | RemoveVolume
     | CreateNetwork
     | RemoveNetwork
     | PullImage
+    | LoadImages
     | RunReplica
     | StartReplica
     | RestartReplica
@@ -272,6 +313,7 @@ Action = (
     | RemoveReplica
     | RunHook
     | JudgeSpec
+    | MovePatch
 )
 
 VERBS: Mapping[type, str] = MappingProxyType(
@@ -281,6 +323,7 @@ VERBS: Mapping[type, str] = MappingProxyType(
         CreateNetwork: "create network",
         RemoveNetwork: "remove network",
         PullImage: "pull",
+        LoadImages: "load",
         RunReplica: "run",
         StartReplica: "start",
         RestartReplica: "restart",
@@ -288,6 +331,7 @@ VERBS: Mapping[type, str] = MappingProxyType(
         RemoveReplica: "remove",
         RunHook: "run hook",
         JudgeSpec: "judge",
+        MovePatch: "patch",
     }
 )
 
@@ -309,7 +353,9 @@ def service_of(action: Action) -> str:
             return action.service.name
         case StartReplica() | RestartReplica() | StopReplica() | RemoveReplica() | RunHook():
             return action.replica.service
-        case CreateVolume() | RemoveVolume() | CreateNetwork() | RemoveNetwork() | PullImage():
+        case CreateVolume() | RemoveVolume() | CreateNetwork() | RemoveNetwork() | PullImage() | LoadImages():
+            return ""
+        case MovePatch():
             return ""
 
 

@@ -112,6 +112,30 @@ class PullPolicy:
     """The service has `build` and no `image`: the image is one that only `docker compose build` makes, never pulled."""
 
 
+class Under(StrEnum):
+    """How a service stands under the patch that says what it is."""
+
+    TRIAL = "trial"
+    """It runs the patch's definition, and the patch may still be rolled back."""
+    APPLIED = "applied"
+    BACK = "back"
+    """It goes back to what it ran before."""
+    STUCK = "stuck"
+    """Going back has failed: what runs is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """Which patch last had its word on a service. `base` is the image that the files name."""
+
+    patch: str
+    number: int
+    under: Under
+    base: str = ""
+    generation: int = 0
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceData:
     """One service. `container` is its context; a change in it replaces replicas, a change elsewhere does not."""
@@ -131,6 +155,10 @@ class ServiceData:
     tenant: str = ""
     watch: tuple[str, ...] = ()
     """Host paths of `develop.watch` with action `restart`; what they hold is in the label `io.zpmd.watched`."""
+    template: str = ""
+    """The template that it was stamped from, of an integration's service."""
+    patched: Patched | None = None
+    """Set by the layer of patches (planning/layer.py), never by a source."""
     origin: str = ""
     """`file:line` of the definition, for messages; no part of any comparison of meaning."""
 
