@@ -19,10 +19,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zpmd.errors import Refused
 from zpmd.model.service import Problem
 from zpmd.patching import minisign
 from zpmd.patching.minisign import PublicKey
+from zpmd.patching.refusal import BadPatch
 from zpmd.sources.disk import read_regular
 
 SUFFIX = ".pub"
@@ -48,21 +48,21 @@ class Keyring:
     def check(self, message: bytes, signature: bytes | None) -> str:
         """The id of the key that signed `message`, "" where nobody did and nobody has to.
 
-        `signature` is the text of a .minisig file. Raises Refused with the reason."""
+        `signature` is the text of a .minisig file. Raises BadPatch with the reason."""
         if signature is None:
             if self.required:
-                raise Refused(f"it is not signed, and this site takes signed patches only; {self._believed()}")
+                raise BadPatch(f"it is not signed, and this site takes signed patches only; {self._believed()}")
             return ""
         given = minisign.parse_signature(signature)
         if self.doubts:
-            raise Refused(f"cannot tell which keys are revoked, so no signature counts: {self.doubts[0]}")
+            raise BadPatch(f"cannot tell which keys are revoked, so no signature counts: {self.doubts[0]}")
         if given.key_id in self.revoked:
-            raise Refused(f"it is signed by the key {given.key_id}, which is revoked; {self._believed()}")
+            raise BadPatch(f"it is signed by the key {given.key_id}, which is revoked; {self._believed()}")
         if not (self.required or self.keys):
             return ""
         key = self.keys.get(given.key_id)
         if key is None:
-            raise Refused(f"it is signed by the key {given.key_id}, which is not installed; {self._believed()}")
+            raise BadPatch(f"it is signed by the key {given.key_id}, which is not installed; {self._believed()}")
         minisign.verify(key, message, given)
         return key.id
 
@@ -104,7 +104,7 @@ def _keys(folder: Path, problems: list[Problem]) -> tuple[list[tuple[Path, Publi
     for file in files:
         try:
             found.append((file, minisign.parse_public_key(read_regular(str(file)))))
-        except (OSError, Refused) as error:
+        except (OSError, BadPatch) as error:
             problems.append(_problem(file, _why(error)))
     return found, len(files)
 
@@ -144,7 +144,7 @@ def _problem(file: Path, message: str, line: int = 0) -> Problem:
     return Problem(file=str(file), line=line, column=1 if line else 0, path="", message=message)
 
 
-def _why(error: OSError | UnicodeDecodeError | Refused) -> str:
+def _why(error: OSError | UnicodeDecodeError | BadPatch) -> str:
     match error:
         case OSError():
             return f"cannot be read: {error.strerror}"

@@ -14,8 +14,8 @@ Rules:
    minisign refuses it with `-H`: two ways to read the same 64 bytes are one too many.
 3. Nobody signs the untrusted comment. So it may say nothing of its own: it is minisign's default text, or
    `zpmd patch <id>` where the trusted comment ends in the same words.
-4. Nothing here touches a disk, a clock or a terminal. The one exception is `Refused`, with a line that says what is
-   wrong and what to do.
+4. Nothing here touches a disk, a clock or a terminal. What is wrong with what was read is `BadPatch`, with a line that
+   says what, and what to do; what cannot be signed is `Refused`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from zpmd.errors import Refused
+from zpmd.patching.refusal import BadPatch
 
 UNTRUSTED = b"untrusted comment: "
 TRUSTED = b"trusted comment: "
@@ -87,29 +88,33 @@ class Signature:
 def parse_public_key(data: bytes) -> PublicKey:
     """A `.pub` file: an untrusted comment, which may say anything here, and base64(`Ed` || key id || key).
 
-    Raises Refused."""
+    Raises BadPatch."""
     _comment, body = lines(data, 2, "public key")
     raw = decoded(body, "public key", 2 + KEY_ID_BYTES + PUBLIC_BYTES)
     if raw[:2] != KEY_ALGORITHM:
-        raise Refused("cannot read the public key: its algorithm is not minisign's Ed25519")
+        raise BadPatch("cannot read the public key: its algorithm is not minisign's Ed25519")
     return PublicKey(hex_id(raw[2:10]), raw[10:])
 
 
 def parse_signature(data: bytes) -> Signature:
-    """A `.minisig` file. Raises Refused."""
+    """A `.minisig` file. Raises BadPatch."""
     comment, body, trusted, over_comment = lines(data, 4, "signature")
     raw = decoded(body, "signature", 2 + KEY_ID_BYTES + SIGNATURE_BYTES)
     if raw[:2] == LEGACY:
-        raise Refused(
+        raise BadPatch(
             "the signature is in minisign's legacy form, over the file and not over its hash: "
             "sign it again with minisign 0.10 or newer without -l (older: with -H), or with `zpmctl patch sign`"
         )
     if raw[:2] != PREHASHED:
-        raise Refused("cannot read the signature: its algorithm is not minisign's Ed25519 over BLAKE2b-512")
+        raise BadPatch("cannot read the signature: its algorithm is not minisign's Ed25519 over BLAKE2b-512")
     if not trusted.startswith(TRUSTED):
-        raise Refused('cannot read the signature: its third line does not begin with "trusted comment: "')
+        raise BadPatch('cannot read the signature: its third line does not begin with "trusted comment: "')
     text = trusted.removeprefix(TRUSTED)
-    _allow(comment, text)
+    if not _says_nothing_of_its_own(comment, text):
+        raise BadPatch(
+            "the untrusted comment of the signature, which nobody signs, is neither minisign's own nor "
+            f'"{OURS}<id>" as at the end of the trusted comment: sign it again without -c, or with `zpmctl patch sign`'
+        )
     return Signature(
         key_id=hex_id(raw[2:10]),
         trusted=text,
@@ -119,18 +124,18 @@ def parse_signature(data: bytes) -> Signature:
 
 
 def verify(key: PublicKey, message: bytes, signature: Signature) -> None:
-    """Raises Refused where this key did not sign this message with this trusted comment."""
+    """Raises BadPatch where this key did not sign this message with this trusted comment."""
     if signature.key_id != key.id:
-        raise Refused(f"it is signed by the key {signature.key_id}, not by {key.id}")
+        raise BadPatch(f"it is signed by the key {signature.key_id}, not by {key.id}")
     public = Ed25519PublicKey.from_public_bytes(key.raw)
     try:
         public.verify(signature.over_message, prehash(message))
     except InvalidSignature:
-        raise Refused(f"the signature of the key {key.id} is wrong: what was signed is something else") from None
+        raise BadPatch(f"the signature of the key {key.id} is wrong: what was signed is something else") from None
     try:
         public.verify(signature.over_comment, signature.over_message + signature.trusted)
     except InvalidSignature:
-        raise Refused(f"the signature of the key {key.id} is wrong: its trusted comment was changed") from None
+        raise BadPatch(f"the signature of the key {key.id} is wrong: its trusted comment was changed") from None
 
 
 def sign(key: SecretKey, message: bytes, trusted: str, untrusted: str = DEFAULT_COMMENT) -> bytes:
@@ -140,7 +145,10 @@ def sign(key: SecretKey, message: bytes, trusted: str, untrusted: str = DEFAULT_
     text = trusted.encode()
     if len(TRUSTED) + len(text) > MAX_TRUSTED_BYTES:
         raise Refused(f"cannot sign: the trusted comment is longer than {MAX_TRUSTED_BYTES - len(TRUSTED)} bytes")
-    _allow(untrusted.encode(), text)
+    if not _says_nothing_of_its_own(untrusted.encode(), text):
+        raise Refused(
+            f'cannot sign: the untrusted comment is neither "{DEFAULT_COMMENT}" nor the end of the trusted one'
+        )
     over_message = key.key.sign(prehash(message))
     body = PREHASHED + raw_id(key.id) + over_message
     over_comment = key.key.sign(over_message + text)
@@ -179,9 +187,9 @@ def lines(data: bytes, count: int, what: str) -> list[bytes]:
     """The lines of a file of minisign's, without their ends; of the first, the text of the untrusted comment."""
     found = data.split(b"\n") if len(data) <= MAX_BYTES else []
     if len(found) != count + 1 or found[-1] or b"\r" in data:
-        raise Refused(f"cannot read the {what}: it is not {count} lines as minisign writes them")
+        raise BadPatch(f"cannot read the {what}: it is not {count} lines as minisign writes them")
     if not found[0].startswith(UNTRUSTED) or len(found[0]) > MAX_COMMENT_BYTES:
-        raise Refused(f'cannot read the {what}: it does not begin with a line "untrusted comment: ..."')
+        raise BadPatch(f'cannot read the {what}: it does not begin with a line "untrusted comment: ..."')
     return [found[0].removeprefix(UNTRUSTED), *found[1:-1]]
 
 
@@ -190,9 +198,9 @@ def decoded(line: bytes, what: str, size: int) -> bytes:
     try:
         raw = base64.b64decode(line, validate=True)
     except (binascii.Error, ValueError):
-        raise Refused(f"cannot read the {what}: it is not base64") from None
+        raise BadPatch(f"cannot read the {what}: it is not base64") from None
     if base64.b64encode(raw) != line or len(raw) != size:
-        raise Refused(f"cannot read the {what}: it is not the base64 of {size} bytes")
+        raise BadPatch(f"cannot read the {what}: it is not the base64 of {size} bytes")
     return raw
 
 
@@ -200,11 +208,7 @@ def encoded(raw: bytes) -> bytes:
     return base64.b64encode(raw)
 
 
-def _allow(untrusted: bytes, trusted: bytes) -> None:
+def _says_nothing_of_its_own(untrusted: bytes, trusted: bytes) -> bool:
     """Rule 3."""
     ours = untrusted.startswith(OURS.encode()) and trusted.split(b"\t")[-1] == untrusted
-    if untrusted != DEFAULT_COMMENT.encode() and not ours:
-        raise Refused(
-            "the untrusted comment of the signature, which nobody signs, is neither minisign's own nor "
-            f'"{OURS}<id>" as at the end of the trusted comment: sign it again without -c, or with `zpmctl patch sign`'
-        )
+    return ours or untrusted == DEFAULT_COMMENT.encode()

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from zpmd.errors import Refused
 from zpmd.patching import minisign
 from zpmd.patching.minisign import SecretKey
+from zpmd.patching.refusal import BadPatch
 
 SCRYPT = b"Sc"
 NO_PASSWORD = b"\0\0"
@@ -68,8 +69,11 @@ class Sealed:
 
 def parse(data: bytes) -> Sealed:
     """Raises Refused."""
-    _comment, line = minisign.lines(data, 2, "secret key")
-    raw = minisign.decoded(line, "secret key", HEAD_BYTES + SEALED_BYTES)
+    try:
+        _comment, line = minisign.lines(data, 2, "secret key")
+        raw = minisign.decoded(line, "secret key", HEAD_BYTES + SEALED_BYTES)
+    except BadPatch as error:
+        raise Refused(str(error)) from None
     if raw[:2] != minisign.KEY_ALGORITHM or raw[2:4] not in (SCRYPT, NO_PASSWORD) or raw[4:6] != CHECKSUM:
         raise Refused("cannot read the secret key: it is not of a kind that minisign makes")
     limits = raw[HEAD_BYTES - 16 : HEAD_BYTES]
