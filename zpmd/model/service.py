@@ -126,13 +126,15 @@ class Under(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patched:
-    """Which patch last had its word on a service. `base` is the image that the files name."""
+    """Which patch last had its word on a service. `base` is the image that the files name; `generation` the one that
+    its replicas are to have at least, `tried` the one of its step under this patch."""
 
     patch: str
     number: int
     under: Under
     base: str = ""
     generation: int = 0
+    tried: int = 0
     reason: str = ""
 
 
@@ -223,6 +225,8 @@ class Desired:
     complete: bool = True
     retired: Pairs = ()
     held: Pairs = ()
+    templates: tuple[str, ...] = ()
+    """Names of the templates of integrations, also of those that no integration uses now."""
 
     def service(self, name: str) -> ServiceData | None:
         return next((s for s in self.services if s.name == name), None)
