@@ -93,7 +93,7 @@ class Ledger:
 
     def newest(self, limit: int, id: str | None) -> tuple[Patch, ...]:
         """Raises StoreError."""
-        held = {number: patch for number, patch in self._held.items() if id in (None, patch.id)}
+        held = {patch.number: patch for patch in self.patches() if id in (None, patch.id)}
         rows = self._database.rows(
             "SELECT * FROM patch WHERE ? IS NULL OR id = ? ORDER BY number DESC LIMIT ?", id, id, limit
         )
