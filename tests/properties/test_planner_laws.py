@@ -42,7 +42,7 @@ WEB = build.service("web", restart=RestartPolicy(delay_seconds=0, window_seconds
 
 
 def tried_once(*there: Replica) -> Scene:
-    """A service that was tried half a second ago, for the second time in a row, and what is there of it now."""
+    """A service that was tried again half a second ago, after one failure, and what is there of it now."""
     tries = {build.slot(WEB): build.attempt(WEB, 1, ago=0.5, tried=Tried.RUN)}
     return Scene(
         Desired(services=(WEB,)), Observed(world=build.world((WEB,), there)), build.memory(WEB, attempts=tries)
@@ -128,7 +128,7 @@ def test_a_held_service_is_left_alone(scene: Scene) -> None:
 
 @many
 @given(scenes(), st.floats(0.0, 1.0))
-@example(tried_once(), 1.0).via("found: it vanished, and the next try was due and counted as the third for ever")
+@example(tried_once(), 1.0).via("found: it vanished, and the next try was due, and was the second in a row for ever")
 @example(tried_once(build.sick(WEB, ago=0.4)), 1.0).via("its sibling: it is unhealthy, and goes on for its window")
 def test_until_it_asks_to_be_woken_nothing_would_change(scene: Scene, part: float) -> None:
     now = ask(scene)
