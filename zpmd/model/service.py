@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from zpmd.model.container import Container, Pairs
+from zpmd.model.text import printable
 
 
 class Group(StrEnum):
@@ -234,7 +235,11 @@ class Desired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One complaint about an input: `file:line:column: path: message`. Line and column count from 1, 0 = unknown."""
+    """One complaint about an input: `file:line:column: path: message`. Line and column count from 1, 0 = unknown.
+
+    It is one line that can be printed, whatever the input has in its keys and its name. `path` and `message` are so
+    from the beginning; `file` stays the name by which the file is found.
+    """
 
     file: str
     line: int
@@ -242,6 +247,11 @@ class Problem:
     path: str
     message: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", printable(self.path))
+        object.__setattr__(self, "message", printable(self.message))
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = printable(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
         return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
