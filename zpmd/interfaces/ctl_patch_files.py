@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import filesize
 from rich.text import Text
 
 from zpmd.interfaces import ctl_keys, ctl_lines, ctl_saved
@@ -249,4 +250,4 @@ def _facts(file: PatchFile) -> Iterator[tuple[str, str]]:
     for trouble in file.troubles:
         yield "trouble", trouble
     for archive in file.images:
-        yield "archive", f"{archive.file}  {archive.size / 1e6:.1f} MB  {' '.join(archive.references)}"
+        yield "archive", f"{archive.file}  {filesize.decimal(archive.size)}  {' '.join(archive.references)}"
