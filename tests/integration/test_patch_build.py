@@ -6,19 +6,30 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.lab.engine import LabEngine
 
 TAGS = ("zpmd-test/one:v2", "zpmd-test/other:v2")
 
 
-def test_images_of_an_engine_become_a_bundle_that_verifies(engine_host: LabEngine, tmp_path: Path) -> None:
+@pytest.fixture
+def image(engine_host: LabEngine) -> Iterator[str]:
+    """The id of an image that has two names for as long as the test runs."""
     client = engine_host.client()
-    image = client.images()[0]["Id"]
+    found: str = client.images()[0]["Id"]
     for tag in TAGS:
-        client.tag(image, *tag.split(":"))
+        client.tag(found, *tag.split(":"))
+    yield found
+    for tag in TAGS:
+        client.remove_image(tag)
+
+
+def test_images_of_an_engine_become_a_bundle_that_verifies(engine_host: LabEngine, image: str, tmp_path: Path) -> None:
     (tmp_path / "hotfix.patch.yaml").write_text(f'id: hotfix-1\nservices: {{one: {{image: "{TAGS[0]}"}}}}\n')
     zpmctl(engine_host, tmp_path, "keygen", "--out", "vendor", "--no-password")
     asked = [word for tag in TAGS for word in ("--image", tag)]
