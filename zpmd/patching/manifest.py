@@ -36,10 +36,12 @@ SHORTEST_DEADLINE, LONGEST_DEADLINE = 1.0, 86_400.0
 """Seconds."""
 MOST_AT_ONCE = 100
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-MOMENT = re.compile(rf"({DATE.pattern})[Tt ]([0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", re.ASCII)
+MOMENT = re.compile(
+    rf"({DATE.pattern})[Tt ]([0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", re.ASCII
+)
 CONTROLS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of characters that steer a terminal, or that nobody sees."""
-QUOTED = "\"\\"
+QUOTED = '"\\'
 """What has a meaning of its own in a double-quoted scalar."""
 
 
