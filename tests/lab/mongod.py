@@ -32,6 +32,8 @@ ROOT, ROOT_PASSWORD = "lab-root", "lab-root-password"
 DATABASE = "zona"
 KEY = "bGFiLWtleWZpbGUtb2YtYS1yZXBsaWNhLXNldA=="
 """What the members of a set with `auth` know each other by."""
+ELECTION_MILLISECONDS = 1000
+"""How long the members of a set miss a primary before they elect another; MongoDB's default is 10,000."""
 
 
 def binary() -> Path:
@@ -247,7 +249,7 @@ class LabReplicaSet:
         first = self.members[0]
         if not first.hello().get("setName"):
             members = [{"_id": n, "host": host} for n, host in enumerate(self.hosts)]
-            config = {"_id": self.name, "members": members, "settings": {"electionTimeoutMillis": 1000}}
+            config = {"_id": self.name, "members": members, "settings": {"electionTimeoutMillis": ELECTION_MILLISECONDS}}
             with first.client() as client:
                 client.admin.command("replSetInitiate", config)
         primary = self.primary()
