@@ -1,4 +1,4 @@
-"""The two worlds that the contract suite runs on: the simulated one, and a real Docker Engine."""
+"""What the contract suites run on: the simulated world and a real Docker Engine; the stores on disk and in memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import docker.errors
 import pytest
 
 from tests.contracts.harness import CHECK, DECLARED, OWNER, PROJECT, SAMPLES, SICK, STUBBORN, Harness, T
+from tests.contracts.stores import FixedClock, Open
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import eventually
 from zpmd.engines.docker import DockerEngine
@@ -21,7 +22,9 @@ from zpmd.engines.virtual_time import VirtualClock
 from zpmd.model.container import Container
 from zpmd.model.events import Outcome, Reason
 from zpmd.model.plan import Action
-from zpmd.ports import Engine
+from zpmd.ports import Engine, Store
+from zpmd.stores.embedded import EmbeddedStore
+from zpmd.stores.memory import MemoryStore, Tablet
 
 
 @pytest.fixture(params=["simulated", "docker"])
@@ -32,6 +35,31 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     harness = DockerHarness(request.getfixturevalue("engine_host"), tmp_path)
     yield harness
     harness.close()
+
+
+@pytest.fixture(params=["embedded", "memory"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same store again and again, as restarts of the daemon do."""
+    opened: list[Store] = []
+    tablet = Tablet()
+
+    def open_again() -> Store:
+        while opened:
+            opened.pop().close()
+        if request.param == "memory":
+            opened.append(MemoryStore(tablet, journal_entries=1000))
+        else:
+            opened.append(EmbeddedStore(tmp_path / "zpmd.db", journal_entries=1000, clock=FixedClock()))
+        return opened[-1]
+
+    yield open_again
+    while opened:
+        opened.pop().close()
+
+
+@pytest.fixture
+def store(reopen: Open) -> Store:
+    return reopen()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -175,7 +175,12 @@ class Chronicle:
         )
         if not own_fault:
             before = self._retries.get(key)
-            self._retries[key] = Retry(count=before.count + 1 if before else 1, at=outcome.at, error=outcome.detail)
+            self._retries[key] = Retry(
+                count=before.count + 1 if before else 1,
+                at=outcome.at,
+                error=outcome.detail,
+                lasting=outcome.result is Result.PERMANENT,
+            )
 
     def _remember(self, outcome: Outcome) -> None:
         action, ok = outcome.action, outcome.ok
