@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from zpmd.model.reference import split
+
 _HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{12,64})")
 
@@ -26,13 +28,6 @@ def familiar(reference: str) -> str:
     name, at, digest = reference.partition("@")
     repository, tag = split(name)
     return f"{repository}@{digest}" if at else f"{repository}:{tag or 'latest'}"
-
-
-def split(name: str) -> tuple[str, str]:
-    """(repository, tag) of a reference without digest; the colon of a registry's port is none of a tag."""
-    head, slash, last = name.rpartition("/")
-    base, _, tag = last.partition(":")
-    return f"{head}{slash}{base}", tag
 
 
 def present(asked: Collection[str], names: Iterable[str], ids: Iterable[str]) -> frozenset[str]:

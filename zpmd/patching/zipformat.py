@@ -49,7 +49,9 @@ def local(entry: Entry) -> bytes:
     size, name = (FULL32 if big else entry.size), entry.name.encode("ascii")
     version = VERSION64 if big else VERSION
     return (
-        LOCAL.pack(LOCAL_MAGIC, version, 0, STORED, 0, DATE, entry.crc, size, size, len(name), len(extra)) + name + extra
+        LOCAL.pack(LOCAL_MAGIC, version, 0, STORED, 0, DATE, entry.crc, size, size, len(name), len(extra))
+        + name
+        + extra
     )
 
 
