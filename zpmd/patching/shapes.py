@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import NamedTuple
@@ -40,17 +41,24 @@ class Shape(NamedTuple):
     def words(self) -> str:
         return KINDS.get(self.kind, "no regular file")
 
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Without the device, whose number changes with a boot, and the owner."""
+        return self[1:5]
+
     def same(self, other: Shape | None) -> bool:
-        """Whether it is the file it was, unwritten. Devices are not compared: their numbers change with a boot."""
-        return other is not None and self[1:5] == other[1:5]
+        """Whether it is the file it was, unwritten."""
+        return other is not None and self.key == other.key
 
 
 def shape_of(name: str, folder: int) -> Shape | None:
-    """Of what is there by this name, not through a link; None where nothing is. Raises OSError."""
+    """Of what is there by this name, not through a link; None where nothing is, or can be. Raises OSError."""
     try:
         return shaped(os.stat(name, dir_fd=folder, follow_symlinks=False))
-    except FileNotFoundError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return None
+        raise
 
 
 def shaped(state: os.stat_result) -> Shape:
