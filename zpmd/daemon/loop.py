@@ -77,6 +77,8 @@ class Parts:
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
     tenancy: Callable[[], Tenancy | None] = lambda: None
+    patches_trouble: Callable[[], str] = lambda: ""
+    """What is wrong with the directory that patches are dropped into."""
     filed: Callable[[], None] = lambda: None
     """Told that a patch has ended: its file is to be put away."""
     longest_sleep_seconds: float = math.inf
@@ -271,6 +273,7 @@ class Loop:
             watchers=self._p.watchers.alive(),
             unwritable=self._p.chronicle.unwritable,
             tenancy=self._p.tenancy(),
+            patches_trouble=self._p.patches_trouble(),
         )
 
     def sleep_seconds(self, snapshot: Snapshot) -> float:
