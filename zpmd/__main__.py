@@ -15,6 +15,7 @@ from zpmd import __version__
 from zpmd.daemon.clock import SystemClock
 from zpmd.errors import ConfigError, ZpmdError
 from zpmd.model.service import Desired, Problem
+from zpmd.model.text import printable
 from zpmd.settings import Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.compose.desired import Understood
@@ -248,11 +249,6 @@ def print_rows(rehearsed: Rehearsal) -> None:
 
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def printable(text: str) -> str:
-    """One line that cannot steer a terminal, whatever the file has in its keys."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def document(understood: Understood, rehearsed: Rehearsal | None = None) -> dict[str, object]:

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from zpmd.model.text import printable
+
 MASK: Final = "***"
 SHORTEST: Final = 4
 ANYWHERE: Final = 8
@@ -80,7 +82,8 @@ def forms(value: str) -> Iterator[str]:
         return  # their forms are as short as words
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
-    escaped = value.replace("\\", "\\\\")  # as Python prints it, alone or within something longer
+    yield printable(value)  # as complaints have it
+    escaped = printable(value.replace("\\", "\\\\"))  # as Python prints it, alone or within something longer
     yield escaped
     yield escaped.replace("'", "\\'")
     yield quote(value, safe="", errors="replace")

@@ -61,7 +61,8 @@ class Mongo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patches:
-    """How patch files are taken. Sizes are bytes, durations seconds.
+    """How patch files are taken. Sizes are bytes, durations seconds. (`patches.deadline_seconds` and
+    `patches.prepare_seconds` of the file are in `limits`.)
 
     `signatures`: "required", "optional", or "" for required as soon as a key lies in `keys_dir`.
     """
@@ -74,10 +75,6 @@ class Patches:
     """Of one bundle."""
     quiet_seconds: float = 2.0
     """A file that nobody renamed or closed before our eyes is complete when it has not changed for so long."""
-    deadline_seconds: float = 600.0
-    """For how long a service may go without progress under a patch."""
-    prepare_seconds: float = 600.0
-    """For how long the images of a patch may take to come, before it is refused."""
     quarantine_count: int = 200
     quarantine_bytes: int = 10_000_000_000
     """What is kept in `quarantine` at most; the oldest go first."""

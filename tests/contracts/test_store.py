@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
+from tests.contracts.stores import Open
 from zpmd.model.container import Container, Healthcheck, Mount, MountKind
 from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Tried, Verdict
@@ -30,10 +27,6 @@ from zpmd.model.tenant import (
     TenantDB,
 )
 from zpmd.ports import Store
-from zpmd.stores.embedded import EmbeddedStore
-from zpmd.stores.memory import MemoryStore, Tablet
-
-Open = Callable[[], Store]
 
 REDIS = ServiceData(
     name="redis",
@@ -66,39 +59,6 @@ ROWS = Rows(
     unknown=(("globex", "its database did not answer"),),
 )
 LEASE = PortLease(key=SPLUNK.key, port=9100, leased_at=5.25)
-
-
-class FixedClock:
-    def now(self) -> float:
-        return 1_700_000_000.0
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
-@pytest.fixture(params=["embedded", "memory"])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the same store again and again, as restarts of the daemon do."""
-    opened: list[Store] = []
-    tablet = Tablet()
-
-    def open_again() -> Store:
-        while opened:
-            opened.pop().close()
-        if request.param == "memory":
-            opened.append(MemoryStore(tablet, journal_entries=1000))
-        else:
-            opened.append(EmbeddedStore(tmp_path / "zpmd.db", journal_entries=1000, clock=FixedClock()))
-        return opened[-1]
-
-    yield open_again
-    while opened:
-        opened.pop().close()
-
-
-@pytest.fixture
-def store(reopen: Open) -> Store:
-    return reopen()
 
 
 def note(text: str, service: str = "redis", at: float = 1.0) -> Entry:

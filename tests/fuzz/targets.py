@@ -232,8 +232,7 @@ def _readable(problems: tuple[Problem, ...]) -> None:
     for problem in problems:
         line = str(problem)
         assert line, "a complaint without words"
-        assert "\n" not in line, f"a complaint of several lines: {line!r}"
-        line.encode()
+        assert line.isprintable(), f"a complaint of several lines, or that steers a terminal: {line!r}"
 
 
 def _json(data: bytes) -> Any:

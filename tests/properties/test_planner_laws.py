@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import Phase as Phase_
 from hypothesis import strategies as st
 
 from tests.properties.appliances import Scene, replicas, scenes, services
 from tests.properties.motion import Motion
+from tests.unit.planning import build
 from tests.unit.planning.build import NOW
-from zpmd.model.memory import Memory
-from zpmd.model.observed import Observed, Phase, World
+from zpmd.model.memory import Memory, Tried
+from zpmd.model.observed import Observed, Phase, Replica, World
 from zpmd.model.plan import (
     Code,
     Plan,
@@ -25,7 +26,7 @@ from zpmd.model.plan import (
     service_of,
 )
 from zpmd.model.policy import Limits
-from zpmd.model.service import Desired, Order
+from zpmd.model.service import Desired, Order, RestartPolicy
 from zpmd.planning import checks, readiness
 from zpmd.planning.planner import plan
 from zpmd.planning.target import active_hold
@@ -35,6 +36,17 @@ UNSHRUNK = (Phase_.explicit, Phase_.reuse, Phase_.generate)
 
 many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
+
+
+WEB = build.service("web", restart=RestartPolicy(delay_seconds=0, window_seconds=0))
+
+
+def tried_once(*there: Replica) -> Scene:
+    """A service that was tried again half a second ago, after one failure, and what is there of it now."""
+    tries = {build.slot(WEB): build.attempt(WEB, 1, ago=0.5, tried=Tried.RUN)}
+    return Scene(
+        Desired(services=(WEB,)), Observed(world=build.world((WEB,), there)), build.memory(WEB, attempts=tries)
+    )
 
 
 def ask(scene: Scene, now: float = NOW) -> Plan:
@@ -116,6 +128,8 @@ def test_a_held_service_is_left_alone(scene: Scene) -> None:
 
 @many
 @given(scenes(), st.floats(0.0, 1.0))
+@example(tried_once(), 1.0).via("found: it vanished, and the next try was due, and was the second in a row for ever")
+@example(tried_once(build.sick(WEB, ago=0.4)), 1.0).via("its sibling: it is unhealthy, and goes on for its window")
 def test_until_it_asks_to_be_woken_nothing_would_change(scene: Scene, part: float) -> None:
     now = ask(scene)
     horizon = now.wake_at if now.wake_at is not None else NOW + 100_000.0

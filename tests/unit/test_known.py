@@ -26,6 +26,7 @@ def known(*values: str) -> Known:
         ("a/b c@d+e=f", "mongodb://u:a%2Fb%20c%40d%2Be%3Df@host", "mongodb://u:***@host"),
         ('quo"te\\back', '{"said": "quo\\"te\\\\back"}', '{"said": "***"}'),
         ("pässwörd", '{"said": "p\\u00e4ssw\\u00f6rd", "or": "pässwörd"}', '{"said": "***", "or": "***"}'),
+        ('quo"te\nand\x7f', "no 'quo\"te\\nand\\x7f' here: quo\"te\\nand\\x7f", "no '***' here: ***"),
         ("hunter2-hunter2", b"hunter2-hunter2".hex(), "***"),
         ("hunter2", "password hunter2, not xhunter2 or hunter2-x", "password ***, not xhunter2 or hunter2-x"),
         ("acme", "run splunk-acme-7/1 for acme", "run splunk-acme-7/1 for ***"),

@@ -96,7 +96,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
         )
     )
     reload = _reloader(systemd, mailbox)
-    control = DaemonControl(board, store, engine, clock, mailbox.wake, reload)
+    control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
     server = ApiServer(create_app(control, settings.state_dir, settings.socket), settings.socket, settings.socket_group)
     server.start()
     ending.callback(server.stop)

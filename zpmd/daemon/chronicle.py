@@ -9,6 +9,7 @@ degraded until a line can be written again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from zpmd.model.memory import Attempt, Memory, Retry, Revision, Tried, Verdict
 from zpmd.model.plan import (
     Action,
     JudgeSpec,
+    MovePatch,
     PullImage,
     RemoveReplica,
     RestartReplica,
@@ -32,6 +34,7 @@ from zpmd.model.plan import (
     verb,
 )
 from zpmd.model.spechash import spec_hash
+from zpmd.planning.trial import begun_anew
 from zpmd.ports import Store
 from zpmd.redaction import redact
 
@@ -83,6 +86,18 @@ class Chronicle:
         )
         self._write(now, lambda: self._store.judge(revision))
         self.ended(Outcome(action=action, result=Result.OK, at=now, detail=str(action.verdict)))
+
+    def moved(self, action: MovePatch, now: float) -> None:
+        """How far a patch has come touches the store alone, too."""
+        self._write(now, lambda: self._store.keep_patch(action.patch))
+        self.ended(Outcome(action=action, result=Result.OK, at=now, detail=str(action.patch.stage)))
+
+    def patches_anew(self, now: float) -> None:
+        """The deadlines of patches that are on their way count from now."""
+        for patch in self._store.memory().patches:
+            anew = begun_anew(patch, now)
+            if anew != patch:
+                self._write(now, functools.partial(self._store.keep_patch, anew))
 
     def ended(self, outcome: Outcome) -> None:
         """Turn an outcome into memory and a finished journal entry."""
@@ -175,7 +190,12 @@ class Chronicle:
         )
         if not own_fault:
             before = self._retries.get(key)
-            self._retries[key] = Retry(count=before.count + 1 if before else 1, at=outcome.at, error=outcome.detail)
+            self._retries[key] = Retry(
+                count=before.count + 1 if before else 1,
+                at=outcome.at,
+                error=outcome.detail,
+                lasting=outcome.result is Result.PERMANENT,
+            )
 
     def _remember(self, outcome: Outcome) -> None:
         action, ok = outcome.action, outcome.ok

@@ -17,11 +17,17 @@ from dataclasses import replace
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs
-from zpmd.errors import NotFound, Refused
+from zpmd.errors import EngineUnknown, NotFound, Refused
 from zpmd.model.events import Entry, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Tried
 from zpmd.model.observed import Dossier, Slot
+from zpmd.model.patch import Manifest, Patch, Stage
 from zpmd.model.plan import Code
+from zpmd.model.policy import Limits
+from zpmd.model.preview import Preview
+from zpmd.planning import reverting
+from zpmd.planning.admission import images_asked
+from zpmd.planning.preview import preview
 from zpmd.ports import Clock, Engine, Store, Wake
 from zpmd.redaction import redact
 
@@ -32,8 +38,16 @@ class DaemonControl:
     """ports.Control on the daemon's own parts. `reload` makes the sources be read again."""
 
     def __init__(
-        self, board: Board, store: Store, engine: Engine, clock: Clock, wake: Wake, reload: Callable[[], None]
+        self,
+        board: Board,
+        store: Store,
+        engine: Engine,
+        clock: Clock,
+        wake: Wake,
+        reload: Callable[[], None],
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = limits or Limits()
         self._board = board
         self._store = store
         self._engine = engine
@@ -148,13 +162,44 @@ class DaemonControl:
         with self._asked("reload", "*", "", actor, "the files are to be read again", Reason.RELOAD):
             self._reload()
 
+    # patches
+
+    def patches(self, limit: int, id: str | None) -> tuple[Patch, ...]:
+        return self._store.ledger(limit, id)
+
+    def preview(self, manifest: Manifest) -> Preview:
+        snapshot = self.snapshot()
+        if snapshot.observed.world is None:
+            raise Refused(f"cannot tell what patch {manifest.id} would do: the engine does not answer")
+        away = next((state.away or "its files are wrong" for state in snapshot.sources if not state.ok), "")
+        row = Patch(number=0, name="", stage=Stage.COPIED, id=manifest.id, manifest=manifest)
+        asked = images_asked((row,), snapshot.desired) | {s.container.image for s in snapshot.desired.services}
+        try:
+            world = self._engine.observe(asked)
+        except EngineUnknown as error:
+            raise Refused(f"cannot tell what patch {manifest.id} would do: {error}") from error
+        memory = self._store.memory()
+        return preview(manifest, snapshot.desired, world, memory, self._clock.now(), self._limits, away)
+
+    def revert(self, id: str, with_later: bool, actor: str) -> tuple[str, ...]:
+        patches = self._store.memory().patches
+        if not any(patch.id == id for patch in patches) and not self._store.ledger(1, id):
+            raise NotFound(unknown(id, {patch.id for patch in patches if patch.id}, "patch"))
+        rows, refused = reverting.to_revert(id, patches, with_later)
+        if refused:
+            raise Refused(refused)
+        ids = tuple(row.id for row in rows)
+        with self._asked("revert", f"patch:{id}", Code.PATCH_REVERTING, actor, f"to go back: {', '.join(ids)}"):
+            self._store.ask_revert([row.number for row in rows], actor)
+        return ids
+
     # what the verbs have in common
 
     @contextlib.contextmanager
     def _asked(
         self, verb: str, subject: str, code: str, actor: str, text: str, reason: Reason = Reason.OPERATOR
     ) -> Iterator[None]:
-        service = "" if subject == EVERYTHING else subject
+        service = "" if subject == EVERYTHING or subject.startswith("patch:") else subject
         entry = self._store.begin(
             Entry(
                 id=0,
@@ -219,9 +264,9 @@ class DaemonControl:
             raise Refused(f"cannot start {service}: everything is down by `zpmctl down`; `zpmctl up` ends that")
 
 
-def unknown(service: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(service, sorted(names), n=1, cutoff=0.5)
-    return f"no service {service}" + (f": did you mean {near[0]}?" if near else "")
+def unknown(name: str, names: Iterable[str], kind: str = "service") -> str:
+    near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)
+    return f"no {kind} {name}" + (f": did you mean {near[0]}?" if near else "")
 
 
 def _held_instead(held: set[str]) -> str:

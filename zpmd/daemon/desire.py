@@ -120,6 +120,7 @@ def _sum(answers: Sequence[Desired], everybody: bool) -> Desired:
         complete=everybody and all(a.complete for a in answers),
         retired=tuple(pair for a in answers for pair in a.retired),
         held=tuple(pair for a in answers for pair in a.held),
+        templates=tuple(name for a in answers for name in a.templates),
     )
 
 

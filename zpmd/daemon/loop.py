@@ -26,11 +26,14 @@ from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed
-from zpmd.model.plan import Action, JudgeSpec, Plan
+from zpmd.model.patch import ENDS, Stage
+from zpmd.model.plan import Action, JudgeSpec, MovePatch, Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, Group
 from zpmd.model.tenant import Tenancy
 from zpmd.planning import checks
+from zpmd.planning.admission import images_asked
+from zpmd.planning.layer import layered
 from zpmd.planning.planner import plan
 from zpmd.ports import Clock, Engine, Store
 from zpmd.redaction import redact
@@ -73,6 +76,8 @@ class Parts:
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
     tenancy: Callable[[], Tenancy | None] = lambda: None
+    filed: Callable[[], None] = lambda: None
+    """Told that a patch has ended: its file is to be put away."""
     longest_sleep_seconds: float = math.inf
     """How long the loop may rest: a quiet one has to show systemd's watchdog that it lives, which only a pass does."""
     chance: random.Random = field(default_factory=random.Random)
@@ -92,6 +97,8 @@ class Loop:
         self._engine_failures = 0
         self._complaints: tuple[str, ...] = ()
         self._row_news = RowNews()
+        self._anew = True
+        """Deadlines of patches count from the next pass on: nobody has looked for a while, or the clock was set."""
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
@@ -125,12 +132,15 @@ class Loop:
         if reasons & RELOADING:
             self._load(now, reasons)
         loaded = clock.monotonic()
-        desired = self._p.desire.desired
+        desired = layered(self._p.desire.desired, self._p.store.memory().patches)
         self._p.chronicle.disapprove(_declared(desired), now)
         observed = self._observe(desired, now)
         seen = clock.monotonic()
+        if self._anew and observed.world is not None:
+            self._p.chronicle.patches_anew(now)
+            self._anew = False
         memory = replace(self._p.chronicle.memory(), gates=self._gates)
-        decision = plan(desired, observed, memory, now, self._p.limits)
+        decision = plan(desired, observed, memory, now, self._p.limits, self._away())
         planned = clock.monotonic()
         self._gates = decision.gates
         if self._sane(decision, desired, observed, now):
@@ -161,6 +171,7 @@ class Loop:
         it."""
         jump, self._difference = difference - self._difference, difference
         if abs(jump) >= JUMP_SECONDS:
+            self._anew = True
             self._gates = {group: since + jump for group, since in self._gates.items()}
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
@@ -177,6 +188,7 @@ class Loop:
         images = {s.container.image for s in desired.services}
         memory = self._p.store.memory()
         images |= {r.stable.container.image for r in memory.revisions.values() if r.stable}
+        images |= images_asked(memory.patches, desired)
         flights = self._p.executor.in_flight()
         try:
             world = masking.world(self._p.engine.observe(images))
@@ -190,8 +202,13 @@ class Loop:
         if self._unknown_since is not None:
             away = now - self._unknown_since
             self._p.chronicle.note("found", "engine", f"it answers again after {away:.0f} s", now)
+            self._anew = True
         self._unknown_since, self._engine_failures = None, 0
         return Observed(world=world, in_flight=flights)
+
+    def _away(self) -> str:
+        """Why a source cannot tell everything that it knows now; "" where all do."""
+        return next((state.away or "its files are wrong" for state in self._p.desire.states if not state.ok), "")
 
     def _sane(self, decision: Plan, desired: Desired, observed: Observed, now: float) -> bool:
         complaints = checks.problems(decision, desired, observed, self._p.limits)
@@ -203,10 +220,17 @@ class Loop:
 
     def _dispatch(self, decision: Plan, now: float) -> None:
         for action in decision.actions:
+            if isinstance(action, MovePatch) and action.patch.stage is Stage.SWITCHED and self._p.chronicle.unwritable:
+                continue  # what cannot be written down is not begun
             self._p.chronicle.decided(action, now)
             if isinstance(action, JudgeSpec):
                 self._p.chronicle.judged(action, now)
                 self._p.mailbox.wake(Reason.OUTCOME)
+            elif isinstance(action, MovePatch):
+                self._p.chronicle.moved(action, now)
+                self._p.mailbox.wake(Reason.PATCHES)
+                if action.patch.stage in ENDS:
+                    self._p.filed()
             else:
                 self._p.executor.submit(action)
 

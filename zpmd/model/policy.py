@@ -22,3 +22,7 @@ class Limits:
     retry_delay_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     actions_per_pass: int = 200
+    patch_deadline_seconds: float = 600.0
+    """For how long a service may go without progress under a patch."""
+    patch_prepare_seconds: float = 600.0
+    """For how long the images of a patch may take to come, before it is refused."""

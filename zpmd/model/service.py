@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from zpmd.model.container import Container, Pairs
+from zpmd.model.text import printable
 
 
 class Group(StrEnum):
@@ -126,13 +127,15 @@ class Under(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patched:
-    """Which patch last had its word on a service. `base` is the image that the files name."""
+    """Which patch last had its word on a service. `base` is the image that the files name; `generation` the one that
+    its replicas are to have at least, `tried` the one of its step under this patch."""
 
     patch: str
     number: int
     under: Under
     base: str = ""
     generation: int = 0
+    tried: int = 0
     reason: str = ""
 
 
@@ -223,6 +226,8 @@ class Desired:
     complete: bool = True
     retired: Pairs = ()
     held: Pairs = ()
+    templates: tuple[str, ...] = ()
+    """Names of the templates of integrations, also of those that no integration uses now."""
 
     def service(self, name: str) -> ServiceData | None:
         return next((s for s in self.services if s.name == name), None)
@@ -230,7 +235,11 @@ class Desired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One complaint about an input: `file:line:column: path: message`. Line and column count from 1, 0 = unknown."""
+    """One complaint about an input: `file:line:column: path: message`. Line and column count from 1, 0 = unknown.
+
+    It is one line that can be printed, whatever the input has in its keys and its name. `path` and `message` are so
+    from the beginning; `file` stays the name by which the file is found.
+    """
 
     file: str
     line: int
@@ -238,6 +247,11 @@ class Problem:
     path: str
     message: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", printable(self.path))
+        object.__setattr__(self, "message", printable(self.message))
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = printable(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
         return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"

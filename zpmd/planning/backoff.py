@@ -27,11 +27,13 @@ class Turn:
     """The next try at a slot: the `attempt`-th in a row, not before `due`.
 
     `spent`: max_attempts are used up; `due` is then when the row is over and counting begins anew, or None: never.
+    `anew`: the instant ahead at which the row is over, and the same try would be another one; None where it would not.
     """
 
     attempt: int
     due: float | None
     spent: bool = False
+    anew: float | None = None
 
 
 def delay_seconds(policy: RestartPolicy, attempt: int) -> float:
@@ -71,21 +73,21 @@ def turn(view: View, target: Target, slot: Slot, replica: Replica | None, excuse
     `excused` failures (their dependency was down) neither count nor wait.
     """
     policy, record = target.service.restart, remembered(view, target, slot, replica)
-    proven_at = _proven_at(policy, record, replica)
     count = record.count if record else replica.attempt if replica else 0
+    proven_at = _proven_at(policy, record, replica) if count else None
     if proven_at is not None and proven_at <= view.now:
-        count = 0
+        count, proven_at = 0, None
     if excused:
-        return Turn(attempt=count, due=view.now)
+        return Turn(attempt=count, due=view.now, anew=proven_at)
     attempt = count + 1
     if policy.max_attempts and attempt > policy.max_attempts:
-        return Turn(attempt=attempt, due=proven_at, spent=True)
+        return Turn(attempt=attempt, due=proven_at, spent=True, anew=proven_at)
     delay = delay_seconds(policy, attempt)
     if record and record.failed:
         delay = min(delay, view.limits.retry_max_seconds)
     due = _after(_last_try(record, replica), delay, view.now)
     # A process that stays up while it is unhealthy may prove itself before its delay is over.
-    return Turn(attempt=attempt, due=due if proven_at is None or proven_at <= view.now else min(due, proven_at))
+    return Turn(attempt=attempt, due=due if proven_at is None else min(due, proven_at), anew=proven_at)
 
 
 def restarts(view: View, target: Target, number: int, replica: Replica | None) -> int:

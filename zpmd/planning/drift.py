@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
+from zpmd.model.service import Under
 from zpmd.model.spechash import same_meaning
 from zpmd.planning.target import Target
 from zpmd.planning.view import View
@@ -16,13 +17,25 @@ def cause(view: View, target: Target, replica: Replica) -> Cause | None:
 
 def own_cause(target: Target, replica: Replica) -> Cause | None:
     if replica.spec != target.spec and not same_meaning(target.service.container, replica.spec):
-        if target.reverting:
-            reason = target.revision.reason if target.revision else ""
-            return Cause(Code.ROLLBACK, f"goes back to the last stable definition: {reason}")
-        return Cause(Code.DRIFT, f"its definition changed ({_change(target, replica)})")
+        return _changed(target, replica)
     if replica.generation < target.generation:
+        patched = target.service.patched
+        if patched is not None and patched.generation == target.generation:
+            return Cause(Code.PATCH, f"patch {patched.patch} asks for a restart")
         return Cause(Code.RESTART_ASKED, "an operator asked for a restart")
     return None
+
+
+def _changed(target: Target, replica: Replica) -> Cause:
+    patched = target.service.patched
+    if patched is not None and patched.under in (Under.BACK, Under.STUCK):
+        return Cause(Code.ROLLBACK, f"goes back to what it ran before patch {patched.patch}: {patched.reason}")
+    if target.reverting:
+        reason = target.revision.reason if target.revision else ""
+        return Cause(Code.ROLLBACK, f"goes back to the last stable definition: {reason}")
+    if patched is not None and replica.generation < patched.generation:
+        return Cause(Code.PATCH, f"patch {patched.patch} changes it ({_change(target, replica)})")
+    return Cause(Code.DRIFT, f"its definition changed ({_change(target, replica)})")
 
 
 def _inherited(view: View, target: Target, replica: Replica) -> Cause | None:

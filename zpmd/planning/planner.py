@@ -14,18 +14,22 @@ from zpmd.model.observed import Observed, Slot
 from zpmd.model.plan import Cause, Code, Plan, Standing, Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import GROUPS, Desired
-from zpmd.planning import lineup, removal, rollout, slots, standing
+from zpmd.planning import lineup, patching, removal, rollout, slots, standing
 from zpmd.planning.case import Case
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.ordering import Order
+from zpmd.planning.scene import Scene
 from zpmd.planning.target import Target, target
 from zpmd.planning.view import Draft, View, view
 
 
-def plan(desired: Desired, observed: Observed, memory: Memory, now: float, limits: Limits | None = None) -> Plan:
+def plan(
+    desired: Desired, observed: Observed, memory: Memory, now: float, limits: Limits | None = None, away: str = ""
+) -> Plan:
     """One wave of actions towards `desired`, what waits and why, and when to look again at the latest.
 
-    `now` is Unix seconds. With an unknown world there are no actions at all.
+    `desired` has the layer of `memory.patches` over it (layer.py). `now` is Unix seconds. `away` says why a source
+    cannot tell all that it knows now. With an unknown world there are no actions at all.
     """
     limits = limits or Limits()
     if observed.world is None:
@@ -41,6 +45,8 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float, limit
     _gates(order, draft)
     standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in seen.targets.values()]
     standings += _leftovers(seen, draft)
+    if memory.patches:
+        patching.progress(Scene(view=seen, order=order, lineups=lineups, draft=draft, away=away))
     return _wave(seen, order, standings, draft)
 
 

@@ -56,6 +56,9 @@ def permits(view: View, target: Target, lineups: Sequence[Lineup], draft: Draft)
     """
     if all(not slot.old for slot in lineups):
         return {}
+    if target.stuck:
+        text = f"{target.stuck}; what runs is kept; `zpmctl restart` goes on"
+        return dict.fromkeys((slot.number for slot in lineups), Cause(Code.ROLLOUT_PAUSED, text))
     if target.verdict is Verdict.PAUSED:
         reason = target.revision.reason if target.revision else ""
         text = f"its update is paused: {reason}; `zpmctl restart` tries it anew"
@@ -109,18 +112,30 @@ def judge(view: View, order: Order, target: Target, lineups: Sequence[Lineup], d
     """Draft the verdict on this spec if it is due: failed, paused or stable. True if it will change the target."""
     if target.reverting or target.verdict is not None or not lineups or target.name in view.busy_services:
         return False
+    if target.on_trial:  # a patch is judged as a whole (trial.py)
+        return False
     if _replaces_stable(target) and not order.blocked(target):
         update = target.update
-        failures = [text for slot in lineups if (text := _failure(view, order, target, slot, draft))]
-        too_many = len(failures) / len(lineups) > update.max_failure_ratio
+        found = failures(view, order, target, lineups, draft)
+        too_many = len(found) / len(lineups) > update.max_failure_ratio
         if too_many and update.failure_action is not FailureAction.CONTINUE:
             verdict = Verdict.FAILED if update.failure_action is FailureAction.ROLLBACK else Verdict.PAUSED
-            text = f"{failures[0]} ({len(failures)} of {len(lineups)} replicas)"
+            text = f"{found[0]} ({len(found)} of {len(lineups)} replicas)"
             _draft(target, verdict, Cause(Code.ROLLOUT_FAILED, text), draft)
             return True
-    if all(_done(view, target, slot, draft) for slot in lineups):
+    if done(view, target, lineups, draft):
         _draft(target, Verdict.STABLE, Cause(Code.ROLLOUT_OK, "every replica of it is up and has been watched"), draft)
     return False
+
+
+def failures(view: View, order: Order, target: Target, lineups: Sequence[Lineup], draft: Draft) -> list[str]:
+    """How the new replicas of its slots failed, in words, one for each slot where one did."""
+    return [text for slot in lineups if (text := _failure(view, order, target, slot, draft))]
+
+
+def done(view: View, target: Target, lineups: Sequence[Lineup], draft: Draft) -> bool:
+    """Every replica of it is of this spec and has proved itself."""
+    return all(_done(view, target, slot, draft) for slot in lineups)
 
 
 def _draft(target: Target, verdict: Verdict, cause: Cause, draft: Draft) -> None:

@@ -117,6 +117,7 @@ def _make(case: Case, record: Attempt | None, cause: Cause) -> bool:
             cause=cause,
             attempt=attempt,
             generation=case.target.generation,
+            revision=case.target.service.patched.patch if case.target.service.patched else "",
             pull=prerequisites.asks_registry(case.view, case.target.service),
         )
     )

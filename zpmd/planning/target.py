@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zpmd.model.container import Container
 from zpmd.model.memory import Down, Hold, Memory, Revision, Verdict
 from zpmd.model.plan import Cause, Code
-from zpmd.model.service import ServiceData, UpdateConfig
+from zpmd.model.service import ServiceData, Under, UpdateConfig
 from zpmd.model.spechash import spec_hash
 
 
@@ -36,10 +36,17 @@ class Target:
     """Those, and the services whose volumes it mounts (`volumes_from`)."""
     follows: tuple[str, ...] = ()
     """Services with which it is replaced: those it shares with, and those it names with `depends_on.restart`."""
+    stuck: str = ""
+    """Why it stands between two definitions: going back from a patch has failed, and nobody has asked for more."""
 
     @property
     def update(self) -> UpdateConfig:
         return self.service.rollback if self.reverting else self.service.update
+
+    @property
+    def on_trial(self) -> bool:
+        """A patch that may still be rolled back says what it is."""
+        return self.service.patched is not None and self.service.patched.under is Under.TRIAL
 
     @property
     def verdict(self) -> Verdict | None:
@@ -51,9 +58,11 @@ class Target:
 def target(declared: ServiceData, memory: Memory, now: float) -> Target:
     """The target of one declared service."""
     name, intent = declared.name, memory.intent
-    generation = intent.generations.get(name, 0)
+    asked, patched = intent.generations.get(name, 0), declared.patched
+    generation = max(asked, patched.generation) if patched else asked
+    back = patched is not None and patched.under in (Under.BACK, Under.STUCK)
     revision = memory.revisions.get(name)
-    service, spec, reverting = declared, spec_hash(declared.container), False
+    service, spec, reverting = declared, spec_hash(declared.container), back
     stable = _to_go_back_to(revision, spec, generation) if revision else None
     if stable:
         # Its policies are the declared ones: they were not on trial, and may have been mended since.
@@ -76,6 +85,7 @@ def target(declared: ServiceData, memory: Memory, now: float) -> Target:
         namespaces=namespaces,
         shared=shared,
         follows=tuple(sorted(shared.union(d.service for d in service.depends_on if d.restart))),
+        stuck=patched.reason if patched and patched.under is Under.STUCK and asked <= patched.tried else "",
     )
 
 

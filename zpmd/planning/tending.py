@@ -29,7 +29,8 @@ def tend(case: Case, replica: Replica, fresh: bool = True) -> bool:
 
 
 def may_try(case: Case, turn: backoff.Turn, how: str) -> bool:
-    """Whether the next try is due; if it is not, the reason is drafted."""
+    """Whether the next try is due; if it is not, the reason is drafted. A try that is due and not made (there is no
+    room for it in this pass, or something else is missing) is looked at again when it would count differently."""
     policy = case.target.service.restart
     if policy.condition is RestartCondition.NONE:
         text = f"{how}, and its restart policy is none: `zpmctl restart` tries it anew"
@@ -41,6 +42,8 @@ def may_try(case: Case, turn: backoff.Turn, how: str) -> bool:
         code = Code.CRASH_LOOP if turn.attempt >= case.view.limits.fresh_after else Code.BACKOFF
         case.wait(Cause(code, f"{how}; try {turn.attempt} in a row comes after its backoff"), until=turn.due)
     else:
+        if turn.anew is not None:
+            case.draft.wake(turn.anew)
         return True
     return False
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from zpmd.model.events import Reason
 from zpmd.model.service import Problem
 from zpmd.model.tenant import Away, IntegrationKey, PortLease, Reading
+from zpmd.model.text import printable
 from zpmd.ports import Clock, Wake
 from zpmd.sources import rows
 from zpmd.sources.disk import State, file_state, folder_state, read_regular, service_files
@@ -96,7 +97,7 @@ class DataFiles:
         try:
             found, troubles = rows.read(self._documents())
         except Unreadable as error:
-            return known, Away(since=away.since if away else now, why=str(error))
+            return known, Away(since=away.since if away else now, why=printable(str(error)))
         self._had_rows = self._had_rows or bool(found.tenants or found.integrations)
         if known is not None and (known.rows, known.troubles) == (found, troubles):
             return known, None

@@ -214,7 +214,7 @@ class Integrations:
         contents = dict(stamped.contents)
         container = self._with_secrets(stamped.service.container, template.credentials, binding, contents)
         made = Made(
-            service=replace(stamped.service, container=container),
+            service=replace(stamped.service, container=container, template=template.name),
             volumes=stamped.volumes,
             networks=stamped.networks,
             contents=contents,
@@ -319,6 +319,7 @@ class Integrations:
             complete=self._intake.complete(),
             retired=tuple(sorted(self._retired.items())),
             held=tuple((names[key], why) for key, why in sorted(settled.held.items()) if key in names),
+            templates=tuple(template.name for template in self._site.templates() or ()),
         )
 
     def _told(self, settled: Settled, draft: Draft) -> Tenancy | None:

@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from zpmd.errors import StoreError
@@ -31,6 +32,12 @@ BUSY_SECONDS = 5.0
 """How long to wait for somebody who looks into the file with another program."""
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Statement(NamedTuple):
+    text: str
+    values: tuple[object, ...]
+    durable: bool = False
 
 
 class Database:

@@ -16,18 +16,18 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from zpmd.errors import StoreError
 from zpmd.model.events import Entry, Result
-from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision
+from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
+from zpmd.model.patch import Patch
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
 from zpmd.stores import identity, keys, resealing
 from zpmd.stores.codec import Unreadable, decode, encode
-from zpmd.stores.database import Database
+from zpmd.stores.database import Database, Statement
 from zpmd.stores.good import Good
 from zpmd.stores.recall import Recall
 from zpmd.stores.registered import Registered
@@ -44,11 +44,6 @@ APPEND = """
         (at, kind, verb, subject, service, code, text, attempt, actor, result, detail, seconds, container_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-
-
-class Statement(NamedTuple):
-    text: str
-    values: tuple[object, ...]
 
 
 class EmbeddedStore:
@@ -110,8 +105,8 @@ class EmbeddedStore:
             self._recall.revisions[revision.service] = revision
             body = self._seal.seal(("revision", revision.service), encode(revision))
             row = (revision.service, body)
-            statement = Statement("INSERT OR REPLACE INTO revision VALUES (?, ?)", row)
-            self._learn(("revision", revision.service), statement, durable=True)
+            statement = Statement("INSERT OR REPLACE INTO revision VALUES (?, ?)", row, durable=True)
+            self._learn(("revision", revision.service), statement)
 
     def hooked(self, container_id: str, started_at: float) -> None:
         with self._lock:
@@ -124,11 +119,22 @@ class EmbeddedStore:
             self._recall.pulls[image] = at
             self._learn(("pulled", image), Statement("INSERT OR REPLACE INTO pulled VALUES (?, ?)", (image, at)))
 
-    def _learn(self, key: tuple[str | int, ...], statement: Statement, durable: bool = False) -> None:
+    def keep_timing(self, service: str, timing: Timing) -> None:
+        with self._lock:
+            self._recall.timings[service] = timing
+            row = (service, encode(timing))
+            self._learn(("timing", service), Statement("INSERT OR REPLACE INTO timing VALUES (?, ?)", row))
+
+    def keep_patch(self, patch: Patch) -> None:
+        with self._lock:
+            self._learn(("patch", patch.number), self._recall.ledger.keep(patch))
+
+    def _learn(self, key: tuple[str | int, ...], statement: Statement) -> None:
         """Write what the process knows already, with all that is owed from a time when the file could not be written.
         Raises StoreError: then this is owed as well, and the process goes on knowing it."""
         self._recall.changed()
         self._owed[key] = statement
+        durable = any(owed.durable for owed in self._owed.values())
         with self._database.transaction(durable) as connection:
             for owed in self._owed.values():
                 connection.execute(owed.text, owed.values)
@@ -140,7 +146,7 @@ class EmbeddedStore:
                 return  # as on nearly every pass
             with self._database.transaction() as connection:
                 keep = (json.dumps(sorted(services)),)
-                for table in ("attempt", "revision", "intent"):
+                for table in ("attempt", "revision", "timing", "intent"):
                     connection.execute(
                         f"DELETE FROM {table} WHERE service NOT IN (SELECT value FROM json_each(?))",
                         keep,
@@ -240,6 +246,28 @@ class EmbeddedStore:
 
     def keep_connection(self, subject: str, connection: Connection) -> None:
         self._registered.keep_connection(subject, connection)
+
+    # the ledger of patches
+
+    def begin_patch(self, patch: Patch) -> int:
+        with self._lock:
+            number = self._recall.ledger.begin(patch)
+            self._recall.changed()
+            return number
+
+    def file_patch(self, number: int, filed: str) -> None:
+        with self._lock:
+            self._recall.ledger.file(number, filed)
+            self._recall.changed()
+
+    def ask_revert(self, numbers: Collection[int], actor: str) -> None:
+        with self._lock:
+            self._recall.ledger.ask(numbers, actor)
+            self._recall.changed()
+
+    def ledger(self, limit: int = 100, id: str | None = None) -> tuple[Patch, ...]:
+        with self._lock:
+            return self._recall.ledger.newest(limit, id)
 
     # operators'
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
+from zpmd.errors import StoreError
 from zpmd.model.events import Entry, Result
-from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision
+from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
+from zpmd.model.patch import Patch
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
+from zpmd.stores import ledger
 
 DOSSIERS_KEPT = 10
 
@@ -29,9 +32,12 @@ class Learned:
     revisions: dict[str, Revision] = field(default_factory=dict)
     hooked: dict[str, float] = field(default_factory=dict)
     pulls: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, Timing] = field(default_factory=dict)
+    patches: dict[int, Patch] = field(default_factory=dict)
+    """Without `asked` and `filed`."""
 
     def copy(self) -> Learned:
-        return Learned(dict(self.attempts), dict(self.revisions), dict(self.hooked), dict(self.pulls))
+        return Learned(*(dict(getattr(self, known.name)) for known in fields(self)))
 
 
 @dataclass(slots=True)
@@ -53,6 +59,9 @@ class Tablet:
     dossiers: dict[str, list[Dossier]] = field(default_factory=dict)
     journal: dict[int, Entry] = field(default_factory=dict)
     entries: int = 0
+    drops: int = 0
+    asked: dict[int, str] = field(default_factory=dict)
+    filed: dict[int, str] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -82,7 +91,7 @@ class MemoryStore:
         with self._lock:
             change(self.learned)
             self._memory = None
-            self._owed[(name, *key)] = change
+            self._owed[key] = change
             self._boundary(f"{name}: before")
             for owed in self._owed.values():
                 owed(self._t.learned)
@@ -113,6 +122,8 @@ class MemoryStore:
             revisions=MappingProxyType(dict(learned.revisions)),
             hooked=frozenset(learned.hooked.items()),
             pulls=MappingProxyType(dict(learned.pulls)),
+            patches=tuple(ledger.recalled([_whole(t, row) for row in learned.patches.values()]).values()),
+            timings=MappingProxyType(dict(learned.timings)),
         )
 
     # the loop's
@@ -137,10 +148,20 @@ class MemoryStore:
     def pulled(self, image: str, at: float) -> None:
         self._learn("pulled", ("image", image), lambda k: k.pulls.update({image: at}))
 
+    def keep_timing(self, service: str, timing: Timing) -> None:
+        self._learn("timing", ("timing", service), lambda k: k.timings.update({service: timing}))
+
+    def keep_patch(self, patch: Patch) -> None:
+        def change(known: Learned) -> None:
+            if patch.number in known.patches:
+                known.patches[patch.number] = replace(patch, asked="", filed="")
+
+        self._learn(f"keep patch {patch.stage}", ("patch", patch.number), change)
+
     def forget(self, services: Collection[str], containers: Collection[str]) -> None:
         t, learned = self._t, self.learned
         named = {s.service for s in learned.attempts}.union(
-            learned.revisions, t.stopped, t.scaled, t.generations, t.approved
+            learned.revisions, learned.timings, t.stopped, t.scaled, t.generations, t.approved
         )
         named.update(name for name in t.holds if name != "*")
         if named.issubset(services) and learned.hooked.keys() <= set(containers):
@@ -154,6 +175,7 @@ class MemoryStore:
             for known in (t.learned, learned):
                 known.attempts = {slot: a for slot, a in known.attempts.items() if slot.service in services}
                 known.revisions = {name: r for name, r in known.revisions.items() if name in services}
+                known.timings = {name: timing for name, timing in known.timings.items() if name in services}
                 known.hooked = {container: at for container, at in known.hooked.items() if container in containers}
 
     # the journal
@@ -236,6 +258,35 @@ class MemoryStore:
             with self._write("connection") as t:
                 t.connections = {**t.connections, subject: connection}
 
+    # the ledger of patches
+
+    def begin_patch(self, patch: Patch) -> int:
+        with self._write("begin patch") as t:
+            t.drops += 1
+            t.asked[t.drops], t.filed[t.drops] = patch.asked, patch.filed
+            for known in (t.learned, self.learned):
+                known.patches[t.drops] = replace(patch, number=t.drops, asked="", filed="")
+                over = [number for number, row in known.patches.items() if row.stage in ledger.OVER]
+                for number in over[: -ledger.OVER_KEPT]:
+                    del known.patches[number]
+            return t.drops
+
+    def file_patch(self, number: int, filed: str) -> None:
+        with self._write("file patch") as t:
+            t.filed[number] = filed
+
+    def ask_revert(self, numbers: Collection[int], actor: str) -> None:
+        with self._write("ask revert") as t:
+            for number in numbers:
+                if number not in t.learned.patches:
+                    raise StoreError(f"cannot revert drop {number}: the ledger has no such row")
+            t.asked.update(dict.fromkeys(numbers, actor))
+
+    def ledger(self, limit: int = 100, id: str | None = None) -> tuple[Patch, ...]:
+        with self._lock:
+            rows = [self.learned.patches[number] for number in sorted(self.learned.patches, reverse=True)]
+            return tuple(_whole(self._t, row) for row in rows if id in (None, row.id))[:limit]
+
     # operators'
 
     def set_stopped(self, service: str, stopped: bool) -> None:
@@ -277,3 +328,7 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is held open; the tablet goes on."""
+
+
+def _whole(t: Tablet, row: Patch) -> Patch:
+    return replace(row, asked=t.asked[row.number], filed=t.filed[row.number])

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from types import MappingProxyType
 
-from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision
+from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision, Timing
 from zpmd.model.observed import Slot
 from zpmd.stores.codec import Unreadable, decode
 from zpmd.stores.database import Database
+from zpmd.stores.ledger import Ledger
 from zpmd.stores.sealing import Seal
 
 
@@ -25,8 +26,10 @@ class Recall:
         self.revisions: dict[str, Revision] = {}
         self.hooked: dict[str, float] = {}
         self.pulls: dict[str, float] = {}
+        self.timings: dict[str, Timing] = {}
+        self.ledger = Ledger(database)
         self.intent = _intent(database)
-        self.unreadable = 0
+        self.unreadable = self.ledger.unreadable
         self._memory: Memory | None = None
         for row in database.rows("SELECT service, slot, body FROM attempt"):
             try:
@@ -37,6 +40,11 @@ class Recall:
             try:
                 text = seal.open(("revision", row["service"]), row["body"])
                 self.revisions[row["service"]] = decode(Revision, text)
+            except Unreadable:
+                self.unreadable += 1
+        for row in database.rows("SELECT service, body FROM timing"):
+            try:
+                self.timings[row["service"]] = decode(Timing, row["body"])
             except Unreadable:
                 self.unreadable += 1
         self.hooked.update((r["container"], r["started_at"]) for r in database.rows("SELECT * FROM hooked"))
@@ -54,6 +62,8 @@ class Recall:
                 revisions=MappingProxyType(dict(self.revisions)),
                 hooked=frozenset(self.hooked.items()),
                 pulls=MappingProxyType(dict(self.pulls)),
+                patches=self.ledger.patches(),
+                timings=MappingProxyType(dict(self.timings)),
             )
         return self._memory
 
@@ -65,7 +75,7 @@ class Recall:
         """Whether anything is remembered of other services than these, or of other containers."""
         intent = self.intent
         named = {slot.service for slot in self.attempts}.union(
-            self.revisions, intent.stopped, intent.scaled, intent.generations, intent.approved
+            self.revisions, self.timings, intent.stopped, intent.scaled, intent.generations, intent.approved
         )
         named.update(hold.service for hold in intent.holds if hold.service != "*")
         return not (named.issubset(services) and self.hooked.keys() <= set(containers))
@@ -73,6 +83,7 @@ class Recall:
     def keep_only(self, services: Collection[str], containers: Collection[str], database: Database) -> None:
         self.attempts = {slot: a for slot, a in self.attempts.items() if slot.service in services}
         self.revisions = {name: r for name, r in self.revisions.items() if name in services}
+        self.timings = {name: t for name, t in self.timings.items() if name in services}
         self.hooked = {container: at for container, at in self.hooked.items() if container in containers}
         self.reread_intent(database)
 

@@ -87,6 +87,20 @@ STEPS: tuple[str, ...] = (
 
     CREATE TABLE connection (subject TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
     """,
+    # A number is never given twice (AUTOINCREMENT): what was said of one drop is not to be read as said of another.
+    """
+    CREATE TABLE patch (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        body TEXT NOT NULL,
+        asked TEXT NOT NULL,
+        filed TEXT NOT NULL
+    );
+    CREATE INDEX patch_by_id ON patch (id, number);
+
+    CREATE TABLE timing (service TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 SCHEMA = len(STEPS)

@@ -69,11 +69,22 @@ class Conversation(BaseHTTPRequestHandler):
         self.server.over.wait(30)
         self.close_connection = True
 
+    def _read_body(self) -> bytes:
+        """What was sent; less than all of it where the client broke off."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline() or b"0", 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
     def log_message(self, format: str, *args: Any) -> None:
         """Not on the test's output: `requests` has them."""
 
     def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body = self._read_body()
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         if path.startswith("/v1."):

@@ -8,12 +8,13 @@ from tests.unit.planning.build import NOW, attempt, dead, memory, needs, planned
 from zpmd.model.container import Container, Healthcheck, Hook
 from zpmd.model.memory import Intent, Retry, Tried
 from zpmd.model.naming import container_name
-from zpmd.model.observed import Health, InFlight, Phase, Stranger
+from zpmd.model.observed import Health, InFlight, Phase, Replica, Stranger
 from zpmd.model.plan import Code, RestartReplica, StartReplica, State, verb
 from zpmd.model.service import Condition, RestartCondition, RestartPolicy
 from zpmd.planning import backoff
 
 WEB = service("web")
+BRIEF = service("web", restart=RestartPolicy(window_seconds=60))
 DB = service("db", container=Container(image="db:1", healthcheck=Healthcheck(test=("CMD", "true"))))
 APP = service("app", depends_on=(needs("db", Condition.HEALTHY),))
 ONCE = service("once", restart=RestartPolicy(condition=RestartCondition.ON_FAILURE))
@@ -210,6 +211,18 @@ def test_what_somebody_removed_comes_back_and_a_fight_slows_down() -> None:
     assert str(planned((WEB,), [], gone)) == (
         "waiting web/1: was removed by somebody else; try 3 in a row comes after its backoff"
     )
+
+
+@pytest.mark.parametrize(("there", "since"), [((), 4), ((sick(BRIEF, ago=3),), 3)])
+def test_a_try_that_is_due_and_was_not_made_is_planned_anew_when_its_row_is_over(
+    there: tuple[Replica, ...], since: float
+) -> None:
+    tried = memory(BRIEF, attempts={slot(BRIEF): attempt(BRIEF, 1, ago=4, tried=Tried.RUN)})
+    plan, over = planned((BRIEF,), there, tried), NOW - since + 60
+    later = planned((BRIEF,), there, tried, now=over)
+    assert [a.attempt for a in plan.actions] == [2]  # type: ignore[union-attr]
+    assert plan.wake_at == over
+    assert [a.attempt for a in later.actions] == [1]  # type: ignore[union-attr]
 
 
 def test_what_was_made_and_never_started_is_started_once_and_then_counts_as_failed() -> None:

@@ -113,6 +113,11 @@ def test_a_file_that_cannot_be_understood_changes_nothing(files: DataFiles, fold
     assert files.reading() is before
 
 
+def test_why_is_one_line_whatever_the_file_is_called(files: DataFiles, folder: Path) -> None:
+    (folder / "a\nb.yaml").write_text("tenants: 1")
+    assert why(files) == f"{folder}/a\\nb.yaml:1:1: tenants must be a list of rows"
+
+
 def test_away_since_the_first_time(files: DataFiles, folder: Path) -> None:
     clock = files.clock
     assert isinstance(clock, VirtualClock)

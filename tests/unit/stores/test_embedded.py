@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,14 @@ import pytest
 from tests.unit.full_disk import no_room
 from zpmd.errors import StoreError
 from zpmd.model.events import Entry
-from zpmd.model.memory import Attempt, Tried
+from zpmd.model.memory import Attempt, Timing, Tried
 from zpmd.model.observed import Slot
+from zpmd.model.patch import Patch, Stage
 from zpmd.model.service import Desired
 from zpmd.stores.embedded import EmbeddedStore
 from zpmd.stores.schema import SCHEMA
+
+SEEN = Patch(number=0, name="hotfix-1042.patch.yaml", stage=Stage.SEEN)
 
 
 class FixedClock:
@@ -121,6 +126,54 @@ def test_rows_that_cannot_be_read_are_left_out_and_told(path: Path) -> None:
     assert dict(store.memory().attempts) == {Slot("good", 1): attempt}
     assert store.last_good("files") is None
     assert [e.text for e in store.journal()] == ["1 rows of the database could not be read, and are forgotten"]
+    store.close()
+
+
+def test_patches_and_timings_that_cannot_be_read_are_left_out_and_told(path: Path) -> None:
+    store = opened(path)
+    numbers = [store.begin_patch(SEEN) for _ in range(3)]
+    store.keep_timing("web", Timing(stop_seconds=1.0))
+    store.close()
+    edit(path, "UPDATE patch SET body = '{\"name\": 1e999}' WHERE number = 2; UPDATE timing SET body = '[';")
+    store = opened(path)
+    assert [patch.number for patch in store.memory().patches] == [numbers[0], numbers[2]]
+    assert [patch.number for patch in store.ledger()] == [numbers[2], numbers[0]]
+    assert dict(store.memory().timings) == {}
+    assert [e.text for e in store.journal()] == ["2 rows of the database could not be read, and are forgotten"]
+    store.close()
+
+
+def test_a_file_from_before_there_were_patches_gets_a_ledger(path: Path) -> None:
+    store = opened(path)
+    store.set_stopped("web", True)
+    store.close()
+    edit(path, "DROP TABLE patch; DROP TABLE timing; PRAGMA user_version = 2;")
+    store = opened(path)
+    assert store.begin_patch(SEEN) == 1
+    assert store.memory().intent.stopped == {"web"}
+    store.close()
+
+
+def test_on_a_full_disk_a_patch_goes_on_and_no_other_begins(path: Path) -> None:
+    store = opened(path)
+    number = store.begin_patch(SEEN)
+    rolling = replace(SEEN, number=number, id="p", stage=Stage.ROLLING)
+    with no_room():
+        with pytest.raises(StoreError, match="cannot write"):
+            store.keep_patch(rolling)
+        refused: list[Callable[[], object]] = [
+            lambda: store.begin_patch(SEEN),
+            lambda: store.file_patch(number, "applied"),
+            lambda: store.ask_revert([number], "me"),
+        ]
+        for write in refused:
+            with pytest.raises(StoreError, match="cannot write"):
+                write()
+        assert store.memory().patches == store.ledger() == store.ledger(id="p") == (rolling,)
+    store.hooked("c1", 1.0)
+    store.close()
+    store = opened(path)
+    assert store.memory().patches == (rolling,), "what was owed is written"
     store.close()
 
 

@@ -92,7 +92,7 @@ def start_first(wire: Wire, container_id: str) -> None:
 
 def _created(wire: Wire, site: Site, action: RunReplica) -> str:
     service = action.service
-    name = naming.container_name(site.project, service, action.slot, action.generation, action.revision)
+    name = naming.container_name(site.project, service, action.slot, action.generation)
     made = context.creation(service, _surroundings(wire, site, action))
     params = {"name": name, **({"platform": made.platform} if made.platform else {})}
     try:

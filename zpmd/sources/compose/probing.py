@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from zpmd.model.service import Problem
+from zpmd.model.text import printable
 from zpmd.sources.compose import blanks
 from zpmd.sources.compose.blanks import Filling, Form, Prepared
 from zpmd.sources.compose.service import Parsed
@@ -83,7 +84,7 @@ def whatever_the_value(told: list[list[Problem]], mixed: Mapping[Position, tuple
         if at in mixed and at not in settled and all(at in map(position, others) for others in told):
             settled.add(at)
             made, written = mixed[at]
-            same.append(replace(problem, message=problem.message.replace(made, written)))
+            same.append(replace(problem, message=problem.message.replace(printable(made), written)))
     return same
 
 

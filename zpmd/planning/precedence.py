@@ -1,0 +1,51 @@
+"""Which patch goes before which: by what they require, then by id, where they have a service in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from zpmd.model.patch import ENDS, MOVING, Patch, Stage
+from zpmd.planning.scene import Scene
+
+_NUMBER = re.compile(r"([0-9]+)")
+
+
+def in_order(patches: Iterable[Patch]) -> list[Patch]:
+    """Patches in the order of their ids, `hotfix-9` before `hotfix-10`; those of one id in the order of dropping."""
+    return sorted(patches, key=lambda patch: (natural(patch.id), patch.number))
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts numbers inside a text as numbers."""
+    parts = (part for part in _NUMBER.split(text) if part)
+    return tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts)
+
+
+def ahead(scene: Scene, patch: Patch) -> Iterator[Patch]:
+    """The patches that this one has to wait for: whatever moves within its reach, and what comes before it there."""
+    manifest = patch.manifest
+    if manifest is None:
+        return
+    reach = scene.reach(patch, manifest)
+    for other in scene.view.memory.patches:
+        if other.number == patch.number or other.manifest is None or not _pending(other):
+            continue
+        if reach.isdisjoint(scene.reach(other, other.manifest)):
+            continue
+        if other.stage in MOVING or other.reverting or _before(other, patch):
+            yield other
+
+
+def _pending(patch: Patch) -> bool:
+    return patch.stage not in ENDS or patch.reverting
+
+
+def _before(one: Patch, other: Patch) -> bool:
+    if one.stage is Stage.SEEN or one.manifest is None or other.manifest is None:
+        return False
+    if other.id in one.manifest.requires:
+        return False
+    if one.id in other.manifest.requires:
+        return True
+    return (natural(one.id), one.number) < (natural(other.id), other.number)
