@@ -15,8 +15,8 @@ roll of three replicas each; "tries" are those that HAProxy had to repeat, at th
 | stop-first, no pre_stop, no retries | 7,624 | 298 | - | 2 |
 | stop-first, all at once, no pre_stop | 6,313 | 4,491 | 1,157 | 0 |
 
-So retries hide most of what a bad rollout does, and not all of it: the test wants none of them. With a start of 7 s, which
-is longer than `monitor`, nothing failed either: the old replica goes out no faster than the new one comes in.
+So retries hide most of what a bad rollout does, and not all of it: the test wants none of them. With a start of 7 s,
+which is longer than `monitor`, nothing failed either: the old replica goes out no faster than the new one comes in.
 """
 
 from __future__ import annotations
