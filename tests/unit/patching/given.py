@@ -95,7 +95,9 @@ def built(folder: Path, *archives: bytes, signature: bytes | None = None) -> tup
     for number, content in enumerate(archives or (saved(REFERENCE),)):
         paths.append(folder / f"image-{number}.tar")
         paths[-1].write_bytes(content)
-    filled = building.build(MANIFEST, paths, folder / "hotfix.zpatch", signature)
+    filled = building.build(
+        MANIFEST, paths, folder / "hotfix.zpatch", None if signature is None else lambda _: signature
+    )
     return folder / "hotfix.zpatch", filled
 
 
