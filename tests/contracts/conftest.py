@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker.errors
 import pytest
 
-from tests.contracts.harness import CHECK, DECLARED, OWNER, PROJECT, SAMPLES, SICK, STUBBORN, Harness, T
+from tests.contracts.harness import CAUSE, CHECK, DECLARED, OWNER, PAUSE, PROJECT, SAMPLES, SICK, STUBBORN, Harness, T
 from tests.contracts.stores import FixedClock, Open
+from tests.lab import archives
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import eventually
 from zpmd.engines.docker import DockerEngine
@@ -21,10 +23,13 @@ from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.engines.virtual_time import VirtualClock
 from zpmd.model.container import Container
 from zpmd.model.events import Outcome, Reason
-from zpmd.model.plan import Action
+from zpmd.model.patch import CarriedImage
+from zpmd.model.plan import Action, LoadImages
 from zpmd.ports import Engine, Store
 from zpmd.stores.embedded import EmbeddedStore
 from zpmd.stores.memory import MemoryStore, Tablet
+
+MEMBER = "images/one.tar"
 
 
 @pytest.fixture(params=["simulated", "docker"])
@@ -99,6 +104,7 @@ class SimulatedHarness(Harness):
         self._world = SimulatedWorld(self._clock, behave, images=set(SAMPLES))
         self._clock.listeners.append(self._world.settle)
         self.engine = self._engine(OWNER)
+        self._archives = 0
 
     def _engine(self, owner: str) -> SimulatedEngine:
         return SimulatedEngine(self._world, owner, PROJECT, lambda: DECLARED)
@@ -158,6 +164,19 @@ class SimulatedHarness(Harness):
     def make_network(self, name: str) -> None:
         self._world.networks[name] = ()
 
+    def archive(self, *references: str) -> LoadImages:
+        self._archives += 1
+        images = tuple(
+            CarriedImage(reference=name, ids=(self._world.image_id(f"{name}-{self._archives}"),)) for name in references
+        )
+        return LoadImages(bundle=f"bundle-{self._archives}", member=MEMBER, images=images, cause=CAUSE)
+
+    def break_archive(self, load: LoadImages) -> None:
+        self.engine.faults.spoilt[load.bundle] = "unexpected EOF"
+
+    def lose_archive(self, load: LoadImages) -> None:
+        self.engine.faults.spoilt[load.bundle] = "its copy cannot be read"
+
     def engine_dies(self) -> None:
         self._world.restart_engine()
         self.engine.go_away()
@@ -186,6 +205,7 @@ class DockerHarness(Harness):
         self._clock = WallClock()
         self._stop = threading.Event()
         self._watchers: list[threading.Thread] = []
+        self._archives = 0
         self.engine = self._patient = self._engine(OWNER)
 
     def _engine(self, owner: str, timeout_seconds: float = 30.0) -> DockerEngine:
@@ -264,6 +284,22 @@ class DockerHarness(Harness):
 
     def make_network(self, name: str) -> None:
         self._lab.client().create_network(name)
+
+    def archive(self, *references: str) -> LoadImages:
+        self._archives += 1
+        content, ids = archives.archive(self._lab, PAUSE, references, variant=str(self._archives))
+        path = self._folder / f"bundle-{self._archives}.zip"
+        archives.bundle(path, MEMBER, content)
+        images = tuple(CarriedImage(reference=name, ids=(i,)) for name, i in zip(references, ids, strict=True))
+        return LoadImages(bundle=str(path), member=MEMBER, images=images, cause=CAUSE)
+
+    def break_archive(self, load: LoadImages) -> None:
+        with zipfile.ZipFile(load.bundle) as made:
+            content = made.read(load.member)
+        archives.bundle(Path(load.bundle), load.member, content[: len(content) // 2])
+
+    def lose_archive(self, load: LoadImages) -> None:
+        Path(load.bundle).unlink()
 
     def engine_dies(self) -> None:
         self._lab.kill()

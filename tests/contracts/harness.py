@@ -17,6 +17,7 @@ from zpmd.model.plan import (
     Action,
     Cause,
     Code,
+    LoadImages,
     RemoveReplica,
     RestartReplica,
     RunHook,
@@ -107,6 +108,18 @@ class Harness(ABC):
 
     @abstractmethod
     def make_network(self, name: str) -> None: ...
+
+    @abstractmethod
+    def archive(self, *references: str) -> LoadImages:
+        """The loading of an archive in which they are, each an image that there was not before."""
+
+    @abstractmethod
+    def break_archive(self, load: LoadImages) -> None:
+        """It ends in the midst of it."""
+
+    @abstractmethod
+    def lose_archive(self, load: LoadImages) -> None:
+        """The bundle is deleted."""
 
     @abstractmethod
     def engine_dies(self) -> None:

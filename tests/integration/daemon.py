@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import eventually
 
@@ -58,6 +60,11 @@ class Daemon:
         return self.folder / "zpmd.sock"
 
     @property
+    def spool(self) -> Path:
+        """Where patches are dropped, with the four folders below it."""
+        return self.folder / "spool"
+
+    @property
     def log(self) -> str:
         path = self.folder / "zpmd.log"
         return path.read_text(errors="replace") if path.exists() else ""
@@ -77,6 +84,7 @@ class Daemon:
             "services_dir": str(self.services_dir),
             "state_dir": str(self.folder / "state"),
             "data_dir": str(self.folder / "data.d"),
+            "patches": {"dir": str(self.spool), "keys_dir": str(self.folder / "patch-keys"), "quiet_seconds": 0.5},
             "socket": str(self.socket),
             "engine": {"url": self.engine.url},
         } | self.settings
@@ -135,14 +143,23 @@ class Daemon:
         )
         return Said(done.returncode, done.stdout, done.stderr)
 
+    def ask(self, path: str, **query: str) -> Any:
+        """What the API answers, as JSON. zpmctl asks the same (test_ctl.py), and takes a process for every look."""
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        with httpx.Client(transport=transport, base_url="http://zpmd", timeout=30) as client:
+            try:
+                answer = client.get(path, params=query)
+            except httpx.TransportError as error:
+                raise AssertionError(f"zpmd does not answer: {error}") from error
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def status(self) -> dict[str, Any]:
-        said = self.ctl("status", "--json")
-        assert said.code == 0, said.err
-        answer: dict[str, Any] = said.json
+        answer: dict[str, Any] = self.ask("/v1/status")
         return answer
 
     def service(self, name: str) -> dict[str, Any]:
-        """One service's row of `zpmctl status --json`."""
+        """One service's row of the status."""
         for group in self.status()["groups"]:
             for row in group["services"]:
                 if row["name"] == name:
@@ -165,16 +182,14 @@ class Daemon:
         return [c["Id"] for c in self.containers(service) if c["State"] == "running"]
 
     def journal(self, service: str | None = None) -> list[dict[str, Any]]:
-        words = ["events", "--json"] + (["--service", service] if service else [])
-        said = self.ctl(*words)
-        assert said.code == 0, said.err
-        entries: list[dict[str, Any]] = said.json
+        """Its latest entries, the oldest first; of one service, or of all."""
+        entries: list[dict[str, Any]] = self.ask("/v1/events", limit="50", **({"service": service} if service else {}))
         return entries
 
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"zpmd ended with {self.process.returncode}:\n{self.log[-4000:]}"
-        return self.socket.exists() and self.ctl("status", "--json").code == 0
+        return self.socket.exists() and bool(self.status())
 
 
 def _written(path: Path, text: str) -> Path:

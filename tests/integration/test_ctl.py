@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.appliance import worker
 from tests.integration.daemon import Daemon
+from tests.lab.eventually import eventually
 
 WRONG = [
     (["frobnicate"], 2),
@@ -64,6 +65,19 @@ def test_plan_is_dry_and_says_with_its_exit_code_whether_something_would_change(
     assert running.ctl("release", "web").code == 0
     running.converged()
     assert running.running("web") == before
+
+
+@pytest.mark.parametrize("word", ["status", "events", "tenants", "integrations", "ports"])
+def test_json_is_what_the_api_says(running: Daemon, word: str) -> None:
+    """That is why scenarios may ask either."""
+
+    def both() -> bool:
+        asked, said = running.ask(f"/v1/{word}"), running.ctl(word, "--json").json
+        if word != "events":  # the one was asked later than the other, and perhaps after another pass
+            assert asked.pop("now") <= said.pop("now")
+        return bool(asked == said)
+
+    eventually(both, 30, f"zpmctl {word} --json and the API say the same")
 
 
 def test_logs_and_events_and_doctor_answer(running: Daemon) -> None:

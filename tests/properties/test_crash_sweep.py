@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from loguru import logger
 
 from tests.properties import sweep
 from tests.properties.catalogue import SCENARIOS
-
-PROCESSES = 2
+from tests.properties.processes import processes
 
 
 def swept(name: str) -> tuple[Counter[str], Counter[str], list[str]]:
@@ -37,8 +35,8 @@ def swept(name: str) -> tuple[Counter[str], Counter[str], list[str]]:
 @pytest.mark.timeout(900)
 def test_a_scenario_ends_the_same_wherever_the_daemon_dies(capsys: pytest.CaptureFixture[str]) -> None:
     ways, boundaries, wrong = Counter[str](), Counter[str](), []
-    with ProcessPoolExecutor(PROCESSES) as processes:
-        for some_ways, some_boundaries, some_wrong in processes.map(swept, SCENARIOS):
+    with processes() as crew:
+        for some_ways, some_boundaries, some_wrong in crew.map(swept, SCENARIOS):
             ways += some_ways
             boundaries += some_boundaries
             wrong += some_wrong

@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Hashable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from loguru import logger
 
+from tests.properties.processes import processes
 from zpmd.simulation import appliances, moves
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.site import Site
 from zpmd.simulation.truth import Truth
 
 FAULTS = ("kill web/1", "delete web/1", "fail answer-lost", "crash")
-MOST_FAULTS, PROCESSES = 3, 2
+MOST_FAULTS = 3
 NEVER_SECONDS = 1e7
 END_SECONDS = 1000.0
 """What is further away than every backoff and window is the resync, which here never comes."""
@@ -118,10 +118,10 @@ def test_every_order_of_three_faults_keeps_the_invariants_and_ends_well(capsys: 
     ends, depth = 0, 0
     frontier: list[tuple[Path, int]] = [((), MOST_FAULTS)]
     wrong: list[str] = []
-    with ProcessPoolExecutor(PROCESSES) as processes:
+    with processes() as crew:
         while frontier and not wrong:
             depth += 1
-            expanded = list(processes.map(expand, frontier, chunksize=16))
+            expanded = list(crew.map(expand, frontier, chunksize=16))
             frontier = []
             for found, is_end, complaints in expanded:
                 ends += is_end

@@ -7,16 +7,16 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from loguru import logger
 
 from tests.architecture.checkout import ROOT
+from tests.properties.processes import processes
 from zpmd.simulation import session, soak
 from zpmd.simulation.registry import MOVES
 
-SEEDS, PROCESSES, REPEATED = 2000, 2, 100
+SEEDS, REPEATED = 2000, 100
 ONCE_BROKEN = (3798, 3803)
 """Sessions beyond those, in which what was wrong was a law: a one-shot that others wait for keeps later groups waiting,
 and an integration may be understood from a row that does not bear its name."""
@@ -25,8 +25,8 @@ and an integration may be understood from a row that does not bear its name."""
 @pytest.mark.timeout(900)
 def test_two_thousand_sessions_keep_every_invariant_and_converge(capsys: pytest.CaptureFixture[str]) -> None:
     chunks = [range(start, SEEDS, 20) for start in range(20)]
-    with ProcessPoolExecutor(PROCESSES) as processes:
-        total = sum(processes.map(soak.of_seeds, chunks), soak.Total())
+    with processes() as crew:
+        total = sum(crew.map(soak.of_seeds, chunks), soak.Total())
     with capsys.disabled():
         sys.stdout.write(f"\n{total.report()}\n")
     assert total.violations == []

@@ -1,7 +1,8 @@
 """Workers that apply actions, each on its own subject, while the loop goes on.
 
 Three lanes, so that what waits for a process's grace or a registry never stands before a start: `start` is as wide as
-the engine takes profitably (4 to 8: its own work is CPU), `stop` mostly sleeps, `pull` is bounded by the line.
+the engine takes profitably (4 to 8: its own work is CPU), `stop` mostly sleeps, `pull` is bounded by the line, and by
+the disk where images come from an archive.
 Threads are daemons: a process that is told to end does not wait for an engine.
 """
 
@@ -17,7 +18,7 @@ from loguru import logger
 from zpmd.daemon import masking
 from zpmd.model.events import Outcome, Result
 from zpmd.model.observed import InFlight
-from zpmd.model.plan import Action, PullImage, RestartReplica, RunHook, StopReplica, verb
+from zpmd.model.plan import Action, LoadImages, PullImage, RestartReplica, RunHook, StopReplica, verb
 from zpmd.ports import Clock, Engine
 from zpmd.redaction import redact
 
@@ -42,7 +43,7 @@ class Executor:
         with self._lock:
             self._flights[action.subject] = flight
         match action:
-            case PullImage():
+            case PullImage() | LoadImages():
                 self._pull.put(action)
             case StopReplica() | RestartReplica() | RunHook():
                 self._stop.put(action)

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from loguru import logger
 
-from zpmd.engines.dockerd import creating, dossiers, hooks, logs, pulls, reading, resources, stopping
+from zpmd.engines.dockerd import creating, dossiers, hooks, loading, logs, pulls, reading, resources, stopping
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
@@ -195,9 +195,7 @@ class DockerEngine:
                 self._observer.changed(Kind.VOLUMES)
             case CreateNetwork() | RemoveNetwork():
                 self._observer.changed(Kind.NETWORKS)
-            case PullImage():
-                self._observer.changed(Kind.IMAGES)
-            case LoadImages():
+            case PullImage() | LoadImages():
                 self._observer.changed(Kind.IMAGES)
             case JudgeSpec() | MovePatch():
                 pass
@@ -220,6 +218,8 @@ class DockerEngine:
                 return _Done(container_id=action.replica.id, started_at=action.replica.started_at)
             case PullImage():
                 pulls.pull(wire, action.image, action.platform, progress)
+            case LoadImages():
+                loading.load(wire, action, progress)
             case CreateVolume():
                 resources.create_volume(wire, action.volume, self._owner, self._project)
             case CreateNetwork():

@@ -1,4 +1,4 @@
-"""Image references: which of those asked for are on the engine (pure).
+"""Image references: which of those asked for are on the engine, and with which id (pure).
 
 The engine lists what it has as `repository:tag`, `repository@sha256:...` and `sha256:<id>`, with Docker Hub's prefixes
 left out; people write all of them, with and without.
@@ -7,7 +7,7 @@ left out; people write all of them, with and without.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 
 from zpmd.model.reference import split
 
@@ -30,13 +30,15 @@ def familiar(reference: str) -> str:
     return f"{repository}@{digest}" if at else f"{repository}:{tag or 'latest'}"
 
 
-def present(asked: Collection[str], names: Iterable[str], ids: Iterable[str]) -> frozenset[str]:
-    """Those of `asked` that are among the engine's tags and digests (`names`) or image ids."""
-    known = {familiar(name) for name in names if "<none>" not in name}
-    bare = sorted(image_id.removeprefix("sha256:") for image_id in ids)
-    return frozenset(ref for ref in asked if familiar(ref) in known or _is_id(ref, bare))
+def found(asked: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Of each of `asked` that the engine has, its id. `known` has the ids of all tags and digests, and of the ids."""
+    by_name = {familiar(name): image_id for name, image_id in known.items() if "<none>" not in name}
+    ids = sorted(set(known.values()))
+    there = {ref: by_name.get(familiar(ref)) or _of_id(ref, ids) for ref in asked}
+    return {ref: image_id for ref, image_id in there.items() if image_id}
 
 
-def _is_id(reference: str, bare: list[str]) -> bool:
+def _of_id(reference: str, ids: list[str]) -> str:
     match = _ID.fullmatch(reference)
-    return match is not None and any(image_id.startswith(match[1]) for image_id in bare)
+    begun = (i for i in ids if match is not None and i.removeprefix("sha256:").startswith(match[1]))
+    return next(begun, "")

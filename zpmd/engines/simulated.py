@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from zpmd.engines import labels, references
 from zpmd.engines.simulated_actions import SimulatedActions
@@ -61,10 +62,12 @@ class SimulatedEngine:
                     strangers.append(Stranger(id=box.id, name=box.name, ports=held))
                 else:
                     replicas.append(_replica(box, marks, now))
+            stored = references.found(images, {image: self.world.image_id(image) for image in self.world.images})
             return World(
                 replicas=tuple(sorted(replicas, key=lambda r: (r.place, r.created_at, r.id))),
                 strangers=tuple(sorted(strangers, key=lambda s: (s.name, s.id))),
-                images=references.present(images, self.world.images, map(self.world.image_id, self.world.images)),
+                images=frozenset(stored),
+                image_ids=MappingProxyType(stored),
                 volumes=frozenset(self.world.volumes),
                 networks=frozenset(self.world.networks),
                 own_volumes=frozenset(

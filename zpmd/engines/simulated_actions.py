@@ -22,6 +22,8 @@ from zpmd.model.plan import (
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
+    LoadImages,
+    MovePatch,
     PullImage,
     RemoveNetwork,
     RemoveReplica,
@@ -83,6 +85,8 @@ class SimulatedActions:
                 self._remove_network(action.name, at)
             case PullImage():
                 return self._pull(action.image, at, progress)
+            case LoadImages():
+                return self._load(action, at, progress)
             case RunReplica():
                 return self._run(action, at, progress)
             case StartReplica():
@@ -95,7 +99,7 @@ class SimulatedActions:
                 return self._remove(action, at)
             case RunHook():
                 return self._hook(action, at)
-            case JudgeSpec():
+            case JudgeSpec() | MovePatch():
                 raise Failed(Result.PERMANENT, "a verdict is no action of an engine")
         return Done(at=at)
 
@@ -122,14 +126,27 @@ class SimulatedActions:
     def _pull(self, image: str, at: float, progress: Callable[[str], None]) -> Done:
         if self._faults.registry_down:
             raise Failed(Result.TRANSIENT, self._faults.registry_down)
-        if not references.present([image], self._world.registry, ()):
+        if references.familiar(image) not in map(references.familiar, self._world.registry):
             raise Failed(Result.PERMANENT, f"no image {image} in the registry")
         if self._faults.no_space:
             raise Failed(Result.PERMANENT, self._faults.no_space)
         progress("pulling")
         arrives_at = at + self._faults.pull_seconds
-        self._world.arriving[image] = arrives_at
+        self._world.bring(image, arrives_at)
         return Done(at=arrives_at)
+
+    def _load(self, action: LoadImages, at: float, progress: Callable[[str], None]) -> Done:
+        if action.bundle in self._faults.spoilt:
+            raise Failed(Result.PERMANENT, f"cannot load {action.member}: {self._faults.spoilt[action.bundle]}")
+        if self._faults.no_space:
+            raise Failed(Result.TRANSIENT, self._faults.no_space)
+        progress("loading")
+        loaded_at = at + self._faults.pull_seconds
+        for image in action.images:
+            if image is action.images[-1]:  # one after the other is there, so that half of them can be
+                self._faults.strike(Fault.HALF_DONE, verb(action), loaded_at)
+            self._world.bring(image.reference, loaded_at, image.ids[0] if image.ids else "")
+        return Done(at=loaded_at)
 
     def _run(self, action: RunReplica, at: float, progress: Callable[[str], None]) -> Done:
         if action.pull:
@@ -145,14 +162,13 @@ class SimulatedActions:
     def _created(self, action: RunReplica, at: float) -> Box:
         """The container that the action is for: made, or adopted where its name holds one that is the same."""
         service, container = action.service, action.service.container
-        name = naming.container_name(self._project, service, action.slot, action.generation, action.revision)
+        name = naming.container_name(self._project, service, action.slot, action.generation)
         holder = self._world.named(name)
         if holder is not None:
             return self._adopted(holder, action)
         if self._faults.no_space:
             raise Failed(Result.PERMANENT, self._faults.no_space)
-        there = self._world.images | {image for image, arrives_at in self._world.arriving.items() if arrives_at <= at}
-        if not references.present([container.image], there, ()):
+        if not self._world.has(container.image, at):
             raise Failed(Result.PERMANENT, f"no such image: {container.image}")
         volumes = tuple(m.source for m in container.mounts if m.kind is MountKind.VOLUME and m.source)
         networks = tuple(attachment.network for attachment in container.networks)

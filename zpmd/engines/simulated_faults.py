@@ -42,15 +42,16 @@ class Delivery(StrEnum):
 class Faults:
     """All of them off at first.
 
-    `slow_seconds` is added to each action; `pull_seconds` is what a pull takes; `registry_down` is why no pull succeeds
-    now, "" when it does; `no_space` why nothing can be made or pulled, "" when it can. That nothing answers at all is
-    SimulatedEngine.go_away.
+    `slow_seconds` is added to each action; `pull_seconds` is what a pull or a load takes; `registry_down` is why no
+    pull succeeds now, "" when it does; `no_space` why nothing can be made, pulled or loaded, "" when it can; `spoilt`
+    says of a bundle why no archive in it can be loaded. That nothing answers at all is SimulatedEngine.go_away.
     """
 
     slow_seconds: float = 0.0
     pull_seconds: float = 0.0
     registry_down: str = ""
     no_space: str = ""
+    spoilt: dict[str, str] = field(default_factory=dict)
     events: Delivery = Delivery.ONCE
     _next: list[tuple[Fault, str]] = field(default_factory=list)
 
@@ -78,4 +79,5 @@ class Faults:
         self.registry_down = self.no_space = ""
         self.slow_seconds = self.pull_seconds = 0.0
         self.events = Delivery.ONCE
+        self.spoilt.clear()
         self._next.clear()

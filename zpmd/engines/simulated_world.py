@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from zpmd.engines import references
 from zpmd.engines.simulated_container import Behaviour, Box
 from zpmd.model.container import Container, Pairs
 from zpmd.model.observed import Health, Phase
@@ -44,6 +45,10 @@ class SimulatedWorld:
     boxes: dict[str, Box] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     listeners: list[Callable[[], None]] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    """Of those that were loaded, by their familiar names; all others have one that follows from the name."""
+    _loading: dict[str, str] = field(default_factory=dict)
+    """The id that one of `arriving` brings along."""
     _made: int = 0
     _names: dict[str, str] = field(default_factory=dict)
     _touched: set[str] = field(default_factory=set)
@@ -81,7 +86,18 @@ class SimulatedWorld:
         return hashlib.sha256(str(self._made).encode()).hexdigest()
 
     def image_id(self, reference: str) -> str:
-        return f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
+        name = references.familiar(reference)
+        return self.ids.get(name) or f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+
+    def bring(self, reference: str, at: float, image_id: str = "") -> None:
+        """It will be on the host at that instant, in place of one of that name. `image_id`: what it is loaded as."""
+        self.arriving[reference] = at
+        self._loading[reference] = image_id
+
+    def has(self, reference: str, at: float) -> bool:
+        """Whether it is on the host at that instant."""
+        there = self.images | {image for image, arrives_at in self.arriving.items() if arrives_at <= at}
+        return bool(references.found([reference], {image: self.image_id(image) for image in there}))
 
     def holder_of_port(self, ports: Iterable[str], at: float) -> Box | None:
         """A running container that publishes one of these (`host_ip:port/protocol`) already."""
@@ -120,6 +136,7 @@ class SimulatedWorld:
         self.images |= arrived
         for image in arrived:
             del self.arriving[image]
+            self.ids[references.familiar(image)] = self._loading.pop(image, "")
         return bool(arrived)
 
     def _looks_different(self, container_id: str, now: float) -> bool:

@@ -17,6 +17,7 @@ import typer
 
 import zpmd
 from zpmd.interfaces import ctl_look as look
+from zpmd.interfaces import ctl_patch as patch
 from zpmd.interfaces import ctl_tell as tell
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl_options import DEFAULT_SOCKET
@@ -39,6 +40,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(patch.app)
 
 
 def _say_version(on: bool) -> None:

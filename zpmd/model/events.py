@@ -128,6 +128,8 @@ class Snapshot:
     unwritable: Unwritable | None = None
     tenancy: Tenancy | None = None
     """None where there is neither a database nor a data file."""
+    patches_trouble: str = ""
+    """What is wrong with the directory that patches are dropped into."""
 
     @property
     def converged(self) -> bool:

@@ -14,6 +14,8 @@ from zpmd.model.plan import (
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
+    LoadImages,
+    MovePatch,
     Plan,
     PullImage,
     RemoveNetwork,
@@ -65,7 +67,7 @@ def _of_one(action: Action, ours: dict[str, Replica], desired: Desired, observed
         case RemoveVolume() | RemoveNetwork():
             if action.cause.code is not Code.DOWN_ASKED:
                 yield f"would remove {action.subject} though nobody took the appliance down"
-        case CreateVolume() | CreateNetwork() | PullImage() | JudgeSpec():
+        case CreateVolume() | CreateNetwork() | PullImage() | LoadImages() | JudgeSpec() | MovePatch():
             pass
     if isinstance(action, RemoveReplica) and action.replica.live:
         yield f"would remove {action.replica.name} while it lives"

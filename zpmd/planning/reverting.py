@@ -9,8 +9,8 @@ from zpmd.planning.view import names
 
 
 def to_revert(id: str, patches: Sequence[Patch], with_later: bool) -> tuple[tuple[Patch, ...], str]:
-    """The row of this id and, `with_later`, all that stand on it, the latest first; or none, and why: it is not applied,
-    or later ones stand on it and were not named."""
+    """The row of this id and, `with_later`, all that stand on it, the latest first; or none, and why: it is not
+    applied, or later ones stand on it and were not named."""
     mine = next((p for p in reversed(patches) if p.id == id and _in_force(p)), None)
     if mine is None:
         return (), f"cannot revert {id}: {_why_not([p for p in patches if p.id == id])}"

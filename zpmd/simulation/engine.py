@@ -80,7 +80,7 @@ class WatchedEngine:
 
     def _halfway(self, name: str) -> bool:
         """Whether the call ends between its two steps, because the daemon is to die there."""
-        if name not in ("run", "restart") or not self._failpoints.dies_next(f"{name}: half"):
+        if name not in ("run", "restart", "load") or not self._failpoints.dies_next(f"{name}: half"):
             return False
         self.inner.faults.fail_next(Fault.HALF_DONE, name)
         return True

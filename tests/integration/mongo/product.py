@@ -173,9 +173,7 @@ class Product:
         return {row["service"]: row["port"] for row in said.json["ports"] if row["state"] == "leased"}
 
     def integrations(self) -> dict[str, Row]:
-        said = self.daemon.ctl("integrations", "--json")
-        assert said.code == 0, said.err
-        return {row["service"]: row for row in said.json["integrations"]}
+        return {row["service"]: row for row in self.daemon.ask("/v1/integrations")["integrations"]}
 
     def answers(self, port: int) -> str:
         """What an integration says on its port of this host; "" while there is none."""

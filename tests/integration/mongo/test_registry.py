@@ -17,7 +17,6 @@ from pymongo.write_concern import WriteConcern
 from tests.integration.mongo.followed import Followed, integration, tenant
 from tests.lab.eventually import eventually, settled
 from tests.lab.mongod import LabMongod, LabReplicaSet
-from tests.lab.proxy import Proxy
 from zpmd.daemon.clock import SystemClock
 from zpmd.model.tenant import IntegrationKey, PortLease
 from zpmd.settings import Mongo
@@ -139,32 +138,6 @@ def written(server: LabReplicaSet, row: dict[str, object]) -> bool:
     except PyMongoError:
         return False
     return True
-
-
-def test_a_wire_that_is_slow_by_two_seconds_is_no_reason_to_be_away() -> None:
-    username = "reader"
-    server = LabReplicaSet(1, auth=True)
-    wire = Proxy(server.members[0].address)
-    server.hosts = (wire.address,)
-    try:
-        server.start()
-        server.fill("tenants", [tenant("acme", 1)])
-        server.fill("integrations", [integration("acme", 1)])
-        password = server.members[0].folder / "password"
-        server.members[0].add_user(username, "s3cret/pa%ss", {"role": "read", "db": "zona"})
-        password.write_text("s3cret/pa%ss\n")
-        with Followed(settings(wire.address, username=username, password_file=password)) as followed:
-            wire.slow(2.0)
-            followed.has("splunk-acme-1", timeout_seconds=60)
-            server.members[0].fill("integrations", [integration("acme", 2)])
-            followed.has("splunk-acme-2", timeout_seconds=60)
-            wire.hang()
-            followed.gone("does not answer")
-            wire.calm()
-            followed.has("splunk-acme-2")
-    finally:
-        wire.close()
-        server.close()
 
 
 @pytest.fixture

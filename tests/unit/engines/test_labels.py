@@ -91,24 +91,21 @@ def test_the_same_replica_always_has_the_same_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "slot", "generation", "revision"),
+    ("service", "slot", "generation"),
     [
-        (dataclasses.replace(WEB, container=Container(image="nginx:2")), 1, 0, ""),
-        (WEB, 2, 0, ""),
-        (WEB, 1, 1, ""),
-        (WEB, 1, 0, "patch-7"),
+        (dataclasses.replace(WEB, container=Container(image="nginx:2")), 1, 0),
+        (WEB, 2, 0),
+        (WEB, 1, 1),
     ],
-    ids=["spec", "slot", "generation", "revision"],
+    ids=["spec", "slot", "generation"],
 )
-def test_what_a_replica_is_replaced_over_changes_its_name(
-    service: ServiceData, slot: int, generation: int, revision: str
-) -> None:
-    assert naming.container_name("zpmd", service, slot, generation, revision) != naming.container_name("zpmd", WEB, 1)
+def test_what_a_replica_is_replaced_over_changes_its_name(service: ServiceData, slot: int, generation: int) -> None:
+    assert naming.container_name("zpmd", service, slot, generation) != naming.container_name("zpmd", WEB, 1)
 
 
 def test_a_container_name_is_honoured() -> None:
     named = dataclasses.replace(WEB, container=Container(image="x", container_name="the-web"))
-    assert naming.container_name("zpmd", named, 1, 3, "p") == "the-web"
+    assert naming.container_name("zpmd", named, 1, 3) == "the-web"
 
 
 def test_a_container_that_says_only_whose_place_it_holds_is_a_replica_of_the_last_group() -> None:

@@ -8,7 +8,11 @@ from zpmd.engines import references
 
 DIGEST = "sha256:" + "ab" * 32
 ID = "sha256:" + "cd" * 32
-HELD = (["nginx:latest", "nginx:1.25", "127.0.0.1:5000/team/app:2", f"nginx@{DIGEST}", "<none>:<none>"], [ID])
+OTHER_ID = "sha256:" + "ef" * 32
+HELD = {
+    **dict.fromkeys(["nginx:latest", "nginx:1.25", f"nginx@{DIGEST}", "<none>:<none>", ID], ID),
+    **dict.fromkeys(["127.0.0.1:5000/team/app:2", OTHER_ID], OTHER_ID),
+}
 
 
 @pytest.mark.parametrize(
@@ -30,20 +34,21 @@ def test_a_reference_is_written_as_the_engine_writes_it(written: str, engines: s
 
 
 @pytest.mark.parametrize(
-    ("asked", "there"),
+    ("asked", "image_id"),
     [
-        ("nginx", True),
-        ("docker.io/library/nginx:1.25", True),
-        ("nginx:1.26", False),
-        ("127.0.0.1:5000/team/app:2", True),
-        ("127.0.0.1:5000/team/app", False),
-        (f"nginx:whatever@{DIGEST}", True),
-        (f"httpd@{DIGEST}", False),
-        (ID, True),
-        ("cdcdcdcdcdcd", True),
-        ("cdcdcd", False),
-        ("<none>", False),
+        ("nginx", ID),
+        ("docker.io/library/nginx:1.25", ID),
+        ("nginx:1.26", None),
+        ("127.0.0.1:5000/team/app:2", OTHER_ID),
+        ("127.0.0.1:5000/team/app", None),
+        (f"nginx:whatever@{DIGEST}", ID),
+        (f"httpd@{DIGEST}", None),
+        (ID, ID),
+        ("cdcdcdcdcdcd", ID),
+        ("efefefefefef", OTHER_ID),
+        ("cdcdcd", None),
+        ("<none>", None),
     ],
 )
-def test_an_image_is_present_under_every_way_of_writing_it(asked: str, there: bool) -> None:
-    assert references.present([asked], *HELD) == (frozenset({asked}) if there else frozenset())
+def test_an_image_is_present_under_every_way_of_writing_it(asked: str, image_id: str | None) -> None:
+    assert references.found([asked], HELD) == ({} if image_id is None else {asked: image_id})

@@ -14,22 +14,21 @@ NAMED = ServiceData(name="web", group=Group.CORE, container=Container(image="web
 
 
 @pytest.mark.parametrize(
-    ("service", "slot", "generation", "revision", "name"),
+    ("service", "slot", "generation", "name"),
     [
-        (WEB, 1, 0, "", "zpmd-web-1-6cb011"),
-        (WEB, 2, 0, "", "zpmd-web-2-6cb011"),
-        (NEW, 1, 0, "", "zpmd-web-1-e9707a"),
-        (WEB, 1, 1, "", "zpmd-web-1-046262"),
-        (WEB, 1, 0, "p7", "zpmd-web-1-2d3fdd"),
-        (NAMED, 1, 3, "p7", "the-web"),
+        (WEB, 1, 0, "zpmd-web-1-6cb011"),
+        (WEB, 2, 0, "zpmd-web-2-6cb011"),
+        (NEW, 1, 0, "zpmd-web-1-e9707a"),
+        (WEB, 1, 1, "zpmd-web-1-046262"),
+        (NAMED, 1, 3, "the-web"),
     ],
 )
 def test_a_name_says_all_that_a_replica_is_replaced_over(
-    service: ServiceData, slot: int, generation: int, revision: str, name: str
+    service: ServiceData, slot: int, generation: int, name: str
 ) -> None:
     """If this fails, an upgrade of zpmd looks for containers under other names than it made them."""
-    assert container_name("zpmd", service, slot, generation, revision) == name
+    assert container_name("zpmd", service, slot, generation) == name
 
 
-def test_a_name_without_a_generation_and_revision_is_that_of_the_first() -> None:
+def test_a_name_without_a_generation_is_that_of_the_first() -> None:
     assert container_name("zpmd", WEB, 1) == "zpmd-web-1-6cb011"

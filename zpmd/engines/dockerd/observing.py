@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from zpmd.engines import labels, references
 from zpmd.engines.dockerd import reading
@@ -47,11 +48,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """One list beside the containers: its names, those of ours, and (images) ids."""
+    """One list beside the containers: its names with the ids of images, and those of ours."""
 
-    names: tuple[str, ...]
+    names: Mapping[str, str]
     own: frozenset[str]
-    ids: tuple[str, ...]
     read_at: float
 
 
@@ -107,11 +107,12 @@ class Observer:
             replicas, strangers = self._containers(wire)
             volumes = self._listing(wire, Kind.VOLUMES)
             networks = self._listing(wire, Kind.NETWORKS)
-            stored = self._listing(wire, Kind.IMAGES)
+            stored = references.found(images, self._listing(wire, Kind.IMAGES).names)
             return World(
                 replicas=replicas,
                 strangers=strangers,
-                images=references.present(images, stored.names, stored.ids),
+                images=frozenset(stored),
+                image_ids=MappingProxyType(stored),
                 volumes=frozenset(volumes.names),
                 networks=frozenset(networks.names),
                 own_volumes=volumes.own,
@@ -202,13 +203,17 @@ def _networks(wire: Wire, owner: str, at: float) -> _Listing:
 
 def _named(items: list[dict[str, Json]], owner: str, at: float) -> _Listing:
     own = frozenset(reading.text(i, "Name") for i in items if reading.labels(i).get(labels.OWNER) == owner)
-    return _Listing(tuple(reading.text(i, "Name") for i in items), own, (), at)
+    return _Listing(dict.fromkeys((reading.text(i, "Name") for i in items), ""), own, at)
 
 
 def _images(wire: Wire, _owner: str, at: float) -> _Listing:
     items = reading.items(wire.look("/images/json"), "images")
-    names = [str(name) for i in items for key in ("RepoTags", "RepoDigests") for name in i.get(key) or ()]
-    return _Listing(tuple(names), frozenset(), tuple(reading.text(i, "Id") for i in items), at)
+    names = {}
+    for item in items:
+        image_id = reading.text(item, "Id")
+        names[image_id] = image_id
+        names.update((str(name), image_id) for key in ("RepoTags", "RepoDigests") for name in item.get(key) or ())
+    return _Listing(names, frozenset(), at)
 
 
 _LISTS: Mapping[Kind, Callable[[Wire, str, float], _Listing]] = {

@@ -53,7 +53,7 @@ def pull(wire: Wire, image: str, platform: str, progress: Callable[[str], None])
     headers = wire.registry_headers(image)
     try:
         with wire.stream("POST", "/images/create", params, headers=headers, idle_seconds=IDLE_SECONDS) as response:
-            for item in _items(response):
+            for item in items(response):
                 if "error" in item or "errorDetail" in item:
                     raise _refused(image, str(item.get("error") or (item["errorDetail"] or {}).get("message")))
                 seen.take(item)
@@ -64,7 +64,8 @@ def pull(wire: Wire, image: str, platform: str, progress: Callable[[str], None])
         raise _refused(image, error.message) from error
 
 
-def _items(response: requests.Response) -> Iterator[dict[str, Json]]:
+def items(response: requests.Response) -> Iterator[dict[str, Json]]:
+    """The objects of a stream of progress, one a line. Raises Garbage and what the wire raises."""
     for line in response.iter_lines():
         if not line.strip():
             continue

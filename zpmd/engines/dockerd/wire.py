@@ -126,6 +126,20 @@ class Wire:
         finally:
             response.close()
 
+    @contextlib.contextmanager
+    def upload(
+        self, path: str, params: Mapping[str, Any], pieces: Iterator[bytes], idle_seconds: float
+    ) -> Iterator[requests.Response]:
+        """As `stream`, of a request whose body is sent as it is made. What making it raises breaks the request off and
+        comes out as it is. The first of the two timeouts is for sending as well: an engine that writes to a slow disk
+        takes nothing for a while."""
+        response = self._send("POST", path, params, pieces, None, (idle_seconds, idle_seconds), stream=True)
+        try:
+            _raise_for_status(response)
+            yield response
+        finally:
+            response.close()
+
     def registry_headers(self, image: str) -> dict[str, str]:
         """The log-in for the registry of an image, from the Docker configuration of the user that zpmd runs as."""
         registry, _ = docker.auth.resolve_repository_name(image)
@@ -160,12 +174,15 @@ class Wire:
         stream: bool = False,
         version: Version | None = None,
     ) -> requests.Response:
+        """`body`: JSON, or an iterator over bytes that are sent as they are."""
+        raw = isinstance(body, Iterator)
+        content = "application/x-tar" if raw else "application/json"
         return self._client.request(
             method,
             f"{self._client.base_url}/v{version_text(version or self.agreed.api)}{path}",
             params=params,
-            data=None if body is None else json.dumps(body),
-            headers={**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})},
+            data=body if raw or body is None else json.dumps(body),
+            headers={**(headers or {}), **({} if body is None else {"Content-Type": content})},
             timeout=timeout,
             stream=stream,
             allow_redirects=False,

@@ -1,0 +1,53 @@
+"""Archives of images as `docker save` writes them, and bundles with them, for tests of what loads them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab.engine import LabEngine
+
+
+def archive(engine: LabEngine, base: str, references: Sequence[str], variant: str = "") -> tuple[bytes, list[str]]:
+    """An archive with an image for each reference, all made from `base` and none the same; their ids. Another `variant`
+    is another image of the same name."""
+    saved = b"".join(engine.client().get_image(base))
+    buffer, manifest, ids = io.BytesIO(), [], []
+    with tarfile.open(fileobj=io.BytesIO(saved)) as old, tarfile.open(fileobj=buffer, mode="w") as new:
+        (told,) = json.loads(_content(old, "manifest.json"))
+        config = json.loads(_content(old, told["Config"]))
+        for layer in told["Layers"]:
+            _add(new, layer, _content(old, layer))
+        for reference in references:
+            config["config"]["Labels"] = {"made-for": f"{reference} {variant}"}
+            body = json.dumps(config).encode()
+            digest = hashlib.sha256(body).hexdigest()
+            _add(new, f"{digest}.json", body)
+            manifest.append({"Config": f"{digest}.json", "RepoTags": [reference], "Layers": told["Layers"]})
+            ids.append(f"sha256:{digest}")
+        _add(new, "manifest.json", json.dumps(manifest).encode())
+    return buffer.getvalue(), ids
+
+
+def bundle(path: Path, member: str, content: bytes) -> None:
+    """A zip with nothing but one archive, as it is."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as made:
+        made.writestr(member, content)
+
+
+def _content(tar: tarfile.TarFile, name: str) -> bytes:
+    """Of a member, through the links that the engine writes for layers that are the same."""
+    file = tar.extractfile(name)
+    assert file is not None, f"{name} is no file"
+    return file.read()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    tar.addfile(entry, io.BytesIO(content))
