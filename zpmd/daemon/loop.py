@@ -22,6 +22,7 @@ from zpmd.daemon.desire import Desire
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.rownews import RowNews
 from zpmd.daemon.watchers import Watchers
+from zpmd.daemon.watchnews import WatchNews
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
@@ -92,6 +93,7 @@ class Loop:
         self._engine_failures = 0
         self._complaints: tuple[str, ...] = ()
         self._row_news = RowNews()
+        self._watch_news = WatchNews()
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
@@ -170,6 +172,8 @@ class Loop:
             self._p.chronicle.note("reload", "sources", line, now, bad=line.startswith(unwell))
         for one in self._row_news.of(self._p.tenancy()):
             self._p.chronicle.note("row", one.subject, one.text, now, service=one.service, bad=one.bad)
+        for one in self._watch_news.of(self._p.desire.desired):
+            self._p.chronicle.note("watch", one.subject, one.text, now, service=one.service, bad=one.bad)
         if Reason.RELOAD in reasons and not news:
             self._p.chronicle.note("reload", "sources", "nothing has changed", now)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
 from zpmd.model.spechash import same_meaning
+from zpmd.model.watch import labelled
 from zpmd.planning.target import Target
-from zpmd.planning.view import View
+from zpmd.planning.view import View, names
 
 
 def cause(view: View, target: Target, replica: Replica) -> Cause | None:
@@ -19,6 +22,8 @@ def own_cause(target: Target, replica: Replica) -> Cause | None:
         if target.reverting:
             reason = target.revision.reason if target.revision else ""
             return Cause(Code.ROLLBACK, f"goes back to the last stable definition: {reason}")
+        if files := _changed_files(target, replica):
+            return Cause(Code.FILE_CHANGED, f"what it watches has changed: {names(files)}")
         return Cause(Code.DRIFT, f"its definition changed ({_change(target, replica)})")
     if replica.generation < target.generation:
         return Cause(Code.RESTART_ASKED, "an operator asked for a restart")
@@ -52,3 +57,12 @@ def _change(target: Target, replica: Replica) -> str:
     if replica.image and replica.image != target.service.container.image:
         return f"image {replica.image} -> {target.service.container.image}"
     return f"spec {replica.spec or 'unreadable'} -> {target.spec}"
+
+
+def _changed_files(target: Target, replica: Replica) -> tuple[str, ...]:
+    """The watched paths in which a replica differs from its service, where it differs in nothing else."""
+    watched, container = target.service.watched, target.service.container
+    if watched is None or not watched.before:
+        return ()
+    labels = labelled(container.labels, watched.before)
+    return watched.changed if same_meaning(dataclasses.replace(container, labels=labels), replica.spec) else ()
