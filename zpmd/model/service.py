@@ -158,7 +158,7 @@ class ServiceData:
     """`develop.watch` with action `restart`."""
     watch_pace: WatchPace = WatchPace()
     watched: Watched | None = None
-    """How its watch stands; set together with the container's label (sources/filewatch), None where nothing is watched."""
+    """How its watch stands; set together with the container's label by the layer of watched files."""
     template: str = ""
     """The template that it was stamped from, of an integration's service."""
     patched: Patched | None = None

@@ -12,8 +12,8 @@ LABEL = "io.zpmd.watched"
 
 @dataclass(frozen=True, slots=True, order=True)
 class WatchRule:
-    """One entry of `develop.watch` with action `restart`: a path of the host, patterns of what in it does not count, and
-    of what alone does. Two services with equal rules share one look at the disk."""
+    """One entry of `develop.watch` with action `restart`: a path of the host, patterns of what in it does not count,
+    and of what alone does. Two services with equal rules share one look at the disk."""
 
     path: str
     ignore: tuple[str, ...] = ()
@@ -22,10 +22,10 @@ class WatchRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchPace:
-    """`x-zpmd.watch`: a change counts when nothing has changed for `quiet`, at the latest `at_most` after its beginning.
+    """`x-zpmd.watch`: a change counts when nothing has changed for `quiet`, and at the latest `at_most` after it began.
 
-    Two seconds are more than an editor, a `tar x` or a `git pull` pauses for, and less than the replacement itself takes;
-    a copy over a slow link is longer than they are, and its last byte should come within a minute.
+    Two seconds are more than an editor, a `tar x` or a `git pull` pauses for, and less than a replacement takes. Most
+    copies over a slow link are over in a minute; where they are not, the file says more.
     """
 
     quiet_seconds: float = 2.0

@@ -1,8 +1,8 @@
 """A source whose services carry what they watch: what the files of `develop.watch` hold, as far as that is in effect.
 
 The source below says which paths a service watches and knows nothing of what they hold; here the label of the content
-that counts is put on its container. How every watch stands is part of the service, so it is kept with the last good copy
-of what the source said, and goes on in the next life of zpmd: what changed in between is a change like any other.
+that counts is put on its container. How every watch stands is part of the service, so it is kept with the last good
+copy of what the source said, and goes on in the next life of zpmd: what changed in between is a change like any other.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class FileWatch:
             self._differs.setdefault(service.name, now)
         else:
             self._differs.pop(service.name, None)
+        troubles = [f"{rule.path}: {one.trouble}" for rule, one in contents.items() if one and one.trouble]
         # Of what nobody has looked at yet nothing is known, and least of all that it is quiet.
         quiet = min((now - one.changed_at if one else 0.0) for one in contents.values())
         return Seen(
@@ -91,9 +92,7 @@ class FileWatch:
             changed=tuple(dict.fromkeys(r.path for r in service.watch if found[r] != parts.get(r, ""))),
             quiet_seconds=max(0.0, quiet),
             differing_seconds=now - self._differs.get(service.name, now),
-            trouble="; ".join(
-                dict.fromkeys(f"{r.path}: {one.trouble}" for r, one in contents.items() if one and one.trouble)
-            ),
+            trouble="; ".join(dict.fromkeys(troubles)),
         )
 
     def _with(self, service: ServiceData, watched: Watched) -> ServiceData:

@@ -2,9 +2,9 @@
 
 Rules:
 1. Events say that something may have happened; what happened is seen by comparing states, and told by contents.
-2. Files are read here and not in the loop: the loop takes what was seen last. Only what was never known is read at once.
-3. With inotify everything is compared every 30 s all the same; without it every 2 s; and never for more than a twentieth
-   of the time, however much is watched.
+2. Files are read here and not in the loop, which takes what was seen last. Only what was never known is read at once.
+3. With inotify everything is compared every 30 s all the same, without it every 2 s; and never for more than a
+   twentieth of the time, however much is watched.
 4. A file that changed a moment ago is read again: its times cannot tell two changes of the same instant apart.
 """
 
@@ -215,8 +215,8 @@ def _moved(before: Looked, now: float) -> Looked:
 
 
 def folders_of(paths: Collection[str]) -> dict[str, bool]:
-    """Where inotify is wanted for these paths, True with all that is below: as few as will do. The folder of a path too,
-    where it may come, go and be replaced."""
+    """Where inotify is wanted for these paths, True with all that is below: as few as will do. The folder of a path
+    too, where it may come, go and be replaced."""
     trees = {path for path in paths if os.path.isdir(path)}
     by_parent: dict[str, set[str]] = {}
     for path in trees:

@@ -1,7 +1,7 @@
 """Patterns of `.dockerignore`, which is what `ignore` and `include` of the Compose Develop Specification are.
 
-Relative to the watched path: `*`, `?` and `[a-z]` stay within a name, `**` does not, `\\` takes a sign for itself, a folder
-stands for all below it, and `!` takes back what patterns before it have said (github.com/moby/patternmatcher). Pure.
+Relative to the watched path: `*`, `?` and `[a-z]` stay within a name, `**` does not, `\\` takes a sign for itself, a
+folder stands for all below it, and `!` takes back what the patterns before it have said (moby/patternmatcher). Pure.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ EDITORS = (
     "**/.git", "**/*~", "**/#*#", "**/.#*", "**/.*.sw?", "**/4913", "**/___jb_*___", "**/.goutputstream-*",
     "**/*.part", "**/*.tmp",
 )  # fmt: skip
-"""What never counts unless `!` says so: what editors leave beside a file while they save it, and .git, as Compose ignores
-them too (docs.docker.com/compose/how-tos/file-watch); and names under which files arrive before they are renamed."""
+"""What never counts unless `!` says so: what editors leave beside a file while they save it, and .git, as Compose
+ignores them too (docs.docker.com/compose/how-tos/file-watch); and names of files that are still to be renamed."""
 
 TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[\^?\]?[^\]/]*\]|\\.|[^*?\\\[]", re.DOTALL)
 WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
