@@ -38,8 +38,10 @@ Watched = tuple[str, Callable[[Wake, threading.Event], None], Callable[[], bool]
 class Tenants:
     """Service files and integrations, and all that has to run for them."""
 
-    sources: tuple[Source, ...]
+    files: YamlFiles
     integrations: Integrations
+    sources: tuple[Source, ...]
+    """The two, with what their services watch."""
     watched: tuple[Watched, ...]
 
 
@@ -75,7 +77,7 @@ def tenants(settings: Settings, environment: Mapping[str, str], store: Store, cl
     if keeper is not None:
         watched.append(("the replica set", keeper.watch, keeper.watching))
     sources = tuple(FileWatch(source, looking, store, clock) for source in (files, integrations))
-    return Tenants(sources=sources, integrations=integrations, watched=tuple(watched))
+    return Tenants(files=files, sources=sources, integrations=integrations, watched=tuple(watched))
 
 
 def _registry(settings: Settings, store: Store, clock: Clock) -> Registry:
