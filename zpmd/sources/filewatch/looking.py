@@ -68,11 +68,17 @@ class Looking:
         self._rules: dict[WatchRule, Rule] = {}
         self._folders = FolderWatch()
         self._beyond = False
+        self._all: frozenset[WatchRule] = frozenset()
+        self._new = threading.Event()
 
     def want(self, owner: str, rules: Iterable[WatchRule]) -> None:
         """From now on the owner watches these and no others."""
         with self._lock:
             self._wanted[owner] = frozenset(rules)
+            wanted = frozenset[WatchRule]().union(*self._wanted.values())
+            if wanted != self._all:
+                self._all = wanted
+                self._new.set()
 
     def wake_at(self, owner: str, at: float | None) -> None:
         """Wake the loop once more at this (monotonic) instant, although nothing may have changed."""
@@ -92,7 +98,7 @@ class Looking:
 
     def watching(self) -> bool:
         """Whether a change would be noticed at once. Where nothing is watched, there is nothing to miss."""
-        return not self._all() or (self._folders.alive() and not self._beyond)
+        return not self._all or self._folders.alive()
 
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         """Block until `stop`; wake with FILES when a content has changed, or when one is due to be judged."""
@@ -103,6 +109,7 @@ class Looking:
                 if self._noticed(earliest, latest, stop):
                     stop.wait(QUIET_SECONDS)
                     self._folders.flag.raised.clear()
+                self._new.clear()
                 began = self._monotonic()
                 changed = self.look()
                 ended = self._monotonic()
@@ -115,7 +122,7 @@ class Looking:
 
     def look(self) -> bool:
         """At everything. Whether there is anything new."""
-        wanted = self._all()
+        wanted = self._all
         before = {rule: self.content(rule) for rule in wanted}
         for rule in wanted:
             self._look_at(rule)
@@ -162,7 +169,10 @@ class Looking:
     # --- when to look -------------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        folders = folders_of({rule.path for rule in self._all()})
+        if not self._all:
+            self._folders.disarm()
+            return
+        folders = folders_of({rule.path for rule in self._all})
         self._beyond = len(folders) > MAX_WATCHED
         self._folders.arm(dict(list(folders.items())[:MAX_WATCHED]))
 
@@ -174,7 +184,7 @@ class Looking:
                 stop.wait(min(STEP_SECONDS, earliest - now))
             elif self._folders.flag.raised.wait(STEP_SECONDS):
                 return True
-            elif self._is_due(now) or any(rule not in self._looked for rule in self._all()):
+            elif self._is_due(now) or self._new.is_set():
                 return False
         return self._folders.flag.raised.is_set()
 
@@ -184,7 +194,7 @@ class Looking:
 
     def _pause(self) -> float:
         soon = any(looked.recent or looked.moving_since is not None for looked in list(self._looked.values()))
-        return COMPARED_SECONDS if self.watching() and not soon else POLLED_SECONDS
+        return COMPARED_SECONDS if self.watching() and not self._beyond and not soon else POLLED_SECONDS
 
     def _come_due(self, now: float) -> bool:
         with self._lock:
@@ -192,10 +202,6 @@ class Looking:
             for owner in come:
                 del self._due[owner]
         return bool(come)
-
-    def _all(self) -> frozenset[WatchRule]:
-        with self._lock:
-            return frozenset().union(*self._wanted.values()) if self._wanted else frozenset()
 
 
 def _known(before: Looked, name: str, entry: Entry) -> str:

@@ -205,7 +205,12 @@ def test_files_that_have_not_changed_are_not_read_again(folder: Path, monkeypatc
     looking.look()
     read: list[str] = []
     real = trees.content
-    monkeypatch.setattr(room, "content", lambda entry: (read.append(os.path.basename(entry.path)), real(entry))[1])
+
+    def reading(entry: trees.Entry) -> str:
+        read.append(os.path.basename(entry.path))
+        return real(entry)
+
+    monkeypatch.setattr(room, "content", reading)
     looking.look()
     (folder / "b.conf").write_text("c")
     looking.look()
@@ -215,7 +220,12 @@ def test_files_that_have_not_changed_are_not_read_again(folder: Path, monkeypatc
 def test_rules_that_are_equal_are_one_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
     real = trees.Rule.listing
-    monkeypatch.setattr(trees.Rule, "listing", lambda rule: (looks.append(rule.path), real(rule))[1])
+
+    def listing(rule: trees.Rule) -> trees.Listing:
+        looks.append(rule.path)
+        return real(rule)
+
+    monkeypatch.setattr(trees.Rule, "listing", listing)
     looking = Looking(wall=lambda: time.time() + 3600)
     for owner in range(100):
         looking.want(str(owner), [WatchRule(str(folder)) for _ in range(10)])
@@ -251,12 +261,17 @@ def test_nested_paths_are_one_watch_and_a_file_is_watched_by_its_folder(tmp_path
     assert folders_of(paths) == {str(tmp_path / "a"): True, str(tmp_path): False}
 
 
-def test_what_goes_beyond_the_limit_is_compared(tmp_path: Path) -> None:
+def test_what_goes_beyond_the_limit_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "POLLED_SECONDS", 0.1)
     looking = Looking()
     for number in range(MAX_WATCHED + 1):
         (tmp_path / str(number) / "x").mkdir(parents=True)
     looking.want("files", [WatchRule(str(tmp_path / str(n) / "x")) for n in range(MAX_WATCHED + 1)])
     with running(looking):
-        last = WatchRule(str(tmp_path / str(MAX_WATCHED) / "x"))
-        eventually(lambda: looking.content(last))
-        assert not looking.watching()
+        eventually(looking.watching)
+        rules = [WatchRule(str(tmp_path / str(n) / "x")) for n in range(MAX_WATCHED + 1)]
+        eventually(lambda: all(looking.content(rule) for rule in rules))
+        first = {rule: told(looking, rule) for rule in rules}
+        for rule in rules:
+            (Path(rule.path) / "new").write_text("1")
+        eventually(lambda: all(told(looking, rule) != first[rule] for rule in rules))
