@@ -40,6 +40,7 @@ class FileWatch:
         self._looking.want(self.name, (rule for service in watching for rule in service.watch))
         generations, now = self._store.memory().intent.generations, self._clock.monotonic()
         again: list[float] = []
+        at_rest: set[WatchRule] = set()
         made: dict[str, ServiceData] = {}
         for service in watching:
             seen = self._seen(service, now)
@@ -50,8 +51,11 @@ class FileWatch:
                 self._differs.pop(service.name, None)
             if verdict.again_seconds is not None:
                 again.append(now + verdict.again_seconds)
+            else:
+                at_rest.update(service.watch)
             made[service.name] = self._with(service, verdict.watched)
-        self._looking.wake_at(self.name, min(again, default=None))
+        waited_for = {rule for service in watching for rule in service.watch} - at_rest
+        self._looking.wake_at(self.name, min(again, default=None), waited_for)
         self._differs = {name: since for name, since in self._differs.items() if name in made}
         self._made_of = {service.name: service for service in watching}
         return self._sum(below, made)

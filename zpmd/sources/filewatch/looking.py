@@ -64,6 +64,7 @@ class Looking:
         self._lock = threading.Lock()
         self._wanted: dict[str, frozenset[WatchRule]] = {}
         self._due: dict[str, float] = {}
+        self._waited_for: dict[str, frozenset[WatchRule]] = {}
         self._looked: dict[WatchRule, Looked] = {}
         self._rules: dict[WatchRule, Rule] = {}
         self._folders = FolderWatch()
@@ -80,9 +81,11 @@ class Looking:
                 self._all = wanted
                 self._new.set()
 
-    def wake_at(self, owner: str, at: float | None) -> None:
-        """Wake the loop once more at this (monotonic) instant, although nothing may have changed."""
+    def wake_at(self, owner: str, at: float | None, waited_for: Iterable[WatchRule] = ()) -> None:
+        """Wake the loop once more at this (monotonic) instant, although nothing may have changed. Until then further
+        changes in those rules that are `waited_for` are no news to this owner."""
         with self._lock:
+            self._waited_for[owner] = frozenset(waited_for)
             self._due.pop(owner, None)
             if at is not None:
                 self._due[owner] = at
@@ -115,13 +118,22 @@ class Looking:
                 ended = self._monotonic()
                 earliest = ended + SHARE * (ended - began)
                 latest = max(earliest, ended + self._pause())
-                if self._come_due(ended) or changed:
+                if self._come_due(ended) or self.is_news(changed):
                     wake(Reason.FILES)
         finally:
             self._folders.disarm()
 
-    def look(self) -> bool:
-        """At everything. Whether there is anything new."""
+    def is_news(self, changed: Collection[WatchRule]) -> bool:
+        """Whether somebody has to hear of a change in one of these now. Files that never rest would otherwise keep the
+        loop busy with a service whose watch is suspended."""
+        with self._lock:
+            return any(
+                rules.intersection(changed) - self._waited_for.get(owner, frozenset())
+                for owner, rules in self._wanted.items()
+            )
+
+    def look(self) -> frozenset[WatchRule]:
+        """At everything. Those of which there is anything new."""
         wanted = self._all
         before = {rule: self.content(rule) for rule in wanted}
         for rule in wanted:
@@ -129,7 +141,7 @@ class Looking:
         for gone in [rule for rule in list(self._looked) if rule not in wanted]:
             self._looked.pop(gone, None)
             self._rules.pop(gone, None)
-        return any(self.content(rule) != before[rule] for rule in wanted)
+        return frozenset(rule for rule in wanted if self.content(rule) != before[rule])
 
     # --- one look -----------------------------------------------------------------------------------------------------
 

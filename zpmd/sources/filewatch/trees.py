@@ -66,6 +66,8 @@ class Rule:
         except OSError as error:
             raise Untold(reason(error)) from None
         if stat.S_ISREG(found.st_mode):
+            if found.st_size > MAX_BYTES:
+                raise Untold(f"it is larger than {MAX_BYTES >> 20} MiB")
             return {os.path.basename(self.path): of_file(self.path, found)}
         if not stat.S_ISDIR(found.st_mode):
             raise Untold("it is neither a file nor a folder")

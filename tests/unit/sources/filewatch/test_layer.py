@@ -225,6 +225,17 @@ def test_a_suspended_watch_ends_with_quiet_files_or_an_operators_restart(tmp_pat
     assert asked.services[0].watched.count == 0  # type: ignore[union-attr]
 
 
+def test_files_that_never_rest_keep_nobody_busy_but_who_still_waits_for_them(tmp_path: Path, rules: Path) -> None:
+    bench = Bench(tmp_path, watching("web", rules / "web"))
+    loop(bench, rules / "web" / "state", BURST + 1)
+    (rules / "web" / "state").write_text("again")
+    assert not bench.looking.is_news(bench.looking.look())
+    bench.said.desired = Desired(services=(*bench.said.desired.services, watching("other", rules / "web")))
+    bench.pass_()
+    (rules / "web" / "state").write_text("and again")
+    assert bench.looking.is_news(bench.looking.look())
+
+
 def test_another_path_to_watch_is_no_change_of_a_file(tmp_path: Path, rules: Path) -> None:
     bench = Bench(tmp_path, watching("web", rules / "web"))
     bench.pass_()

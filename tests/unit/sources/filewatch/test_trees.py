@@ -159,6 +159,13 @@ def test_more_than_the_bounds_is_not_told(folder: Path, monkeypatch: pytest.Monk
                 Rule(WatchRule(str(folder))).listing()
 
 
+def test_a_file_beyond_the_bounds_is_not_told(folder: Path) -> None:
+    with (folder / "sparse").open("wb") as stream:
+        stream.truncate(trees.MAX_BYTES + 1)
+    with pytest.raises(Untold, match="it is larger than"):
+        Rule(WatchRule(str(folder / "sparse"))).listing()
+
+
 def test_a_folder_that_is_ignored_is_not_walked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(50):
         (folder / "sub" / str(number)).write_text("")
