@@ -31,7 +31,9 @@ from zpmd.model.plan import Code, State
 
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
 NOTHING = "nothing to do"
-ROLLOUTS = frozenset({Code.DRIFT, Code.ROLLBACK, Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED})
+ROLLOUTS = frozenset(
+    {Code.DRIFT, Code.FILE_CHANGED, Code.ROLLBACK, Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED}
+)
 
 
 def why(
