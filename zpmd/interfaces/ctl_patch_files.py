@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from zpmd.interfaces.ctl_screen import Screen
 from zpmd.interfaces.patch_file_views import KeyPair, PatchFile, patch_file
 from zpmd.interfaces.words import clean
 from zpmd.model.patch import Manifest
-from zpmd.patching import building, judging, keys, manifest, minisign, secretkey, words
+from zpmd.patching import building, judging, keys, manifest, minisign, moments, secretkey, words
 from zpmd.patching.bundle import Bundle
 from zpmd.patching.keys import Keyring
 from zpmd.patching.minisign import SecretKey
@@ -65,7 +64,7 @@ def build(
     images, archives = image or [], archive or []
     _check_build(out, images, archives)
     with told():
-        asked = _manifest(manifest_file.read_bytes(), manifest_file.name)
+        asked = _manifest(_text(manifest_file), manifest_file.name)
         secret = ctl_keys.opened(key, password_file) if key else None
         sign_it = _signing(secret, asked.id, words.MANIFEST) if secret else None
         # Beside the bundle, which needs as much room again; nobody takes a folder with a dot for a patch.
@@ -174,6 +173,15 @@ def _check_name(file: Path) -> None:
         raise typer.BadParameter(f"{str(file)!r} is no patch file: its name has to end in {', '.join(SUFFIXES)}")
 
 
+def _text(file: Path) -> bytes:
+    """Of a plain manifest. A larger one is refused by every site."""
+    with file.open("rb") as stream:
+        content = stream.read(words.MAX_MANIFEST + 1)
+    if len(content) > words.MAX_MANIFEST:
+        raise BadPatch(f"{file.name} has more than {words.MAX_MANIFEST} bytes, which is the limit of a manifest")
+    return content
+
+
 def _manifest(content: bytes, name: str, bundled: bool = False) -> Manifest:
     found, problems = manifest.read(content, name, bundled)
     if found is None:
@@ -199,7 +207,7 @@ def _sign_bundle(file: Path, opened: Callable[[], SecretKey]) -> tuple[Manifest,
 
 
 def _sign_manifest(file: Path, opened: Callable[[], SecretKey]) -> tuple[Manifest, SecretKey]:
-    text = file.read_bytes()
+    text = _text(file)
     found = _manifest(text, file.name)
     secret = opened()
     with building.replacing(_signature_of(file)) as target:
@@ -212,7 +220,7 @@ def _judged(file: Path, ring: Keyring) -> tuple[Manifest, str, bytes | None]:
     if not file.name.endswith(words.BUNDLE_SUFFIX):
         beside = _signature_of(file)
         signature = beside.read_bytes() if beside.exists() else None
-        return *judging.judged_manifest(file.read_bytes(), file.name, signature, ring), signature
+        return *judging.judged_manifest(_text(file), file.name, signature, ring), signature
     with busy(f"reading {file.name}"):
         found, signer = judging.judged_bundle(file, ring, Patches().max_bytes, lambda: None)
     with Bundle(file) as bundle:
@@ -246,7 +254,7 @@ def _facts(file: PatchFile) -> Iterator[tuple[str, str]]:
     if file.min_version:
         yield "requires", f"zpmd {file.min_version}"
     if file.expires is not None:
-        yield "expires", datetime.fromtimestamp(file.expires, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        yield "expires", moments.text(file.expires)
     for trouble in file.troubles:
         yield "trouble", trouble
     for archive in file.images:

@@ -24,7 +24,7 @@ from zpmd.model.events import Reason
 from zpmd.model.patch import Patch, Stage
 from zpmd.patching import copying, quarantine
 from zpmd.patching.drops import Drops
-from zpmd.patching.filing import Filing
+from zpmd.patching.filing import Filing, why
 from zpmd.patching.folders import INCOMING, QUARANTINE, Folders
 from zpmd.patching.incoming import Candidate, Incoming
 from zpmd.patching.keys import Keyring
@@ -125,7 +125,7 @@ class DropBox:
         except StoreError as error:
             self._say("store", f"the ledger cannot be written, so no file is taken: {error}")
         except OSError as error:
-            self._say("files", f"{error.filename or self._folders.base}: {error.strerror}")
+            self._say("files", why(error))
         except Exception as error:  # whatever it was, the next round begins anew
             logger.opt(exception=True).error("the drop directory failed")
             self._say("files", f"failed: {type(error).__name__}")

@@ -27,7 +27,7 @@ from zpmd.patching import copying, quarantine, results
 from zpmd.patching.drops import Drop
 from zpmd.patching.folders import APPLIED, INCOMING, OPENED, QUARANTINE, ROLLED_BACK, Folders, opened
 from zpmd.patching.incoming import SIGNATURE_SUFFIX
-from zpmd.patching.shapes import Shape, open_regular, shape_of
+from zpmd.patching.shapes import Shape, open_regular, shape_of, shown
 from zpmd.patching.telling import subject
 from zpmd.ports import Store
 
@@ -70,7 +70,7 @@ class Filing:
         try:
             filed = Filed(self._put(row, drop), moved=True)
         except OSError as error:
-            return Filed(self._aside(row, f"{error.strerror or error}"), moved=False)
+            return Filed(self._aside(row, why(error)), moved=False)
         self._forget_aside(row)
         return filed
 
@@ -81,14 +81,14 @@ class Filing:
                 moved = _moved(origin, target, name, shape, drop.sidecar if drop else None)
             moved = moved or _same_bytes(name, target, row, shape)
             kept = moved or _free(name, target)
-            at = f"{path}/{kept}" if moved else "it was gone from its folder, or another file has its name"
+            at = f"{path}/{shown(kept)}" if moved else "it was gone from its folder, or another file has its name"
             result = results.REASON if row.stage is Stage.QUARANTINED else kept + results.SUFFIX
             copying.write_whole(result, target, self._content(row, at), RESULT_MODE)
             os.chown(result, -1, os.fstat(target).st_gid, dir_fd=target)
         if source == APPLIED:
             with self._folders.open(APPLIED) as origin, contextlib.suppress(FileNotFoundError):
                 os.unlink(name + results.SUFFIX, dir_fd=origin)
-        return at if moved else f"its file was gone; the result is {path}/{result}"
+        return at if moved else f"its file was gone; the result is {path}/{shown(result)}"
 
     def _source(self, row: Patch, drop: Drop | None) -> tuple[str, str, Shape | None]:
         """The folder, name and shape of the file that is to be moved."""
@@ -146,6 +146,10 @@ class Filing:
         for place in {*PLACES.values()}:
             with contextlib.suppress(OSError):
                 (self._results / place / f"{row.number}{results.SUFFIX}").unlink(missing_ok=True)
+
+
+def why(error: OSError) -> str:
+    return f"{error.strerror}: {shown(str(error.filename))}" if error.filename else str(error.strerror or error)
 
 
 def _moved(origin: int, target: int, name: str, shape: Shape | None, sidecar: Shape | None) -> str:

@@ -104,7 +104,7 @@ def _trouble(base: int, name: str, path: Path) -> str:
         with opened(name, base) as folder:
             if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
                 return f"{path} is read-only: files cannot be moved out of it or into it"
-            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            if not os.access(name, os.R_OK | os.W_OK | os.X_OK, dir_fd=base):
                 return f"{path} may not be written: give it to the user that zpmd runs as"
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"

@@ -78,3 +78,9 @@ def open_regular(name: str, folder: int) -> int:
         os.close(descriptor)
         raise BadPatch(f"it is {shape.words}: only regular files are taken")
     return descriptor
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be stored and shown: what is no UTF-8, or steers a terminal, is escaped."""
+    text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

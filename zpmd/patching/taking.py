@@ -23,7 +23,7 @@ from zpmd.patching.drops import Drop, Drops
 from zpmd.patching.incoming import SIGNATURE_SUFFIX, Candidate
 from zpmd.patching.keys import Keyring
 from zpmd.patching.refusal import BadPatch
-from zpmd.patching.shapes import Shape
+from zpmd.patching.shapes import Shape, shown
 from zpmd.ports import Clock, Store
 from zpmd.settings import Patches
 
@@ -150,12 +150,6 @@ class Taking:
         if copy.path is None:
             return judging.judged_manifest(copy.content, candidate.name, copy.signature, self._keyring())
         return judging.judged_bundle(copy.path, self._keyring(), self._patches.max_bytes, going_on)
-
-
-def shown(name: str) -> str:
-    """A file's name as text that can be stored and shown: what is no UTF-8, or steers a terminal, is escaped."""
-    text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def user(shape: Shape) -> str:

@@ -34,7 +34,7 @@ def test_exactly_what_a_patch_names_moves_and_stays_moved(daemon: Daemon) -> Non
     daemon.converged()
     assert ids(daemon, "db", "mail", "user", "siem") == running, "a patch outlives zpmd, and moves nothing again"
     (container,) = daemon.running("user")
-    daemon.engine.client.remove_container(container, force=True)
+    daemon.engine.client().remove_container(container, force=True)
     eventually(lambda: images(daemon) == after, 60, "the patched image again, in a new container", 0.2)
 
 

@@ -68,7 +68,7 @@ def test_a_bundle_is_built_signed_and_verified(folder: Path, vendor: Path, ctl: 
         "  group      system\n"
         "  requires   hotfix-1041\n"
         "  requires   zpmd 0.1\n"
-        "  expires    2027-01-02 00:00:00 UTC\n"
+        "  expires    2027-01-02T00:00:00Z\n"
         f"  archive    images/user.tar  {filesize.decimal((folder / 'user.tar').stat().st_size)}  zona/user:v2.3.1\n"
     )
     assert said.out == told.replace("COMMENT", "")
@@ -159,6 +159,7 @@ def test_a_manifest_that_is_wrong_is_refused_with_its_place(folder: Path, ctl: C
     [
         (["verify", "gone.zpatch"], 4, "gone.zpatch: no such file"),
         (["verify", "hotfix.yaml"], 2, "its name has to end in .patch.yaml, .patch.yml, .patch.json, .zpatch"),
+        (["verify", "large.patch.yaml"], 5, "large.patch.yaml has more than 1048576 bytes"),
         (["verify", "folder.zpatch"], 1, "folder.zpatch: Is a directory"),
         (["build", "hotfix.patch.yaml", "-o", "x.zip"], 2, "has to end in .zpatch"),
         (["build", "hotfix.patch.yaml", "-o", "gone/x.zpatch"], 4, "gone: no such folder"),
@@ -189,6 +190,7 @@ def test_every_wrong_way_ends_in_one_line(
     (folder / "locked.key").write_bytes(secretkey.generate("secret", 32_768, 16 << 20)[0])
     (folder / "wrong").write_text("password\n")
     (folder / "folder.zpatch").mkdir()
+    (folder / "large.patch.yaml").write_bytes(b"#" * (1 << 20) + b"\n")
     before = sorted(os.listdir(folder))
     said = ctl("patch", *arguments)
     assert (said.code, said.out, len(said.err.splitlines())) == (code, "", 1)
