@@ -2,5 +2,6 @@
 
 Lives here: the manifest, the bundle, its archives, minisign's signatures, and the drop directory.
 Never here: whether and when a patch is applied (planning/), or a change of a container.
-May import: sources, stores, ports, planning, model; zpmd.interfaces may import it, for `zpmctl patch build`.
+May import: sources, stores, ports, planning, model, and how engines write references (engines.references);
+zpmd.interfaces may import it, for `zpmctl patch build`.
 """

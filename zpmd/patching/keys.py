@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -95,9 +96,9 @@ def _keys(folder: Path, problems: list[Problem]) -> tuple[list[tuple[Path, Publi
     folder that cannot be listed counts as one: nobody knows what is in it."""
     try:
         files = sorted(entry for entry in folder.iterdir() if entry.name.endswith(SUFFIX))
-    except FileNotFoundError:
-        return [], 0
     except OSError as error:
+        if _absent(folder):
+            return [], 0
         problems.append(_problem(folder, f"cannot be read: {error.strerror}"))
         return [], 1
     found = []
@@ -113,9 +114,9 @@ def _listed(file: Path, doubts: list[Problem]) -> tuple[list[str], int]:
     """The key ids of revoked.txt, and 1 where there is such a file."""
     try:
         text = read_regular(str(file)).decode()
-    except FileNotFoundError:
-        return [], 0
     except (OSError, UnicodeDecodeError) as error:
+        if _absent(file):
+            return [], 0
         doubts.append(_problem(file, _why(error)))
         return [], 1
     ids = []
@@ -138,6 +139,11 @@ def _by_id(
         if key.id not in revoked and keys.setdefault(key.id, key) != key:
             problems.append(_problem(file, f"another key has the id {key.id} already"))
     return keys
+
+
+def _absent(path: Path) -> bool:
+    """A link to nothing is there: what it led to may be away for a while, and is not gone."""
+    return not os.path.lexists(path)
 
 
 def _problem(file: Path, message: str, line: int = 0) -> Problem:

@@ -14,11 +14,10 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Hashable, Iterable
-from datetime import UTC, date, datetime, time, timedelta
 
 from zpmd.model.patch import Archive, CarriedImage, Change, Manifest
 from zpmd.model.service import GROUPS, Group, Problem
-from zpmd.patching import words
+from zpmd.patching import moments, words
 from zpmd.sources import yamltext
 from zpmd.sources.nodes import Map, Origin, Scalar, shortened
 from zpmd.sources.reading import Cursor, Fields, Report, Section, honoured, in_order
@@ -35,10 +34,6 @@ MAX_DESCRIPTION = 2000
 SHORTEST_DEADLINE, LONGEST_DEADLINE = 1.0, 86_400.0
 """Seconds."""
 MOST_AT_ONCE = 100
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-MOMENT = re.compile(
-    rf"({DATE.pattern})[Tt ]([0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", re.ASCII
-)
 CONTROLS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of characters that steer a terminal, or that nobody sees."""
 QUOTED = '"\\'
@@ -259,21 +254,7 @@ def _deadline(cursor: Cursor) -> float | None:
 
 
 def _moment(cursor: Cursor) -> float | None:
-    return cursor.converted(_seconds, None) if cursor.written else None
-
-
-def _seconds(text: str) -> float:
-    """Unix seconds of a moment with its zone; of a date, its end in UTC. Raises ValueError."""
-    try:
-        if DATE.fullmatch(text):
-            day = datetime.combine(date.fromisoformat(text), time(), UTC)
-            return (day + timedelta(days=1)).timestamp()
-        if match := MOMENT.fullmatch(text):
-            day_text, clock, zone = match.groups()
-            return datetime.fromisoformat(f"{day_text}T{clock}{zone.upper().replace('Z', '+00:00')}").timestamp()
-    except (ValueError, OverflowError) as error:
-        raise ValueError("is not in the calendar: write for example 2027-01-31") from error
-    raise ValueError("is not a moment: write 2027-01-31, or 2027-01-31T18:00:00Z")
+    return cursor.converted(moments.seconds, None) if cursor.written else None
 
 
 def _once(named: Iterable[tuple[Hashable, Cursor]], what: str) -> None:
@@ -303,7 +284,7 @@ def text(manifest: Manifest) -> bytes:
     if manifest.restart_only:
         lines.append("restart_only: true")
     if manifest.expires is not None:
-        lines.append(f"expires: {_quoted(_moment_text(manifest.expires))}")
+        lines.append(f"expires: {_quoted(moments.text(manifest.expires))}")
     if manifest.min_version:
         lines.append(f"min_version: {_quoted(manifest.min_version)}")
     if manifest.requires:
@@ -338,10 +319,6 @@ def _archives_text(archives: tuple[Archive, ...]) -> list[str]:
             *(f"      {_quoted(image.reference)}: {_flow(image.ids)}" for image in archive.images),
         ]
     return lines
-
-
-def _moment_text(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _flow(items: Iterable[str]) -> str:

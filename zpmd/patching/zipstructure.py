@@ -58,7 +58,7 @@ class Member:
 
 
 def members(stream: BinaryIO, limits: Limits) -> tuple[Member, ...]:
-    """The members in the order of the file, which holds nothing else. Raises BadPatch; OSError where it is unreadable."""
+    """The members in the order of the file, which holds nothing else. Raises BadPatch, OSError."""
     size = stream.seek(0, os.SEEK_END)
     count, start, length = _end(stream, size, limits)
     listed = sorted(_directory(_at(stream, start, length), count, limits), key=lambda member: member.offset)
