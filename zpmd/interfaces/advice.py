@@ -27,6 +27,7 @@ ADVICE: dict[Code, tuple[bool, str]] = {
     Code.ENGINE_UNKNOWN: (False, "zpmd changes nothing until the engine answers: `zpmctl doctor`"),
     Code.SOURCE_UNKNOWN: (False, "`zpmctl status` names the source and its problems"),
     Code.DEGRADED_GATE: (True, "the others went on without it"),
+    Code.PATCH_WAITS: (True, "it goes on by itself; `zpmctl patch show ID` follows it"),
 }
 
 

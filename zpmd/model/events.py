@@ -128,10 +128,12 @@ class Snapshot:
     unwritable: Unwritable | None = None
     tenancy: Tenancy | None = None
     """None where there is neither a database nor a data file."""
+    patches_trouble: str = ""
+    """Why dropped patch files are not taken as they should be: the drop directory is missing, read-only, ..."""
 
     @property
     def converged(self) -> bool:
-        """Nothing to do, nothing under way, nothing waiting, and all of it known."""
+        """Nothing to do, nothing under way, nothing waiting, no patch on its way, and all of it known."""
         return (
             self.observed.world is not None
             and not self.plan.actions
@@ -139,4 +141,5 @@ class Snapshot:
             and not self.in_flight
             and all(s.ok for s in self.sources)
             and self.unwritable is None
+            and all(patch.ended for patch in self.memory.patches)
         )
