@@ -20,6 +20,7 @@ from zpmd.interfaces.patch_views import (
 from zpmd.interfaces.words import clock, due, plural, size, span
 from zpmd.model.patch import Stage
 
+BACKWARDS = frozenset({patch_story.GOING_BACK, patch_story.BACK, patch_story.STUCK})
 UNDER_WAY_SHOWN, LATELY_SHOWN = 5, 3
 SERVICES_SHOWN = 3
 LOG_LINES_SHOWN = 10
@@ -36,12 +37,13 @@ STEP = {
     patch_story.MOVED: GOOD,
     patch_story.STUCK: BAD,
 }
-BUSY = {
+BUSY: Mapping[str, str] = {
     Stage.SEEN: "it is copied and read",
     Stage.COPIED: "whether it fits this site is looked at",
     Stage.VERIFIED: "its images are fetched",
     Stage.LOADED: "it waits for its turn",
     Stage.SWITCHED: "it begins",
+    patches.REVERTING: "it is about to go back",
 }
 """What goes on in a stage where nothing better is known."""
 
@@ -81,13 +83,15 @@ def _name(patch: PatchView) -> str:
 
 
 def _doing(patch: PatchView, now: float, zone: Zone) -> str:
-    text = patch.waits or patch.reason or next((t for stage, t in BUSY.items() if stage == patch.state), "it goes on")
-    return text + (f" ({due(patch.until, now, zone)})" if patch.until is not None else "")
+    text = patch.waits or patch.reason or BUSY.get(patch.state, "it goes on")
+    return text + (f", {due(patch.until, now, zone)}" if patch.until is not None else "")
 
 
 # the list
 
-TITLES = ("DROP", "PATCH", "STATE", "SERVICES", "BY", "WHEN", "SIGNER", "REASON")
+TITLES = ("DROP", "PATCH", "STATE", "AGE", "BY", "SIGNER", "SERVICES")
+SIGNER_SHOWN = 8
+"""Digits of a key's id: enough to tell the keys of a site apart."""
 
 
 def list_lines(view: PatchesView, zone: Zone, more: bool) -> list[Text]:
@@ -96,23 +100,27 @@ def list_lines(view: PatchesView, zone: Zone, more: bool) -> list[Text]:
     if not view.patches:
         return [*lines, line(("no patch has been dropped", NOTICE))]
     rows: list[Row] = [tuple((title, FAINT) for title in TITLES)]
-    lines += table([*rows, *(_row(patch, view.now, zone) for patch in view.patches)])
+    titles, *found = table([*rows, *(_row(patch, view.now) for patch in view.patches)])
+    lines.append(titles)
+    for row, patch in zip(found, view.patches, strict=True):
+        lines.append(row)
+        if why := patch.reason if patch.ended else _doing(patch, view.now, zone):
+            lines.append(line((f"      {why}", BAD if patch.attention == patches.FAILED else FAINT)))
     if more:
         lines.append(line(("older ones: `zpmctl patch list --all`", FAINT)))
     return lines
 
 
-def _row(patch: PatchView, now: float, zone: Zone) -> Row:
+def _row(patch: PatchView, now: float) -> Row:
     at = patch.dropped_at
     return (
         (str(patch.number), FAINT),
         (patch.id or patch.name, "" if patch.id else FAINT),
         (patch.state, _style(patch.state)),
-        (_few(patch.services) or "-", ""),
+        ("-" if at is None else span(now - at), ""),
         (patch.owner or "-", ""),
-        ("-" if at is None else clock(at, now, zone), FAINT),
-        (patch.signer or "-", FAINT),
-        (patch.reason if patch.ended else _doing(patch, now, zone), ""),
+        (patch.signer[:SIGNER_SHOWN] or "-", FAINT),
+        (_few(patch.services) or "-", ""),
     )
 
 
@@ -207,7 +215,7 @@ def _step_row(step: PatchStepView) -> Row:
         (f"  {step.service}", ""),
         (step.state, STEP.get(step.state, NOTICE)),
         ("" if step.seconds is None else span(step.seconds), ""),
-        (moved_text(step.was, step.image), ""),
+        (moved_text(step.image, step.was) if step.state in BACKWARDS else moved_text(step.was, step.image), ""),
         (step.text, ""),
     )
 
@@ -217,7 +225,7 @@ def moved_text(was: str, image: str) -> str:
     if was == image:
         return was
     name, _, tag = image.rpartition(":")
-    same = name and was.rpartition(":")[0] == name and "@" not in was + image
+    same = name and "/" not in tag and was.rpartition(":")[0] == name and "@" not in was + image
     return f"{was} -> {tag if same else image}"
 
 

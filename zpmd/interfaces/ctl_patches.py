@@ -37,7 +37,9 @@ def list_patches(
     everything: Annotated[bool, typer.Option("--all", help="Also those of long ago.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the patches that were dropped: what needs attention first, then the newest.
+    """Show the patches that were dropped.
+
+    What needs attention comes first, then the newest.
 
     \b
     Examples:
@@ -57,7 +59,9 @@ def show(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay until it has ended.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell the story of a patch: its stages, its services, and what the one that failed it said last.
+    """Tell the story of a patch.
+
+    Its stages with times, how far each service is, where its file is, and what the service that failed it said last.
 
     With --watch it exits 0 once the patch is applied, and 1 when it ends otherwise.
 
@@ -81,9 +85,9 @@ def plan(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A manifest, or a bundle: NAME.zpatch.")],
     as_json: Json = False,
 ) -> None:
-    """Show what a patch would do here, and change nothing.
+    """Show what a patch would do here.
 
-    Which services and tenants would move, in which order, for how long nobody would serve, and where the images come
+    It changes nothing. Which services and tenants would move, in which order, for how long nobody would serve, and where the images come
     from. The signature and the archives of a bundle are not read: `zpmctl patch verify` does that.
     Exits 3 when it would change something, and 5 when it would be refused.
 
@@ -117,7 +121,9 @@ def revert(
     timeout: Timeout = FIVE_MINUTES,
     as_json: Json = False,
 ) -> None:
-    """Take an applied patch back: its services run again what they ran before.
+    """Take an applied patch back.
+
+    Its services run again what they ran before.
 
     \b
     Examples:

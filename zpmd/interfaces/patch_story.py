@@ -4,6 +4,7 @@ Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
@@ -134,9 +135,9 @@ def _stands(service: ServiceView) -> str:
 
 
 def _evidence(patch: Patch, dossiers: Sequence[Dossier]) -> EvidenceView | None:
-    """The last that was kept of its culprit since it began to move."""
-    began = patch.since(Stage.SWITCHED)
-    kept = next((d for d in dossiers if began is not None and d.at >= began), None)
+    """The last that was kept of its culprit while it was on its way."""
+    began, ended_at = patch.since(Stage.SWITCHED), patch.times[-1][1] if patch.times and patch.ended else math.inf
+    kept = next((d for d in dossiers if began is not None and began <= d.at <= ended_at), None)
     if kept is None:
         return None
     return EvidenceView(

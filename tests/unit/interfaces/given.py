@@ -20,6 +20,7 @@ from zpmd.model.observed import Health, Observed, Phase, Replica, World
 from zpmd.model.plan import Action, Plan, Standing, State
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.ports import Wake
+from zpmd.settings import Patches
 from zpmd.stores.embedded import EmbeddedStore
 
 NOON = 1_700_049_600.0
@@ -164,7 +165,9 @@ class Surface:
         self.woken: list[Reason] = []
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
-        self.app = create_app(self.control, folder, folder / "zpmd.sock", self.clock.now)
+        self.app = create_app(
+            self.control, folder, folder / "zpmd.sock", self.clock.now, Patches(dir=folder, keys_dir=folder / "keys")
+        )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, group="")
 
