@@ -61,8 +61,7 @@ class Mongo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patches:
-    """How patch files are taken. Sizes are bytes, durations seconds. (`patches.deadline_seconds` and
-    `patches.prepare_seconds` of the file are in `limits`.)
+    """How patch files are taken. Sizes are bytes, durations seconds. Their patience is in `limits`.
 
     `signatures`: "required", "optional", or "" for required as soon as a key lies in `keys_dir`.
     """

@@ -16,22 +16,24 @@ import yaml
 from tests.architecture.checkout import ROOT
 from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
-from zpmd.interfaces import metrics, row_views, views
+from zpmd.interfaces import metrics, patch_file_views, row_views, views
 from zpmd.interfaces.ctl import app
+from zpmd.patching import manifest
 from zpmd.settings import Settings
 from zpmd.sources import rows
 from zpmd.sources.yamlfiles import YamlFiles
 
 ZPMCTL = (ROOT / "docs/zpmctl.md").read_text()
+PATCHES = (ROOT / "docs/patches.md").read_text()
 INTEGRATIONS = (ROOT / "docs/integrations.md").read_text()
 IN_WORDS = {"HoldView", "ReasonView", "ReplicaStory", "DossierView", "ListedTenant", "ListedIntegration"}
 """Shapes that the manual describes in words, or that are the product's own."""
 
 SHAPES = [
     shape
-    for module in (views, row_views)
+    for module in (views, row_views, patch_file_views)
     for shape in vars(module).values()
-    if is_dataclass(shape) and shape.__name__ not in IN_WORDS
+    if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS
 ]
 
 
@@ -45,17 +47,28 @@ def names(cells: Iterable[str]) -> set[str]:
     return {word for cell in cells for word in re.findall(r"`([\w]+)", cell)}
 
 
+def commands() -> dict[str, Any]:
+    """Every command by its name, those of a group by both: "patch build"."""
+    found: dict[str, Any] = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        group = getattr(command, "commands", None)
+        found |= {name: command} if group is None else {f"{name} {own}": c for own, c in group.items()}
+    return found
+
+
+def command_of(cell: str) -> str:
+    first, second = [*cell.strip("`").split(), ""][:2]
+    return f"{first} {second}" if f"{first} {second}" in commands() else first
+
+
 def test_the_manual_has_every_command_and_no_other() -> None:
-    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    assert names(first_cells("Commands")) == commands
+    assert {command_of(cell) for cell in first_cells("Commands")} == set(commands())
 
 
 def test_every_option_that_the_manual_gives_a_command_is_there() -> None:
-    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for cell in first_cells("Commands"):
-        command = commands[cell.strip("`").split()[0]]
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert set(re.findall(r"--\w+|(?<=\[)-\w", cell)) <= options, cell
+        options = {option for parameter in commands()[command_of(cell)].params for option in parameter.opts}
+        assert set(re.findall(r"--[\w-]+|(?<=[\[ ])-\w", cell)) <= options, cell
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.__name__)
@@ -95,3 +108,31 @@ def test_the_rows_that_the_manual_shows_are_good() -> None:
 def test_the_manual_has_every_collection() -> None:
     table = INTEGRATIONS.split("\n## The collections\n")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(rows.COLLECTIONS)
+
+
+def test_the_manifests_that_the_manual_shows_are_good() -> None:
+    """The new form and the old one."""
+    section = PATCHES.split("\n## The manifest\n")[1].split("\n## ")[0]
+    blocks: list[str] = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+    found = [manifest.read(textwrap.dedent(block).encode(), "hotfix.patch.yaml") for block in blocks]
+    assert [problems for _, problems in found] == [(), ()]
+    assert [read.id for read, _ in found if read] == ["hotfix-1042", "hotfix"]
+
+
+def test_the_manual_knows_every_key_of_a_manifest() -> None:
+    section = PATCHES.split("\n## The manifest\n")[1].split("\n## ")[0]
+    missing = [key for key in manifest.PATCH if not re.search(rf"\b{key}:", section)]
+    assert missing == ["images"], "only `zpmctl patch build` writes that one"
+
+
+def test_the_manual_quotes_reasons_that_are_given() -> None:
+    """What stands in the first column of the troubleshooting table is said somewhere in the code."""
+    code = "".join(
+        path.read_text() for room in ("patching", "interfaces") for path in (ROOT / "zpmd" / room).glob("*.py")
+    )
+    said = re.sub(r"\{[^}]*\}", "...", re.sub(r'"\s*\n\s*f?"', "", code)).replace("`", "")
+    table = PATCHES.split("\n## Troubleshooting\n")[1]
+    quoted = re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)
+    parts = [part.strip() for text in quoted for part in text.split("...")]
+    assert quoted
+    assert [part for part in parts if part not in said] == []

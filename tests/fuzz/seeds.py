@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import tarfile
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.fuzz.targets import ROUTES
+from tests.unit.patching.given import MANIFEST, REFERENCE, built, saved, saved_as_oci, tar, zipped
 from tests.unit.sources.given import service as parsed
 from zpmd.model.memory import Attempt, Revision, Tried, Verdict
 from zpmd.model.observed import Dossier
-from zpmd.model.service import Desired
+from zpmd.model.service import Desired, Group
+from zpmd.patching.manifest import text
 from zpmd.stores import codec
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -102,6 +109,34 @@ def stored() -> list[bytes]:
     return [codec.encode(value).encode() for value in (attempt, revision, Desired(services=(service,)), dossier)]
 
 
+def patch_manifests() -> list[bytes]:
+    broken = (DATA / "patches" / "broken.txt").read_text().split("\n== ")[1:]
+    return [
+        text(replace(MANIFEST, groups=(Group.CORE,), expires=1_800_000_000.0, requires=("b",), deadline_seconds=60.0)),
+        b"PatchTag: v2\npatchServiceLists: zona_user, zona_siem\n",
+        *(part.partition("\n")[2].partition("\n--")[0].encode() for part in broken),
+    ]
+
+
+def patch_archives() -> list[bytes]:
+    """As old and new engines save them; plain, packed, and with names that need more than one header."""
+    deep = f"{'a' * 90}/{'b' * 60}/layer.tar"
+    return [
+        saved(REFERENCE),
+        saved_as_oci(),
+        gzip.compress(saved(REFERENCE), mtime=0),
+        tar((deep, b"x"), form=tarfile.GNU_FORMAT),
+        tar((deep, b"x"), form=tarfile.PAX_FORMAT),
+    ]
+
+
+def patch_bundles() -> list[bytes]:
+    """As we make them, and as others do."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = built(Path(folder), saved(REFERENCE), signature=b"signed\n")[0].read_bytes()
+    return [ours, zipped([("images/a.tar", saved(REFERENCE))], zipfile.ZIP_DEFLATED), zipped([])]
+
+
 SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "api_requests": api_requests,
     "service_files": service_files,
@@ -112,6 +147,9 @@ SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "engine_answers": engine_answers,
     "health_logs": health_logs,
     "stored": stored,
+    "patch_manifests": patch_manifests,
+    "patch_bundles": patch_bundles,
+    "patch_archives": patch_archives,
 }
 
 

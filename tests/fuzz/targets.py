@@ -10,7 +10,9 @@ import asyncio
 import atexit
 import dataclasses
 import functools
+import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -33,8 +35,12 @@ from zpmd.engines.uncreatable import Uncreatable
 from zpmd.model.container import Container
 from zpmd.model.memory import Attempt, Revision
 from zpmd.model.observed import Dossier
+from zpmd.model.patch import Archive, Change, Manifest
 from zpmd.model.service import Desired, Problem, ServiceData
 from zpmd.model.spechash import same_meaning, spec_hash
+from zpmd.patching import archive, manifest
+from zpmd.patching.bundle import Bundle, Limits
+from zpmd.patching.refusal import BadPatch
 from zpmd.sources import envfile, settingsfile
 from zpmd.sources.compose.desired import understand
 from zpmd.sources.compose.service import Host
@@ -45,6 +51,7 @@ from zpmd.stores import codec
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "compose" / "templates"
 OWNER = "installation-1"
+SMALL = Limits.of(10_000_000)
 VERBS = ("start", "stop", "restart", "scale", "hold", "release")
 EVERYTHING = ("/v1/approve", "/v1/down", "/v1/up", "/v1/reload", "/service/start", "/service/stop")
 ROUTES = (*(f"/v1/services/redis/{verb}" for verb in VERBS), *EVERYTHING)
@@ -171,6 +178,47 @@ def api_requests(data: bytes) -> None:
         assert problem["detail"], problem
 
 
+def patch_manifests(data: bytes) -> None:
+    """A patch file: problems with their places, or a manifest that is written and read again as it was."""
+    found, problems = manifest.read(data, "hotfix.patch.yaml")
+    _readable(problems)
+    assert (found is None) == bool(problems)
+    if found is not None:
+        assert manifest.read(manifest.text(found), "patch.yaml") == (found, ())
+        assert codec.decode(Manifest, codec.encode(found)) == found, "what is kept is not what was read"
+
+
+def patch_bundles(data: bytes) -> None:
+    """A bundle, every member of which is read: a refusal of one line, or bytes as many as it said."""
+    copy = os.memfd_create("bundle")
+    try:
+        os.write(copy, data)
+        with Bundle(Path(f"/proc/self/fd/{copy}"), SMALL) as given:
+            for member in given.members:
+                with given.open(member.name) as stream:
+                    assert len(stream.read()) == member.size
+            found, _ = manifest.read(given.manifest, "patch.yaml")
+            if found is not None:
+                given.check(found)
+            given.check_canonical()
+    except BadPatch as bad:
+        _one_line(bad)
+    finally:
+        os.close(copy)
+
+
+def patch_archives(data: bytes) -> None:
+    """A `docker save` archive: a refusal of one line, or images that a manifest can list."""
+    try:
+        images = archive.images(io.BytesIO(data), SMALL.archive)
+    except BadPatch as bad:
+        _one_line(bad)
+        return
+    listed = Archive(file="images/a.tar", size=len(data), sha256="0" * 64, images=images)
+    asked = Manifest(id="a", restart_only=False, tag="v1", services=(Change(service="a"),), images=(listed,))
+    assert manifest.read(manifest.text(asked), "patch.yaml") == (asked, ())
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "api_requests": api_requests,
     "service_files": service_files,
@@ -181,6 +229,9 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "engine_answers": engine_answers,
     "health_logs": health_logs,
     "stored": stored,
+    "patch_manifests": patch_manifests,
+    "patch_bundles": patch_bundles,
+    "patch_archives": patch_archives,
 }
 
 
@@ -233,6 +284,11 @@ def _readable(problems: tuple[Problem, ...]) -> None:
         line = str(problem)
         assert line, "a complaint without words"
         assert line.isprintable(), f"a complaint of several lines, or that steers a terminal: {line!r}"
+
+
+def _one_line(bad: BadPatch) -> None:
+    assert str(bad).isprintable(), f"a refusal that cannot be printed: {str(bad)!r}"
+    assert str(bad), "a refusal without words"
 
 
 def _json(data: bytes) -> Any:

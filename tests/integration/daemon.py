@@ -60,6 +60,11 @@ class Daemon:
         return self.folder / "zpmd.sock"
 
     @property
+    def spool(self) -> Path:
+        """Where patches are dropped, with the four folders below it."""
+        return self.folder / "spool"
+
+    @property
     def log(self) -> str:
         path = self.folder / "zpmd.log"
         return path.read_text(errors="replace") if path.exists() else ""
@@ -79,6 +84,7 @@ class Daemon:
             "services_dir": str(self.services_dir),
             "state_dir": str(self.folder / "state"),
             "data_dir": str(self.folder / "data.d"),
+            "patches": {"dir": str(self.spool), "keys_dir": str(self.folder / "patch-keys"), "quiet_seconds": 0.5},
             "socket": str(self.socket),
             "engine": {"url": self.engine.url},
         } | self.settings

@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
 from tests.integration.appliance import service, three_tiers, worker
 from tests.integration.daemon import Daemon
+from tests.integration.fewest import Fewest, ready_replicas
 from tests.lab.eventually import eventually
 
 WEB = """\
 depends_on: {db: {condition: service_healthy}}
 deploy: {replicas: 2, update_config: {order: start-first, monitor: 1s}}
 """
-
-
-class ReadyWatch:
-    """Asks the engine, not zpmd, again and again, how many healthy replicas a service has; keeps the fewest."""
-
-    def __init__(self, daemon: Daemon, name: str) -> None:
-        self._daemon, self._name = daemon, name
-        self._end = threading.Event()
-        self.fewest = 10**6
-        self.looks = 0
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> ReadyWatch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        import docker
-
-        client = docker.APIClient(base_url=self._daemon.engine.url, version="1.41", timeout=30)
-        filters = {"label": f"io.zpmd.service={self._name}", "status": "running", "health": "healthy"}
-        while not self._end.wait(0.02):
-            self.fewest = min(self.fewest, len(client.containers(filters=filters)))
-            self.looks += 1
-        client.close()
 
 
 def tiers(daemon: Daemon) -> Daemon:
@@ -60,7 +30,7 @@ def test_one_changed_line_rolls_one_service_without_a_moment_of_no_ready_replica
     tiers(daemon)
     others = sorted(daemon.running("db") + daemon.running("jobs"))
     old = daemon.running("web")
-    with ReadyWatch(daemon, "web") as watch:
+    with Fewest(ready_replicas(daemon, "web")) as watch:
         daemon.file("20-web.yaml", service("web", "core", WEB, image="appliance/service:1.1"))
         eventually(
             lambda: [c["Image"] for c in daemon.containers("web")] == ["appliance/service:1.1"] * 2,
@@ -79,7 +49,7 @@ def test_one_changed_line_rolls_one_service_without_a_moment_of_no_ready_replica
 def test_an_image_that_never_becomes_healthy_is_rolled_back_and_old_replicas_never_leave(daemon: Daemon) -> None:
     tiers(daemon)
     old = sorted(daemon.running("web"))
-    with ReadyWatch(daemon, "web") as watch:
+    with Fewest(ready_replicas(daemon, "web")) as watch:
         daemon.file("20-web.yaml", service("web", "core", WEB, image="appliance/sick:1.0"))
         eventually(lambda: _judged(daemon, "web", "failed"), 60, "the verdict", 0.2)
         eventually(
@@ -118,7 +88,7 @@ def test_a_fixed_host_port_makes_start_first_stop_first_and_says_so(daemon: Daem
 def test_an_operators_restart_replaces_every_replica_one_by_one(daemon: Daemon) -> None:
     tiers(daemon)
     old = daemon.running("web")
-    with ReadyWatch(daemon, "web") as watch:
+    with Fewest(ready_replicas(daemon, "web")) as watch:
         said = daemon.ctl("restart", "web", "--wait")
         assert said.code == 0, said.err
     assert not set(old) & set(daemon.running("web"))

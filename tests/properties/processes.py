@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 AT_ONCE = 2
-NICE = 10
+NICE = 5
 
 
 def processes() -> ProcessPoolExecutor:

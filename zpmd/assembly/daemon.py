@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zpmd
 from zpmd import logs
+from zpmd.assembly.patches import drop_box
 from zpmd.assembly.rows import tenants
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
@@ -75,6 +76,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
     for name, watch, alive in rows.watched:
         watchers.add(name, partial(watch, mailbox.wake), alive)
+    box = drop_box(settings, store, clock)
+    watchers.add("patch files", lambda stop: box.watch(mailbox.wake, stop), box.watching)
     loop = Loop(
         Parts(
             engine=engine,
@@ -92,6 +95,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             owner=owner,
             tenancy=rows.integrations.tenancy,
             passed=Heartbeat(systemd).passed,
+            filed=box.nudge,
+            patches_trouble=box.trouble,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
         )
     )

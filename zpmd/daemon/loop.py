@@ -21,6 +21,7 @@ from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.rownews import RowNews
+from zpmd.daemon.stopwatch import Stopwatch
 from zpmd.daemon.watchers import Watchers
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
@@ -76,6 +77,8 @@ class Parts:
     passed: Callable[[Snapshot], None]
     """Told of every finished pass: readiness and watchdog of systemd."""
     tenancy: Callable[[], Tenancy | None] = lambda: None
+    patches_trouble: Callable[[], str] = lambda: ""
+    """What is wrong with the directory that patches are dropped into."""
     filed: Callable[[], None] = lambda: None
     """Told that a patch has ended: its file is to be put away."""
     longest_sleep_seconds: float = math.inf
@@ -97,6 +100,7 @@ class Loop:
         self._engine_failures = 0
         self._complaints: tuple[str, ...] = ()
         self._row_news = RowNews()
+        self._stopwatch = Stopwatch(parts.store)
         self._anew = True
         """Deadlines of patches count from the next pass on: nobody has looked for a while, or the clock was set."""
 
@@ -140,6 +144,8 @@ class Loop:
             self._p.chronicle.patches_anew(now)
             self._anew = False
         memory = replace(self._p.chronicle.memory(), gates=self._gates)
+        if observed.world is not None:
+            self._stopwatch.looked(observed.world, desired, memory, now)
         decision = plan(desired, observed, memory, now, self._p.limits, self._away())
         planned = clock.monotonic()
         self._gates = decision.gates
@@ -165,6 +171,7 @@ class Loop:
         for outcome in outcomes:
             self._p.executor.land(outcome)
             self._p.chronicle.ended(outcome)
+            self._stopwatch.ended(outcome)
 
     def _keep_gates_patient(self, difference: float) -> None:
         """Somebody sets the wall clock, as a time server does soon after a boot: a group has not waited longer for
@@ -266,6 +273,7 @@ class Loop:
             watchers=self._p.watchers.alive(),
             unwritable=self._p.chronicle.unwritable,
             tenancy=self._p.tenancy(),
+            patches_trouble=self._p.patches_trouble(),
         )
 
     def sleep_seconds(self, snapshot: Snapshot) -> float:

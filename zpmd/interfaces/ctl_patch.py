@@ -1,25 +1,28 @@
-"""`zpmctl patch`: its commands become one group here."""
+"""`zpmctl patch`: its commands are elsewhere; here they become one group."""
 
 from __future__ import annotations
 
 import typer
 
-from zpmd.interfaces import ctl_patches as patches
+from zpmd.interfaces import ctl_patch_files as files
+from zpmd.interfaces import ctl_patches as look
 
 app = typer.Typer(
     name="patch",
-    help="Look at patches, try one out on paper, take one back.",
-    invoke_without_command=True,
+    help="Make patch files, check them, look at what became of them, and take them back.",
     rich_markup_mode=None,
+    invoke_without_command=True,
 )
 
 
 @app.callback()
-def group(ctx: typer.Context) -> None:
+def root(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 
 
-app.command("list")(patches.list_patches)
-for command in (patches.show, patches.plan, patches.revert):
+app.command("list")(look.list_patches)
+for command in (look.show, look.plan, look.revert):
+    app.command()(command)
+for command in (files.build, files.sign, files.verify, files.keygen):
     app.command()(command)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from zpmd.interfaces import ctl_patch_lines as lines
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
+from zpmd.interfaces.ctl_files import told
 from zpmd.interfaces.ctl_follow import follow
 from zpmd.interfaces.ctl_lines import BAD, line
 from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Timeout, Wait, complete_patch
@@ -56,7 +57,7 @@ def list_patches(
 def show(
     ctx: typer.Context,
     id: Patch,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay until it has ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay until it has ended.")] = False,
     as_json: Json = False,
 ) -> None:
     """Tell the story of a patch.
@@ -184,18 +185,17 @@ def _reverted(daemon: Daemon, done: DoneView, timeout_seconds: float, screen: Sc
 
 def _manifest(file: Path) -> str:
     """The text of a manifest, or of the one in a bundle. Raises Failure."""
-    try:
+    with told():
         if file.name.endswith(words.BUNDLE_SUFFIX):
             with bundle.Bundle(file) as opened:
                 content = opened.manifest
         else:
             with file.open("rb") as stream:
                 content = stream.read(words.MAX_MANIFEST + 1)
+        if len(content) > words.MAX_MANIFEST:
+            raise BadPatch(f"{file.name} is longer than a manifest may be: {words.MAX_MANIFEST} bytes")
+    try:
         return content.decode()
-    except OSError as error:
-        raise Failure(Exit.USAGE, f"cannot read {file}: {error.strerror}") from None
-    except BadPatch as error:
-        raise Failure(Exit.REFUSED, f"{file.name} would be refused: {error}") from None
     except UnicodeDecodeError:
         raise Failure(Exit.REFUSED, f"{file.name} would be refused: it is not UTF-8 text") from None
 

@@ -16,15 +16,13 @@ from zpmd.interfaces.words import exit_meaning
 from zpmd.model.events import Snapshot
 from zpmd.model.observed import Dossier
 from zpmd.model.patch import Manifest, Patch, Stage, Step
+from zpmd.patching import results
 
 WAITING, MOVING, HELD, MOVED = "waiting", "moving", "held", "moved"
 GOING_BACK, BACK, STUCK = "going-back", "back", "stuck"
 """`PatchStepView.state`."""
 TALKING = frozenset({MOVING, HELD, GOING_BACK, STUCK})
 """States in which how the service stands belongs to the story."""
-
-RESULT_SUFFIX, REASON_FILE = ".result.json", "reason.json"
-"""How the result beside a file is called, and the one in the folder of a quarantined file."""
 
 
 def story(rows: Sequence[Patch], snapshot: Snapshot, dossiers: Sequence[Dossier], now: float) -> PatchStoryView:
@@ -59,8 +57,8 @@ def result_file(patch: Patch) -> str:
     if not patch.filed.startswith("/"):
         return ""
     if patch.stage is Stage.QUARANTINED:
-        return str(PurePath(patch.filed).parent / REASON_FILE)
-    return patch.filed + RESULT_SUFFIX
+        return str(PurePath(patch.filed).parent / results.REASON)
+    return patch.filed + results.SUFFIX
 
 
 def _stages(patch: Patch) -> tuple[StageView, ...]:

@@ -129,7 +129,7 @@ class Snapshot:
     tenancy: Tenancy | None = None
     """None where there is neither a database nor a data file."""
     patches_trouble: str = ""
-    """Why dropped patch files are not taken as they should be: the drop directory is missing, read-only, ..."""
+    """What is wrong with the directory that patches are dropped into."""
 
     @property
     def converged(self) -> bool:

@@ -92,7 +92,7 @@ def write(
     texts = {words.MANIFEST: manifest} | ({words.SIGNATURE: signature} if signature is not None else {})
     sources = sorted([*(_text(*item) for item in texts.items()), *archives], key=lambda source: order(source.name))
     entries, start = zipformat.laid_out([(source.name, source.size, source.crc) for source in sources])
-    with _replacing(out) as target:
+    with replacing(out) as target:
         for entry, source in zip(entries, sources, strict=True):
             target.write(zipformat.local(entry))
             with source.open() as stream:
@@ -113,7 +113,7 @@ def _copy(stream: Readable, target: BinaryIO, source: Source, progress: Progress
 
 
 @contextlib.contextmanager
-def _replacing(out: Path) -> Iterator[BinaryIO]:
+def replacing(out: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `out` once it is complete and on the disk."""
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:

@@ -19,7 +19,7 @@ from zpmd.model.patch import Archive, CarriedImage, Change, Manifest
 from zpmd.model.service import GROUPS, Group, Problem
 from zpmd.patching import moments, words
 from zpmd.sources import yamltext
-from zpmd.sources.nodes import Map, Origin, Scalar, shortened
+from zpmd.sources.nodes import Map, Origin, Scalar, Sequence, shortened
 from zpmd.sources.reading import Cursor, Fields, Report, Section, honoured, in_order
 
 PATCH: Section = honoured(
@@ -105,8 +105,8 @@ def _old(cursor: Cursor, fields: Fields, patch_id: str) -> Manifest:
     if isinstance(listed.node, Scalar) and listed.written:
         names = [(part.strip(), listed) for part in listed.text().split(",")]
     else:
-        names = [(item.text().strip(), item) for item in listed.items()]
-    if listed.written and not names:
+        names = [(item.text().strip(), item) for item in listed.items() if _is_text(item)]
+    if _is_empty(listed):
         listed.problem("the list is empty: write the services that move")
     changes = tuple(Change(service=_service(name, item)) for name, item in names)
     _no_more_than(words.MAX_SERVICES, len(changes), listed, "services")
@@ -145,10 +145,10 @@ def _changes(cursor: Cursor) -> tuple[Change, ...]:
             cursor.problem("write a list of services, also where it is only one: [NAME]")
         return ()
     else:
-        items = cursor.items()
+        items = [item for item in cursor.items() if _is_text(item)]
         changes = tuple(Change(service=_service(item.text(), item)) for item in items)
         _once(((change.service, item) for change, item in zip(changes, items, strict=True)), "service")
-    if not changes:
+    if _is_empty(cursor):
         cursor.problem("the list is empty: write the services that move, or leave the key out")
     _no_more_than(words.MAX_SERVICES, len(changes), cursor, "services")
     return changes
@@ -167,6 +167,20 @@ def _change(name: str, cursor: Cursor) -> Change:
     return Change(service=_service(name, cursor), image=image, tag=tag)
 
 
+def _is_empty(cursor: Cursor) -> bool:
+    """Whether it is written, and a list or mapping of nothing."""
+    match cursor.node:
+        case Sequence(items=content) | Map(entries=content):
+            return not content
+    return False
+
+
+def _is_text(cursor: Cursor) -> bool:
+    if not isinstance(cursor.node, Scalar):
+        cursor.expected("the name of a service")
+    return isinstance(cursor.node, Scalar)
+
+
 def _service(name: str, cursor: Cursor) -> str:
     if not words.SERVICE.fullmatch(name):
         cursor.problem_at_key(f"{shortened(name)!r} is not a service: write its name as in the service files")
@@ -176,7 +190,7 @@ def _service(name: str, cursor: Cursor) -> str:
 def _groups(cursor: Cursor) -> tuple[Group, ...]:
     items = cursor.items()
     found = tuple(item.word({group.value: group for group in Group}, Group.CORE) for item in items)
-    if cursor.written and not items:
+    if _is_empty(cursor):
         cursor.problem("the list is empty: write groups, or leave the key out")
     _once(zip(found, items, strict=True), "group")
     return tuple(group for group in GROUPS if group in found)

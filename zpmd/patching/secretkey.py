@@ -122,7 +122,7 @@ def _power_of_two(most: int) -> int:
 
 
 def _stream(password: str, salt: bytes, opslimit: int, memlimit: int) -> bytes:
-    secret = password.encode()
+    secret = password.encode(errors="surrogateescape")
     if not secret or len(secret) > MAX_PASSWORD_BYTES or b"\0" in secret:
         raise Refused(f"cannot use the password: it has to have 1 to {MAX_PASSWORD_BYTES} bytes, and none of them zero")
     n, r, p = scrypt_parameters(opslimit, memlimit)

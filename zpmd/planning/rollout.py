@@ -30,8 +30,12 @@ def start_first_hindrance(target: Target) -> str:
     if c.network_mode == "host" or c.network_mode.startswith(("service:", "container:")):
         return f"the ports of network_mode {c.network_mode} can be held once"
     for port in c.ports:
-        if port.published and "-" not in port.published:
-            return f"host port {port.published} can be held once"
+        first, _, last = port.published.partition("-")
+        if first and not last:
+            return f"host port {first} can be held once"
+        beside = min(target.update.parallelism or target.replicas, target.replicas)
+        if last and int(last) - int(first) + 1 < target.replicas + beside:
+            return f"host ports {port.published} have no room for {beside} more than {target.replicas}"
     if any(a.ipv4_address or a.ipv6_address or a.mac_address for a in c.networks) or c.mac_address:
         return "its fixed address can be held once"
     if target.replicas == 1:

@@ -21,18 +21,19 @@ from zpmd.sources.disk import read_regular
 from zpmd.sources.nodes import Node, Origin, shortened
 from zpmd.sources.reading import Cursor, Report, Section, honoured, in_order
 from zpmd.sources.settings_mongodb import mongodb
+from zpmd.sources.settings_patches import patches
 
 DEFAULT_PATH = Path("/etc/zpmd/zpmd.yaml")
 
 SETTINGS: Section = honoured(
-    "data_dir", "engine", "env_file", "journal_entries", "limits", "log_level", "mongodb", "port_cooldown_seconds",
-    "profiles", "project", "resync_seconds", "role", "server_name", "services_dir", "socket", "socket_group",
-    "state_dir", "vms",
+    "data_dir", "engine", "env_file", "journal_entries", "limits", "log_level", "mongodb", "patches",
+    "port_cooldown_seconds", "profiles", "project", "resync_seconds", "role", "server_name", "services_dir", "socket",
+    "socket_group", "state_dir", "vms",
 )  # fmt: skip
 ENGINE: Section = honoured("timeout_seconds", "url", "workers")
 LIMITS: Section = honoured(
-    "actions_per_pass", "fresh_after", "group_deadline_seconds", "progress_deadline_seconds", "removal_count",
-    "removal_percent", "retry_delay_seconds", "retry_max_seconds",
+    "actions_per_pass", "fresh_after", "group_deadline_seconds", "patch_deadline_seconds", "patch_prepare_seconds",
+    "progress_deadline_seconds", "removal_count", "removal_percent", "retry_delay_seconds", "retry_max_seconds",
 )  # fmt: skip
 LEVELS = ("trace", "debug", "info", "success", "warning", "error", "critical")
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")
@@ -81,6 +82,7 @@ def read(node: Node, report: Report) -> Settings:
         port_cooldown_seconds=f["port_cooldown_seconds"].number(
             low=0, high=31_536_000, default=default.port_cooldown_seconds
         ),
+        patches=patches(f["patches"]),
         profiles=f["profiles"].texts(),
         env_file=path_of(f["env_file"], Path()) if "env_file" in f else None,
         engine_url=engine_url(engine["url"], default.engine_url),
@@ -110,6 +112,12 @@ def limits(cursor: Cursor) -> Limits:
         removal_count=f["removal_count"].integer(low=0, high=10_000, default=default.removal_count),
         retry_delay_seconds=f["retry_delay_seconds"].number(low=0.1, high=3600, default=default.retry_delay_seconds),
         retry_max_seconds=f["retry_max_seconds"].number(low=0.1, high=86400, default=default.retry_max_seconds),
+        patch_deadline_seconds=f["patch_deadline_seconds"].number(
+            low=1, high=86400, default=default.patch_deadline_seconds
+        ),
+        patch_prepare_seconds=f["patch_prepare_seconds"].number(
+            low=1, high=604_800, default=default.patch_prepare_seconds
+        ),
         actions_per_pass=f["actions_per_pass"].integer(low=1, high=100_000, default=default.actions_per_pass),
     )
     if found.retry_max_seconds < found.retry_delay_seconds:

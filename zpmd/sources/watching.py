@@ -70,10 +70,14 @@ class Flag(FileSystemEventHandler):
 
 
 class FolderWatch:
-    """Watches of a changing set of folders. Used by one thread; `alive` may be asked from any."""
+    """Watches of a changing set of folders. Used by one thread; `alive` may be asked from any.
 
-    def __init__(self) -> None:
-        self.flag = Flag()
+    `flag` is told every event, and `make` makes the observer: for who wants to know more than that something happened.
+    """
+
+    def __init__(self, flag: Flag | None = None, make: Callable[[], BaseObserver] = Observer) -> None:
+        self.flag = flag or Flag()
+        self.make = make
         self.observer: BaseObserver | None = None
         self.watched: dict[str, Identity] = {}
         self.again_at = 0.0
@@ -116,13 +120,16 @@ class FolderWatch:
         if (wanted == self.watched and self.alive()) or time.monotonic() < self.again_at:
             return
         self.disarm()
-        observer = Observer()
+        observer: BaseObserver | None = None
         try:
+            # Making one asks for an inotify instance, of which a user may have 128: that is refused first.
+            observer = self.make()
             observer.start()
             for folder in wanted:
                 observer.schedule(self.flag, folder, recursive=folders[folder], event_filter=CHANGES)
         except OSError:
-            end(observer)
+            if observer is not None:
+                end(observer)
             self.again_at = time.monotonic() + REFUSED_SECONDS
             return
         self.observer, self.watched = observer, wanted

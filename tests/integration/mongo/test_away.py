@@ -29,7 +29,7 @@ def test_mongodb_is_stopped_for_a_while(running: Product) -> None:
     after = running.up(*APPS, "qradar-acme-9")
     for name in ("splunk-acme-1", "splunk-globex-3", "misp-globex-4"):
         assert after[name] == before[name]
-    eventually(lambda: AWAY not in daemon.ctl("status").out, 10, "a status without it")
+    eventually(lambda: AWAY not in daemon.ctl("status").out, 30, "a status without it", 0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])

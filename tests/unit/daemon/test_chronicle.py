@@ -88,8 +88,10 @@ def test_what_is_not_the_replicas_fault_is_a_retry_and_no_attempt(store: Embedde
 def test_failures_of_what_is_no_slot_are_counted_until_one_succeeds(store: EmbeddedStore) -> None:
     action = CreateVolume(volume=VolumeSpec(name="data"), cause=WHY)
     chronicle = after(store, action, Result.PERMANENT, "no space left")
+    assert chronicle.memory().retries["volume:data"].lasting
     chronicle.ended(Outcome(action=action, result=Result.TRANSIENT, at=NOW + 2, detail="busy"))
-    assert chronicle.memory().retries["volume:data"].count == 2
+    retry = chronicle.memory().retries["volume:data"]
+    assert (retry.count, retry.lasting) == (2, False)
     chronicle.ended(Outcome(action=action, result=Result.OK, at=NOW + 3))
     assert chronicle.memory().retries == {}
 

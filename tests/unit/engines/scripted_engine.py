@@ -69,22 +69,28 @@ class Conversation(BaseHTTPRequestHandler):
         self.server.over.wait(30)
         self.close_connection = True
 
-    def _read_body(self) -> bytes:
-        """What was sent; less than all of it where the client broke off."""
+    def _read_body(self) -> bytes | None:
+        """What was sent; None where the client broke off in the midst of it."""
         if self.headers.get("Transfer-Encoding") != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         body = b""
-        while size := int(self.rfile.readline() or b"0", 16):
-            body += self.rfile.read(size)
+        while head := self.rfile.readline():
+            piece = self.rfile.read(int(head, 16))
             self.rfile.readline()
-        self.rfile.readline()
-        return body
+            if not piece:
+                return body
+            body += piece
+        return None
 
     def log_message(self, format: str, *args: Any) -> None:
         """Not on the test's output: `requests` has them."""
 
     def _answer(self) -> None:
-        self.body = self._read_body()
+        body = self._read_body()
+        if body is None:
+            self.close_connection = True
+            return
+        self.body = body
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         if path.startswith("/v1."):

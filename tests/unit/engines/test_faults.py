@@ -10,7 +10,7 @@ import requests
 import urllib3
 
 from zpmd.engines.dockerd import faults
-from zpmd.engines.dockerd.faults import Answered, Garbage, Told
+from zpmd.engines.dockerd.faults import Answered, Garbage, Told, held_port
 from zpmd.model.events import Result
 
 T, P, U = Result.TRANSIENT, Result.PERMANENT, Result.UNKNOWN
@@ -71,3 +71,24 @@ def test_causes_that_go_in_a_circle_end() -> None:
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
     assert faults.verdict(one)[0] is U
+
+
+@pytest.mark.parametrize(
+    ("message", "port"),
+    [
+        (
+            "driver failed programming external connectivity on endpoint web-1 (0b5d5b162062): "
+            "Error starting userland proxy: listen tcp4 127.0.0.1:18082: bind: address already in use",
+            "18082",
+        ),
+        ("Error starting userland proxy: listen tcp6 [::1]:80: bind: address already in use", "80"),
+        ("failed to bind host port for 0.0.0.0:8080:172.17.0.2:80/tcp: address already in use", "8080"),
+        ("failed to bind host port 0.0.0.0:8080/tcp: address already in use", "8080"),
+        ("Bind for 0.0.0.0:80 failed: port is already allocated", ""),
+        ("OCI runtime create failed: address already in use", ""),
+    ],
+)
+def test_a_port_that_a_process_of_the_host_holds_is_told_from_one_that_the_engine_gave_away(
+    message: str, port: str
+) -> None:
+    assert held_port(message) == port

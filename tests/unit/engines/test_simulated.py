@@ -13,10 +13,12 @@ from zpmd.errors import EngineUnknown
 from zpmd.model.container import Container, Healthcheck, PortBinding
 from zpmd.model.events import Outcome, Reason, Result
 from zpmd.model.observed import Health, Phase, Replica
+from zpmd.model.patch import CarriedImage
 from zpmd.model.plan import (
     Action,
     Cause,
     Code,
+    LoadImages,
     PullImage,
     RemoveReplica,
     RestartReplica,
@@ -184,6 +186,53 @@ def test_an_image_that_is_being_pulled_is_not_there_yet() -> None:
     assert simulation.engine.observe(["new:1"]).images == frozenset()
     simulation.clock.advance(60)
     assert simulation.engine.observe(["new:1"]).images == {"new:1"}
+
+
+def load(*references: str) -> LoadImages:
+    images = tuple(CarriedImage(reference=name, ids=(f"sha256:{name}",)) for name in references)
+    return LoadImages(bundle="bundle", member="images/one.tar", images=images, cause=CAUSE)
+
+
+def test_loading_takes_its_time_and_what_it_brings_is_there_at_its_end() -> None:
+    simulation = Simulation()
+    simulation.engine.faults.pull_seconds = 60.0
+    before = dict(simulation.engine.observe([IMAGE]).image_ids)
+    outcome = simulation.engine.apply(load(IMAGE, "b:1"), lambda _: None)
+    assert simulation.engine.observe([IMAGE, "b:1"]).image_ids == before
+    simulation.clock.advance_to(outcome.at)
+    assert outcome.seconds == pytest.approx(60)
+    assert simulation.engine.observe([IMAGE, "b:1"]).image_ids == {IMAGE: f"sha256:{IMAGE}", "b:1": "sha256:b:1"}
+
+
+def test_a_pulled_image_takes_the_place_of_a_loaded_one_of_its_name() -> None:
+    simulation = Simulation()
+    simulation.apply(load("new:1"))
+    simulation.apply(PullImage(image="new:1", cause=CAUSE))
+    pulled = simulation.engine.observe(["new:1"]).image_ids
+    assert pulled != {"new:1": "sha256:new:1"}
+    assert pulled == {"new:1": simulation.world.image_id("docker.io/library/new:1")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "there"),
+    [(Fault.REFUSED, set()), (Fault.HALF_DONE, {"a:1", "b:1"}), (Fault.ANSWER_LOST, {"a:1", "b:1", "c:1"})],
+)
+def test_loading_fails_at_each_of_its_boundaries(fault: Fault, there: set[str]) -> None:
+    simulation = Simulation()
+    simulation.engine.faults.fail_next(fault, "load")
+    names = ("a:1", "b:1", "c:1")
+    assert not simulation.apply(load(*names)).ok
+    assert simulation.engine.observe(names).images == there
+    assert simulation.apply(load(*names)).ok
+    assert simulation.engine.observe(names).images == set(names)
+
+
+def test_a_disk_that_is_full_may_be_cleared_before_an_archive_is_loaded_again() -> None:
+    simulation = Simulation()
+    simulation.engine.faults.no_space = "no space left on device"
+    assert simulation.apply(load("a:1")).result is Result.TRANSIENT
+    simulation.engine.faults.clear()
+    assert simulation.apply(load("a:1")).ok
 
 
 def test_a_sick_replica_is_healed_by_a_new_start() -> None:

@@ -90,6 +90,31 @@ def test_start_first_gives_way_where_two_cannot_live_side_by_side(fields: dict[s
     assert str(answer) == f"stop web/1: {CHANGED}; stop-first because {because}"
 
 
+@pytest.mark.parametrize(
+    ("published", "parallelism", "because"),
+    [
+        ("8000-8003", 1, ""),
+        ("8000-8002", 1, "host ports 8000-8002 have no room for 1 more than 3"),
+        ("8000-8004", 2, ""),
+        ("8000-8003", 2, "host ports 8000-8003 have no room for 2 more than 3"),
+        ("8000-8005", 0, ""),
+        ("8000-8004", 0, "host ports 8000-8004 have no room for 3 more than 3"),
+        ("8000-8005", 9, ""),
+        ("8000-8004", 9, "host ports 8000-8004 have no room for 3 more than 3"),
+    ],
+)
+def test_start_first_on_a_range_of_ports_needs_room_beside_the_old_ones(
+    published: str, parallelism: int, because: str
+) -> None:
+    ports = (PortBinding(target=80, published=published),)
+    old = again(THREE, ports=ports)
+    wanted = service("web", replicas=3, update=start_first(parallelism=parallelism))
+    new = again(wanted, image="web:2", ports=ports)
+    answer = planned((new,), [replica(old, n) for n in (1, 2, 3)], memory(old))
+    first = f"stop web/1: {CHANGED}; stop-first because {because}" if because else f"run web/1: {CHANGED}"
+    assert str(answer).splitlines()[0] == first
+
+
 @pytest.mark.parametrize(("parallelism", "at_once"), [(1, 1), (2, 2), (0, 3)])
 def test_so_many_slots_change_at_a_time(parallelism: int, at_once: int) -> None:
     new = service("web", image="web:2", replicas=3, update=start_first(parallelism=parallelism))

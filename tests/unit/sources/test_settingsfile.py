@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
-from zpmd.settings import Member, Mongo, ReplicaSet, Settings
+from zpmd.settings import Member, Mongo, Patches, ReplicaSet, Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.nodes import Origin
 
@@ -38,10 +38,11 @@ def test_the_annotated_file_names_every_key_with_its_default() -> None:
         username="zpmd", password_file=Path("/etc/zpmd/mongodb.password"), tls=True,
         tls_ca_file=Path("/etc/zpmd/ca.pem"), replica_set=ReplicaSet(name="rs0"),
     )  # fmt: skip
-    assert parsed(meant) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"), mongodb=mongo)
+    patches = Patches(signatures="required")
+    assert parsed(meant) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"), mongodb=mongo, patches=patches)
     keys = set(re.findall(r"(?m)^ *([a-z_]+):", uncommented))
     flat = {f.name.removeprefix("engine_") if f.name.startswith("engine_") else f.name for f in fields(Settings)}
-    inner = {f.name for kind in (Limits, Mongo, ReplicaSet) for f in fields(kind)}
+    inner = {f.name for kind in (Limits, Mongo, Patches, ReplicaSet) for f in fields(kind)}
     assert keys == flat | inner | {"engine"}
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from zpmd.engines import context, labels
 from zpmd.engines.dockerd import materials, reading, resources
-from zpmd.engines.dockerd.faults import Answered, Told
+from zpmd.engines.dockerd.faults import Answered, Told, held_port
 from zpmd.engines.dockerd.wire import Json, Wire
 from zpmd.model import naming
 from zpmd.model.container import Container, MountKind
@@ -24,6 +24,9 @@ from zpmd.model.events import Result
 from zpmd.model.plan import RunReplica
 from zpmd.model.service import Desired
 from zpmd.model.spechash import spec_hash
+
+MOST_HELD_PORTS = 20
+"""How many ports of a range are tried. Each costs the engine a network to set up and to take down, about 0.2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,23 @@ def run(wire: Wire, site: Site, action: RunReplica) -> str:
 
 
 def start(wire: Wire, container_id: str) -> None:
-    """Start it; it may run already."""
-    wire.post(f"/containers/{container_id}/start")
+    """Start it; it may run already.
+
+    Of a range of host ports the engine tries one a start, and another one the next time: a port that is held by a
+    process of the host fails the start though others are free (https://github.com/moby/moby/issues/44136). So it is
+    asked again, until the same port fails twice.
+    """
+    failed: set[str] = set()
+    while True:
+        try:
+            wire.post(f"/containers/{container_id}/start")
+        except Answered as error:
+            port = held_port(error.message)
+            if not port or port in failed or len(failed) == MOST_HELD_PORTS:
+                raise
+            failed.add(port)
+        else:
+            return
 
 
 def start_first(wire: Wire, container_id: str) -> None:

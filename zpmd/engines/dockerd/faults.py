@@ -47,6 +47,8 @@ _LASTING = (
 # ... and one that passes by itself, though it says one of the above.
 _PASSING = ("toomanyrequests", "too many requests", "timeout", "timed out", "connection refused", "try again")
 
+_HELD_PORT = re.compile(r"[.\]]\d*:(\d+)(?:[:/]\S+)?: (?:bind: )?address already in use")
+
 
 class Told(Exception):
     """A failure that is already known for what it is."""
@@ -74,6 +76,12 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
     """Foreign text made fit for a log line: no control characters, bounded."""
     line = _CONTROL.sub(" ", text).strip()
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def held_port(message: str) -> str:
+    """The host port over which a start failed because a process of the host listens there, or ""."""
+    found = _HELD_PORT.search(message)
+    return found[1] if found else ""
 
 
 def verdict(error: BaseException) -> tuple[Result, str]:

@@ -32,8 +32,8 @@ IDLE_SECONDS = 300.0
 """An engine that neither takes nor says anything for so long has died on us; unpacking a layer is told as it goes."""
 PIECE_BYTES = 1024 * 1024
 
-_UNREADABLE = (OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error)
-"""What reading a member of a zip raises: RuntimeError and NotImplementedError where it is encrypted or packed oddly."""
+_UNREADABLE = (OSError, zipfile.BadZipFile, EOFError, KeyError, RuntimeError, zlib.error)
+"""What reading a member of a zip raises: RuntimeError, or a kind of it, where it is encrypted or packed oddly."""
 _NO_SPACE = ("no space left", "disk quota exceeded")
 _PASSING = (*_NO_SPACE, "timeout", "timed out", "connection refused", "try again", "too many open files", "unavailable",
             "cannot allocate memory", "input/output error", "context canceled", "is closing")  # fmt: skip
