@@ -24,7 +24,7 @@ from zpmd.model.events import Reason
 from zpmd.model.patch import Patch, Stage
 from zpmd.patching import copying, quarantine
 from zpmd.patching.drops import Drops
-from zpmd.patching.filing import Filing, why
+from zpmd.patching.filing import Filing, is_stuck, why
 from zpmd.patching.folders import INCOMING, QUARANTINE, Folders
 from zpmd.patching.incoming import Candidate, Incoming
 from zpmd.patching.keys import Keyring
@@ -221,10 +221,10 @@ class DropBox:
         else:
             self._telling.of(row, "patch-copied", f"read: {row.id}, SHA-256 {row.sha256}, {signed(row)}")
 
-    def _waits(self, candidate: Candidate, row: Patch, why: str) -> None:
+    def _waits(self, candidate: Candidate, row: Patch, cause: str) -> None:
         self._incoming.again(candidate.name)
-        reason = f"it waits: {why}"
-        self._say(f"file {candidate.name}", f"{row.name} waits: {why}")
+        reason = f"it waits: {cause}"
+        self._say(f"file {candidate.name}", f"{row.name} waits: {cause}")
         if self._taking.waits(row, reason):
             self._telling.of(row, "patch-waits", reason, warning=True)
             self._wake(Reason.PATCHES)
@@ -278,8 +278,10 @@ class DropBox:
                 with self._folders.open(INCOMING) as folder:
                     if not drop.shape.same(shape_of(drop.name, folder)):
                         self._drops.forget(drop.number)
-            elif row.ended and row.filed:
+            elif row.ended and is_stuck(row):
                 self._put(row)
+            elif row.ended and row.filed:  # zpmd died between the two
+                self._drops.forget(drop.number)
 
     # saying
 
