@@ -169,8 +169,7 @@ def _moved(origin: int, target: int, name: str, shape: Shape | None, sidecar: Sh
     signature = name + SIGNATURE_SUFFIX
     if kept and sidecar is not None and sidecar.same(shape_of(signature, origin)):
         os.rename(signature, kept + SIGNATURE_SUFFIX, src_dir_fd=origin, dst_dir_fd=target)
-    os.fsync(target)
-    os.fsync(origin)
+    os.fsync(origin)  # the other one with its result
     return kept
 
 
