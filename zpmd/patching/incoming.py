@@ -89,7 +89,7 @@ class Incoming:
         """All that are ready, by name. Raises OSError where the folder cannot be read."""
         with os.scandir(folder) as entries:
             names = (entry.name for entry in entries if is_patch(entry.name))
-            fresh = (name for name in names if name in self.looks or not self._is_done(folder, name))
+            fresh = (name for name in names if not self._is_done(folder, name))
             seen = sorted(islice(fresh, LOOKED_AT))
         kept = {*seen, *(name + SIGNATURE_SUFFIX for name in seen)}
         self.looks = {name: look for name, look in self.looks.items() if name in kept}
