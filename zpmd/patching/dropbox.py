@@ -39,7 +39,7 @@ from zpmd.sources.watching import FolderWatch
 AT_ONCE = 50
 """Files that one round takes."""
 OPEN_AT_ONCE = 200
-"""Rows that have not ended: with so many the other files wait in incoming/."""
+"""Rows that were taken and have not ended: with so many the other files wait in incoming/."""
 KEPT_AT_ONCE = 2000
 """Files that rows have, and that could not be moved away."""
 RESCAN_SECONDS = 2.0
@@ -164,7 +164,8 @@ class DropBox:
         except OSError as error:
             # a watch on nothing would count as one that is well
             self._inotify.disarm()
-            self._say("incoming", f"{self._folders.path(INCOMING)} cannot be read: {error.strerror}")
+            told = "folders" in self._troubles
+            self._say("incoming", "" if told else f"{self._folders.path(INCOMING)} cannot be read: {error.strerror}")
             return False
 
     def _take_from(self, folder: int) -> bool:
@@ -184,7 +185,9 @@ class DropBox:
         return chain(self._incoming.told(folder, heard), self._incoming.scanned(folder))
 
     def _room_for_rows(self) -> int:
-        open_rows = sum(not row.ended for row in self._store.memory().patches)
+        # rows that are SEEN are the files that are to be taken; whoever follows those bounds their number
+        rows = self._store.memory().patches
+        open_rows = sum(not row.ended and row.stage is not Stage.SEEN for row in rows)
         full = ""
         if open_rows >= OPEN_AT_ONCE:
             full = f"{open_rows} patches have not ended: other files wait until some have"
