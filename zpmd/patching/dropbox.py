@@ -4,9 +4,9 @@ It never decides about services. It writes rows up to COPIED or QUARANTINED (tak
 until they have ended, and then their files are put away (filing.py).
 
 One thread does all of it, in rounds: hear what was renamed or closed, look at the folder, take what is complete, put
-away what has ended. A round does a bounded piece of work and then listens again, so that 40,000 files at once cost
-no more memory than a few, what has ended is put away in their midst, and the end of zpmd is not late. Nothing that goes wrong with a file or
-a folder ends the thread: it is said in `trouble`, and tried again.
+away what has ended. A round does a bounded piece of work and then listens again, so that 40,000 files at once cost no
+more memory than a few, what has ended is put away in their midst, and the end of zpmd is not late. Nothing that goes
+wrong with a file or a folder ends the thread: it is said in `trouble`, and tried again.
 """
 
 from __future__ import annotations
