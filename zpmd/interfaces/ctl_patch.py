@@ -22,7 +22,6 @@ def root(ctx: typer.Context) -> None:
 
 
 app.command("list")(look.list_patches)
-for command in (look.show, look.plan, look.revert):
-    app.command()(command)
-for command in (files.build, files.sign, files.verify, files.keygen):
+COMMANDS = (look.show, look.plan, look.revert, files.build, files.sign, files.verify, files.keygen)
+for command in COMMANDS:
     app.command()(command)
