@@ -81,7 +81,7 @@ def test_the_place_and_the_keys_of_a_real_folder_are_looked_at(tmp_path: Path) -
     settings = Patches(dir=tmp_path / "spool", keys_dir=tmp_path / "keys")
     assert doctor_patches.look(settings).folder == "missing"
     (tmp_path / "spool").write_text("a file")
-    assert doctor_patches.look(settings).folder == "missing", "its parent is no folder"
+    assert doctor_patches.look(settings).folder == "missing", "what is above it is a file"
     (tmp_path / "spool").unlink()
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool" / "incoming").mkdir(mode=0o700)
