@@ -18,8 +18,8 @@ from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.interfaces import metrics, patch_file_views, patch_views, row_views, views
 from zpmd.interfaces.ctl import app
-from zpmd.patching import manifest
 from zpmd.model.preview import Preview, PreviewImage, PreviewStep
+from zpmd.patching import manifest
 from zpmd.settings import Settings
 from zpmd.sources import rows
 from zpmd.sources.yamlfiles import YamlFiles

@@ -59,7 +59,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     ending.callback(store.close)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
-    desire = Desire([rows.files, rows.integrations], store)
+    desire = Desire(rows.sources, store)
     desire.first(clock.now())
     engine = DockerEngine(
         url=settings.engine_url,

@@ -79,7 +79,11 @@ def _folder_check(facts: PatchFacts) -> CheckView:
     path = facts.incoming
     match facts.folder:
         case "missing":
-            text, level, advice = f"{path} is missing", FAIL, "zpmd makes it as soon as it can: `journalctl -u zpmd` has why not"
+            text, level, advice = (
+                f"{path} is missing",
+                FAIL,
+                "zpmd makes it as soon as it can: `journalctl -u zpmd` has why not",
+            )
         case "there" if facts.mode & 0o002:
             text, level = f"{path} is open to everybody (mode {facts.mode:04o})", FAIL
             advice = f"who can write there can have services moved: `chmod o-w {path}`"

@@ -32,7 +32,9 @@ from zpmd.model.plan import Code, State
 
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
 NOTHING = "nothing to do"
-ROLLOUTS = frozenset({Code.DRIFT, Code.PATCH, Code.ROLLBACK, Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED})
+ROLLOUTS = frozenset(
+    {Code.DRIFT, Code.FILE_CHANGED, Code.PATCH, Code.RESTART_ASKED, Code.ROLLBACK, Code.ROLLOUT_FAILED, Code.ROLLOUT_OK}
+)
 
 
 def why(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -349,6 +354,25 @@ def test_watching_a_patch_ends_with_it_and_tells_its_outcome(
     assert said.out.startswith("patch hotfix-1042  rolling for 1 s: 1 of 2 moved; zona_user on the way")
     assert f"\npatch hotfix-1042  {end} at 12:00:05{f': {reason}' if reason else ''}\n" in said.out
     assert "  file    /var/spool/zpmd/over/hotfix-1042.patch.yaml\n" in said.out, "the whole story comes last"
+
+
+def test_on_a_terminal_the_story_is_alive_and_stays_when_it_is_over(surface: Surface, tmp_path: Path) -> None:
+    put(surface.store, APPLIED)
+    surface.publish()
+    program, terminal = pty.openpty()
+    command = [sys.executable, "-m", "zpmd.interfaces.ctl", "patch", "show", "hotfix-1039", "--watch"]
+    environment = {**os.environ, "ZPMD_SOCKET": str(tmp_path / "zpmd.sock"), "TZ": "UTC", "TERM": "xterm"}
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, env=environment) as shown:
+        os.close(terminal)
+        said = b""
+        with contextlib.suppress(OSError):  # so Linux says that nobody has the terminal any more
+            while piece := os.read(program, 65_536):
+                said += piece
+    os.close(program)
+    assert shown.returncode == 0
+    live, _, left = said.decode().partition("\x1b[?1049l")
+    assert "hotfix-1039" in live
+    assert "/var/spool/zpmd/applied/hotfix-1039.patch.yaml.result.json" in left
 
 
 def test_watching_does_not_wait_for_ever_for_a_file_to_be_put_away(
