@@ -22,6 +22,8 @@ def root(ctx: typer.Context) -> None:
 
 
 app.command("list")(look.list_patches)
-COMMANDS = (look.show, look.plan, look.revert, files.build, files.sign, files.verify, files.keygen)
-for command in COMMANDS:
+app.command()(look.show)
+app.command()(look.plan)
+app.command()(look.revert)
+for command in (files.build, files.sign, files.verify, files.keygen):
     app.command()(command)
