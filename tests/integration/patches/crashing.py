@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,20 +84,16 @@ def begun(daemon: Daemon, moment: str) -> None:
 
 @dataclass(slots=True)
 class Witness:
-    """Counts the containers that the engine has made since the scenario began, by service."""
+    """How many containers the engine has made since the scenario began, by service."""
 
-    daemon: Daemon
-    made: Counter[str]
-
-    def twice(self) -> dict[str, int]:
-        return {service: count for service, count in self.made.items() if count > 1}
+    made: Counter[str] = field(default_factory=Counter)
 
 
 @contextlib.contextmanager
 def witness(daemon: Daemon) -> Iterator[Witness]:
     """Listens to the engine itself: no container that comes and goes is missed."""
     client = docker.APIClient(base_url=daemon.engine.url, version=API_VERSION, timeout=None)
-    seen = Witness(daemon, Counter())
+    seen = Witness()
     stream = client.events(decode=True, filters={"type": "container", "event": "create"})
 
     def listen() -> None:
@@ -128,7 +124,8 @@ def has_one_end(daemon: Daemon, id: str, end: str) -> dict[str, Any]:
     (found,) = eventually(lambda: [r for r in ledger(daemon) if r["name"].startswith(f"{id}.") and r["filed"]])
     reached = Counter(stage for stage, _ in found["times"])
     assert [stage for stage in reached if stage in ENDS] == [end], found["times"]
-    assert max(reached.values()) == 1, f"it came to a stage twice: {found['times']}"
+    twice = {stage for stage, count in reached.items() if count > 1}
+    assert twice <= {"verified"}, f"the time for its images counts anew after a start, and nothing else: {found['times']}"
     assert reached["switched"] == (0 if end == "quarantined" else 1)
     name = found["name"]
     places = [str(path.parent.relative_to(daemon.spool)) for path in daemon.spool.rglob(name)]
