@@ -252,6 +252,25 @@ def test_a_patch_whose_required_one_failed_is_refused() -> None:
     assert play.reason() == "it requires patch b, which is not applied: drop b first"
 
 
+def test_one_that_waits_for_a_required_patch_lets_others_pass() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well", "zona/user:v4": "well"})
+    play.drop(manifest("b", ["user"], tag="v2"))
+    play.drop(manifest("c", ["user"], tag="v3"))
+    play.drop(manifest("a", ["user"], tag="v4", requires=("c",)))
+    play.run()
+    assert {play.stage(number) for number in (1, 2, 3)} == {Stage.APPLIED}
+    assert play.running() == {"user": "zona/user:v4"}
+
+
+def test_patches_that_require_each_other_in_a_ring_are_refused() -> None:
+    play = Play(USER, images={"zona/user:v2": "well"})
+    for id, required in (("a", "b"), ("b", "c"), ("c", "a")):
+        play.drop(manifest(id, ["user"], tag="v2", requires=(required,)))
+    play.run()
+    assert {play.stage(number) for number in (1, 2, 3)} == {Stage.QUARANTINED}
+    assert "require each other" in " ".join(play.reason(number) for number in (1, 2, 3))
+
+
 # --- going back on request --------------------------------------------------------------------------------------------
 
 
