@@ -45,8 +45,8 @@ def layered(service: ServiceData, rows: Iterable[Patch]) -> Layered:
     return found
 
 
-def switched(row: Patch) -> tuple[float, int]:
-    return row.since(Stage.SWITCHED) or 0.0, row.number
+def switched(row: Patch) -> tuple[int, int]:
+    return row.turn, row.number
 
 
 def named(moves: Sequence[Move], service: ServiceData) -> Move | None:

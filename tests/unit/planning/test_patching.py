@@ -271,6 +271,17 @@ def test_patches_that_require_each_other_in_a_ring_are_refused() -> None:
     assert "require each other" in " ".join(play.reason(number) for number in (1, 2, 3))
 
 
+def test_the_later_patch_has_the_last_word_also_where_the_clock_was_set_back_between_the_two() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.now -= 86_400
+    play.drop(manifest("b", ["user"], tag="v3"))
+    play.run()
+    assert play.stage(2) is Stage.APPLIED
+    assert play.running() == {"user": "zona/user:v3"}
+
+
 # --- going back on request --------------------------------------------------------------------------------------------
 
 
@@ -459,6 +470,18 @@ def test_a_stopped_service_takes_the_patch_without_running() -> None:
     play.intent = dataclasses.replace(play.intent, stopped=frozenset())
     play.run(lambda: "user" in play.running())
     assert play.running()["user"] == "zona/user:v2"
+
+
+def test_a_service_that_was_stopped_at_its_turn_and_runs_again_has_to_prove_itself() -> None:
+    play = Play(USER, SIEM, images={"zona/user:v2": "dies", "zona/siem:v2": "well"})
+    play.intent = dataclasses.replace(play.intent, stopped=frozenset({"user"}))
+    play.run(lambda: "user" not in play.running())
+    play.drop(manifest(services=["user"], tag="v2"))
+    play.run(lambda: bool(play.ledger[1].steps) and play.ledger[1].steps[0].done_at is not None)
+    play.intent = dataclasses.replace(play.intent, stopped=frozenset())
+    play.run()
+    assert play.stage() is Stage.ROLLED_BACK
+    assert play.running()["user"] == "zona/user:v1"
 
 
 # --- integrations -----------------------------------------------------------------------------------------------------
