@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zpmd.model.events import Snapshot
+from zpmd.model.observed import Phase
 from zpmd.model.patch import MOVING, Manifest, Patch, Stage
 from zpmd.model.plan import Code, MovePatch, RemoveReplica, RestartReplica, RunReplica, StopReplica, verb
 from zpmd.model.service import ServiceData
@@ -113,8 +114,9 @@ class PatchLaws:
     def _reached(self, truth: Truth, row: Patch, before: Patch, rows: Sequence[Patch], switched: list[Patch]) -> None:
         match row.stage:
             case Stage.SWITCHED:
+                coming = {other.id for other in rows if not other.ended}
                 for other in rows:
-                    self._comes_after(truth, row, other)
+                    self._comes_after(truth, row, other, coming)
                 for other in switched:
                     if shared(truth, row, other):
                         raise Violation("patches", f"{row.id} and {other.id} are switched at once")
@@ -130,7 +132,7 @@ class PatchLaws:
             case _:
                 pass
 
-    def _comes_after(self, truth: Truth, row: Patch, other: Patch) -> None:
+    def _comes_after(self, truth: Truth, row: Patch, other: Patch, coming: set[str]) -> None:
         if other.number == row.number or other.ended or other.manifest is None or row.manifest is None:
             return
         if not shared(truth, row, other):
@@ -139,8 +141,10 @@ class PatchLaws:
             raise Violation("patches", f"{row.id} is switched while {other.id}, on the same services, is {other.stage}")
         if other.id in row.manifest.requires:
             raise Violation("patches", f"{row.id} is switched before {other.id}, which it requires")
-        waits = bool(set(other.manifest.requires) & {r.id for r in self.site.ledger if not r.ended})
-        if not waits and (natural(other.id), other.number) < (natural(row.id), row.number):
+        if coming.isdisjoint(other.manifest.requires) and (natural(other.id), other.number) < (
+            natural(row.id),
+            row.number,
+        ):
             raise Violation("patches", f"{row.id} is switched before {other.id}")
 
     def _steps(self, truth: Truth, before: Patch, row: Patch) -> None:
@@ -191,10 +195,13 @@ class PatchLaws:
 
 def counts(truth: Truth, row: Patch, service: ServiceData) -> bool:
     """Whether the row has its word on a service that people want to run, and may be touched."""
+    return has_word(truth, row, service) and bool(truth.replicas(service)) and not truth.held(service.name)
+
+
+def has_word(truth: Truth, row: Patch, service: ServiceData) -> bool:
+    """Whether a row that was switched names it, and its file does not name another image than then."""
     move = patch_truth.named(row.moves, service)
-    base = _base(truth, service.name)
-    overtaken = move is not None and move.bases and base not in move.bases
-    return move is not None and not overtaken and bool(truth.replicas(service)) and not truth.held(service.name)
+    return move is not None and (not move.bases or _base(truth, service.name) in move.bases)
 
 
 def _base(truth: Truth, name: str) -> str:
@@ -211,17 +218,19 @@ def _others(truth: Truth, service: ServiceData) -> list[str]:
     for number in range(1, truth.replicas(service) + 1):
         for box in truth.slots.get(f"{service.name}/{number}", ()):
             marks = truth.site.marks(box)
-            if marks is not None and marks.spec not in truth.specs(service):
+            going = box.phase(truth.now) is Phase.REMOVING
+            if marks is not None and not going and marks.spec not in truth.specs(service):
                 found.append(f"{box.name} ({box.image})")
     return found
 
 
 def concerned(truth: Truth, row: Patch) -> set[str]:
-    """The services that it names, now."""
+    """The services that it concerns, now: those that it names, but where their files have overtaken it."""
+    if row.stage in MOVING | {Stage.APPLIED} and row.moves:
+        return {s.name for s in truth.desired.services if has_word(truth, row, s)}
     manifest = row.manifest or Manifest(id=row.id)
-    names = {m.service for m in row.moves} or {change.service for change in manifest.services}
-    groups = () if row.moves else manifest.groups
-    return {s.name for s in truth.desired.services if {s.name, s.template} & names or s.group in groups}
+    names = {change.service for change in manifest.services}
+    return {s.name for s in truth.desired.services if {s.name, s.template} & names or s.group in manifest.groups}
 
 
 def shared(truth: Truth, row: Patch, other: Patch) -> set[str]:

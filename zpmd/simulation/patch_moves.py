@@ -222,7 +222,6 @@ def mend(site: Site) -> None:
     rows = site.ledger
     steps = [step for row in rows for step in row.steps]
     site.world.registry.update(image for step in steps for image in (step.was, step.image) if image)
-    site.world.registry.update(s.container.image for s in Truth.of(site).desired.services if rows)
     for file in site.folder.files:
         if (
             file.place == INCOMING
@@ -246,6 +245,7 @@ def help_out(site: Site) -> None:
     if not rows:
         return
     truth = Truth.of(site, rows)
+    site.world.registry.update(s.container.image for s in truth.desired.services)
     for service in truth.desired.services:
         if not truth.replicas(service):
             continue
