@@ -252,6 +252,36 @@ def test_a_patch_whose_required_one_failed_is_refused() -> None:
     assert play.reason() == "it requires patch b, which is not applied: drop b first"
 
 
+def test_one_that_waits_for_a_required_patch_lets_others_pass() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well", "zona/user:v4": "well"})
+    play.drop(manifest("b", ["user"], tag="v2"))
+    play.drop(manifest("c", ["user"], tag="v3"))
+    play.drop(manifest("a", ["user"], tag="v4", requires=("c",)))
+    play.run()
+    assert {play.stage(number) for number in (1, 2, 3)} == {Stage.APPLIED}
+    assert play.running() == {"user": "zona/user:v4"}
+
+
+def test_patches_that_require_each_other_in_a_ring_are_refused() -> None:
+    play = Play(USER, images={"zona/user:v2": "well"})
+    for id, required in (("a", "b"), ("b", "c"), ("c", "a")):
+        play.drop(manifest(id, ["user"], tag="v2", requires=(required,)))
+    play.run()
+    assert {play.stage(number) for number in (1, 2, 3)} == {Stage.QUARANTINED}
+    assert "require each other" in " ".join(play.reason(number) for number in (1, 2, 3))
+
+
+def test_the_later_patch_has_the_last_word_also_where_the_clock_was_set_back_between_the_two() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.now -= 86_400
+    play.drop(manifest("b", ["user"], tag="v3"))
+    play.run()
+    assert play.stage(2) is Stage.APPLIED
+    assert play.running() == {"user": "zona/user:v3"}
+
+
 # --- going back on request --------------------------------------------------------------------------------------------
 
 
@@ -440,6 +470,18 @@ def test_a_stopped_service_takes_the_patch_without_running() -> None:
     play.intent = dataclasses.replace(play.intent, stopped=frozenset())
     play.run(lambda: "user" in play.running())
     assert play.running()["user"] == "zona/user:v2"
+
+
+def test_a_service_that_was_stopped_at_its_turn_and_runs_again_has_to_prove_itself() -> None:
+    play = Play(USER, SIEM, images={"zona/user:v2": "dies", "zona/siem:v2": "well"})
+    play.intent = dataclasses.replace(play.intent, stopped=frozenset({"user"}))
+    play.run(lambda: "user" not in play.running())
+    play.drop(manifest(services=["user"], tag="v2"))
+    play.run(lambda: bool(play.ledger[1].steps) and play.ledger[1].steps[0].done_at is not None)
+    play.intent = dataclasses.replace(play.intent, stopped=frozenset())
+    play.run()
+    assert play.stage() is Stage.ROLLED_BACK
+    assert play.running()["user"] == "zona/user:v1"
 
 
 # --- integrations -----------------------------------------------------------------------------------------------------
