@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.planning.build import NOW, again, needs, service, start_first
 from tests.unit.planning.play import Play, manifest
+from zpmd.model.memory import Verdict
 from zpmd.model.patch import Archive, CarriedImage, Change, Manifest, Stage
 from zpmd.model.plan import LoadImages, PullImage
 from zpmd.model.service import Condition, Group, PullPolicy, PullWhen, Under
@@ -196,6 +197,19 @@ def test_no_progress_within_the_deadline_is_a_failure() -> None:
     play.run()
     assert play.stage() is Stage.ROLLED_BACK
     assert play.reason() == "user: it made no progress within 30 s"
+
+
+def test_what_a_failed_rollout_went_back_to_is_no_reason_to_leave_a_service_out() -> None:
+    """Its file names one image, and it runs the last stable one: the patch counts from the file."""
+    play = Play(USER, SIEM, images={"zona/user:sick": "sick"})
+    play.run()
+    play.declare(again(USER, image="zona/user:sick"))
+    play.run(lambda: "user" in play.revisions and play.revisions["user"].verdict is Verdict.FAILED)
+    play.here |= {"zona/user:v2", "zona/siem:v2"}
+    play.drop(TAG)
+    play.run()
+    assert [step.service for step in play.ledger[1].steps] == ["user", "siem"]
+    assert play.running() == {"siem": "zona/siem:v2", "user": "zona/user:v2"}
 
 
 # --- several of them --------------------------------------------------------------------------------------------------
