@@ -219,8 +219,9 @@ def _others(truth: Truth, service: ServiceData) -> list[str]:
     for number in range(1, truth.replicas(service) + 1):
         for box in truth.slots.get(f"{service.name}/{number}", ()):
             marks = truth.site.marks(box)
-            going = box.phase(truth.now) is Phase.REMOVING
-            if marks is not None and not going and marks.spec not in truth.specs(service):
+            if marks is None or box.phase(truth.now) is Phase.REMOVING:
+                continue
+            if marks.spec not in truth.specs(service) or marks.generation < truth.generation(service.name):
                 found.append(f"{box.name} ({box.image})")
     return found
 
