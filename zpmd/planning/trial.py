@@ -166,8 +166,7 @@ def _tended(scene: Scene, patch: Patch, step: Step, target: Target | None) -> St
 def _returned(scene: Scene, patch: Patch, step: Step, target: Target | None) -> Step:
     if step.back_at is not None:
         return step
-    patched = target.service.patched if target else None
-    if target is None or target.leaving or patched is None or patched.number != patch.number:
+    if target is None or target.leaving:
         return dataclasses.replace(step, back_at=scene.now)
     if target.hold:
         return dataclasses.replace(step, clock=None)
@@ -177,7 +176,7 @@ def _returned(scene: Scene, patch: Patch, step: Step, target: Target | None) -> 
 
 
 def _as_before(scene: Scene, patch: Patch, target: Target | None) -> bool:
-    """It runs what it ran before the patch, and is well if it was; something may still be under way."""
+    """It runs what it is to run without the patch, and is well if it was; something may still be under way."""
     if target is None:
         return False
     well = scene.well(target.name) or target.name not in patch.baseline

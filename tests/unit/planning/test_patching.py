@@ -13,6 +13,7 @@ from zpmd.model.patch import Archive, CarriedImage, Change, Manifest, Stage
 from zpmd.model.plan import LoadImages, PullImage
 from zpmd.model.service import Condition, Group, PullPolicy, PullWhen, Under
 from zpmd.planning.layer import layered
+from zpmd.planning.reverting import to_revert
 
 USER = service("user", "zona/user:v1")
 SIEM = service("siem", "zona/siem:v1", depends_on=(needs("user"),))
@@ -336,6 +337,28 @@ def test_below_the_one_that_goes_back_the_earlier_one_is_what_runs() -> None:
     play.run()
     assert (play.stage(1), play.stage(2)) == (Stage.APPLIED, Stage.ROLLED_BACK)
     assert play.running() == {"user": "zona/user:v2"}
+
+
+def test_a_patch_under_one_that_is_on_its_way_is_not_reverted() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.drop(manifest("b", ["user"], tag="v3"))
+    play.run(lambda: play.stage(2) is Stage.ROLLING)
+    rows, refused = to_revert("a", play.patches(), with_later=True)
+    assert (rows, refused) == ((), "cannot revert a: b is on its way on top of it; try again when that has ended")
+
+
+def test_a_patch_that_goes_back_from_under_another_has_gone_when_its_image_has() -> None:
+    """An operator asked in the instant in which the other was switched."""
+    play = Play(USER, images={"zona/user:v2": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.drop(manifest("b", ["user"], restart_only=True))
+    play.run(lambda: play.stage(2) is Stage.ROLLING)
+    play.ask_revert(1)
+    play.run(lambda: play.stage(1) is Stage.REVERTED)
+    assert play.running() == {"user": "zona/user:v1"}
 
 
 # --- what may not pass ------------------------------------------------------------------------------------------------
