@@ -22,7 +22,8 @@ def root(ctx: typer.Context) -> None:
 
 
 app.command("list")(look.list_patches)
-for command in (look.show, look.plan, look.revert):
-    app.command()(command)
+app.command()(look.show)
+app.command()(look.plan)
+app.command()(look.revert)
 for command in (files.build, files.sign, files.verify, files.keygen):
     app.command()(command)

@@ -88,8 +88,8 @@ def plan(
 ) -> None:
     """Show what a patch would do here.
 
-    It changes nothing. Which services and tenants would move, in which order, for how long nobody would serve, and where the images come
-    from. The signature and the archives of a bundle are not read: `zpmctl patch verify` does that.
+    It changes nothing. Which services and tenants would move, in which order, for how long nobody would serve, and
+    where the images come from. Archives and signature of a bundle are not read: `zpmctl patch verify` does that.
     Exits 3 when it would change something, and 5 when it would be refused.
 
     \b

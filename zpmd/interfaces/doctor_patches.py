@@ -16,9 +16,9 @@ from zpmd.interfaces.views import CheckView
 from zpmd.interfaces.words import plural
 from zpmd.model.events import Snapshot
 from zpmd.patching import keys
+from zpmd.patching.folders import INCOMING
 from zpmd.settings import Patches
 
-INCOMING = "incoming"
 PROBLEMS_TOLD = 5
 PAIR = 2
 """Keys that a site should have, so that one can be revoked without a gap."""
@@ -79,7 +79,11 @@ def _folder_check(facts: PatchFacts) -> CheckView:
     path = facts.incoming
     match facts.folder:
         case "missing":
-            text, level, advice = f"{path} is missing", FAIL, f"`mkdir -p {path}`, or restart zpmd, which makes it"
+            text, level, advice = (
+                f"{path} is missing",
+                FAIL,
+                "zpmd makes it as soon as it can: `journalctl -u zpmd` has why not",
+            )
         case "there" if facts.mode & 0o002:
             text, level = f"{path} is open to everybody (mode {facts.mode:04o})", FAIL
             advice = f"who can write there can have services moved: `chmod o-w {path}`"

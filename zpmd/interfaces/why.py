@@ -33,10 +33,7 @@ from zpmd.model.plan import Code, State
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
 NOTHING = "nothing to do"
 ROLLOUTS = frozenset(
-    {
-        *(Code.DRIFT, Code.FILE_CHANGED, Code.PATCH, Code.ROLLBACK),
-        *(Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED),
-    }
+    {Code.DRIFT, Code.FILE_CHANGED, Code.PATCH, Code.RESTART_ASKED, Code.ROLLBACK, Code.ROLLOUT_FAILED, Code.ROLLOUT_OK}
 )
 
 

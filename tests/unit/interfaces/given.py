@@ -148,9 +148,11 @@ class WatchedBoard(Board):
     def __init__(self) -> None:
         super().__init__()
         self.seen = 0
+        self.watched = threading.Event()
 
     def wait(self, after: int, timeout_seconds: float) -> Snapshot | None:
         self.seen = max(self.seen, after)
+        self.watched.set()
         return super().wait(after, timeout_seconds)
 
 
