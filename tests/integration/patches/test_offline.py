@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.integration.daemon import Daemon
 from tests.integration.patches.bundles import build
-from tests.integration.patches.drops import dropped, ended, images, put
+from tests.integration.patches.drops import dropped, ended, images, put, row
 from tests.integration.patches.witness import filed, journal, lives, reason_of, small_appliance
+from tests.lab.eventually import eventually
 from zpmd import __version__
 
 
@@ -27,13 +28,15 @@ def test_a_bundle_brings_the_images_of_two_services_to_an_engine_without_a_regis
     assert "pull" not in {entry["verb"] for entry in daemon.ask("/v1/events", limit="500")}
 
 
-def test_what_is_not_on_the_engine_not_in_the_patch_and_not_to_be_had_is_refused(daemon: Daemon) -> None:
+def test_what_is_not_on_the_engine_not_in_the_patch_and_not_to_be_had_is_refused_in_time(daemon: Daemon) -> None:
+    daemon.settings = {"limits": {"patch_prepare_seconds": 5}}
     small_appliance(daemon)
     before = lives(daemon)
     dropped(daemon, "hotfix-2", services={"web": {"image": "127.0.0.1:9/web:2.0"}})
-    row = filed(daemon, ["hotfix-2.patch.yaml"])["hotfix-2.patch.yaml"]
-    assert row["stage"] == "quarantined"
-    assert reason_of(row)["reason"] == row["reason"] != ""
+    refused = filed(daemon, ["hotfix-2.patch.yaml"])["hotfix-2.patch.yaml"]
+    assert refused["stage"] == "quarantined"
+    assert refused["reason"].startswith("its images did not come within 5 s: ")
+    assert reason_of(refused)["reason"] == refused["reason"]
     assert lives(daemon) == before
 
 
@@ -44,7 +47,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("late", {"expires": "2020-01-01"}, "it has expired"),
     ("future", {"min_version": "999.0"}, f"it needs zpmd 999.0 or newer, and this is {__version__}"),
     ("lonely", {"requires": ["fix-17"]}, "it requires patch fix-17, which is not applied: drop fix-17 first"),
-    ("narcissus", {"requires": ["narcissus"]}, "it requires itself"),
+    ("narcissus", {"requires": ["narcissus"]}, "the patch requires itself: remove its own id"),
 ]
 
 
@@ -59,10 +62,10 @@ def test_what_a_site_has_gone_past_is_refused_and_a_replay_moves_nothing(daemon:
     rows = filed(daemon, [f"{id}-again.patch.yaml" for id, *_ in REFUSED])
     texts = journal(daemon)
     for id, _, says in REFUSED:
-        row = rows[f"{id}-again.patch.yaml"]
-        assert (row["stage"], says in row["reason"]) == ("quarantined", True), row
-        assert reason_of(row)["reason"] == row["reason"]
-        assert any(row["reason"] in text for text in texts)
+        refused = rows[f"{id}-again.patch.yaml"]
+        assert (refused["stage"], says in refused["reason"]) == ("quarantined", True), refused
+        assert reason_of(refused)["reason"] == refused["reason"]
+        assert any(refused["reason"] in text for text in texts)
     assert lives(daemon) == before
 
     bundle = build(daemon, tmp_path, "fix-2", {"web": "appliance/service:1.2"}).read_bytes()
@@ -70,7 +73,15 @@ def test_what_a_site_has_gone_past_is_refused_and_a_replay_moves_nothing(daemon:
     assert ended(daemon, "fix-2") == "applied"
     before = lives(daemon)
     dropped(daemon, "fix-1", tag="1.1", services=["web"])
-    again = filed(daemon, ["fix-1.patch.yaml"])
-    assert again
+    eventually(
+        lambda: row(daemon, "fix-1")["filed"] and row(daemon, "fix-1")["number"] > row(daemon, "fix-2")["number"]
+    )
+    assert row(daemon, "fix-1")["reason"] == "it is applied already, by drop 1"
+    put(daemon, "fix-2-again.zpatch", bundle)
+    assert filed(daemon, ["fix-2-again.zpatch"])["fix-2-again.zpatch"]["reason"].startswith("it is applied already")
+    assert lives(daemon) == before
+    daemon.kill()
+    daemon.start()
+    daemon.converged()
     assert lives(daemon) == before
     assert images(daemon)["web"] == ["appliance/service:1.2"]
