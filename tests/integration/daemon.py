@@ -111,7 +111,7 @@ class Daemon:
                 env={**os.environ, **self.environment},
             )
         if wait:
-            eventually(self._answers, 20, "a zpmd that answers", 0.05)
+            eventually(self._answers, 60, "a zpmd that answers", 0.05)
 
     def kill(self) -> None:
         """kill -9."""
