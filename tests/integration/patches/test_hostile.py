@@ -55,7 +55,8 @@ def test_whatever_is_dropped_is_refused_with_its_reason_and_nothing_is_touched(
     assert not os.listdir(daemon.spool / "incoming")
     assert lives(daemon) == before
     assert engine_images(daemon) == known
-    said = [daemon.ctl(*words).out for words in (["events", "-n", "500"], ["status"], ["patch", "list"])]
+    said = [daemon.ctl(*words.split()).out for words in ("events -n 500", "status", "patch list --all", "patch show 1")]
+    assert all(said)
     told = [daemon.log, *said, *texts]
     assert all(readable(text) for text in told)
     assert not any("hunter2" in text for text in told)
