@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 import zipfile
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ from pathlib import Path
 from tests.lab.engine import LabEngine
 
 
-def archive(engine: LabEngine, base: str, references: Sequence[str], variant: str = "") -> tuple[bytes, list[str]]:
+def archive(
+    engine: LabEngine, base: str, references: Sequence[str], variant: str = "", padding: int = 0
+) -> tuple[bytes, list[str]]:
     """An archive with an image for each reference, all made from `base` and none the same; their ids. Another `variant`
-    is another image of the same name."""
+    is another image of the same name. `padding` is bytes that nobody can pack, in one more layer."""
     saved = b"".join(engine.client().get_image(base))
     buffer, manifest, ids = io.BytesIO(), [], []
     with tarfile.open(fileobj=io.BytesIO(saved)) as old, tarfile.open(fileobj=buffer, mode="w") as new:
@@ -23,12 +26,19 @@ def archive(engine: LabEngine, base: str, references: Sequence[str], variant: st
         config = json.loads(_content(old, told["Config"]))
         for layer in told["Layers"]:
             _add(new, layer, _content(old, layer))
+        layers = list(told["Layers"])
+        if padding:
+            layers.append("padding/layer.tar")
+            layer = _layer(os.urandom(padding))
+            _add(new, layers[-1], layer)
+            config["rootfs"]["diff_ids"].append(f"sha256:{hashlib.sha256(layer).hexdigest()}")
+            config.pop("history", None)  # it would have to name the layer, too
         for reference in references:
             config["config"]["Labels"] = {"made-for": f"{reference} {variant}"}
             body = json.dumps(config).encode()
             digest = hashlib.sha256(body).hexdigest()
             _add(new, f"{digest}.json", body)
-            manifest.append({"Config": f"{digest}.json", "RepoTags": [reference], "Layers": told["Layers"]})
+            manifest.append({"Config": f"{digest}.json", "RepoTags": [reference], "Layers": layers})
             ids.append(f"sha256:{digest}")
         _add(new, "manifest.json", json.dumps(manifest).encode())
     return buffer.getvalue(), ids
@@ -38,6 +48,14 @@ def bundle(path: Path, member: str, content: bytes) -> None:
     """A zip with nothing but one archive, as it is."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as made:
         made.writestr(member, content)
+
+
+def _layer(content: bytes) -> bytes:
+    """Of one file with this content."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        _add(tar, "padding", content)
+    return buffer.getvalue()
 
 
 def _content(tar: tarfile.TarFile, name: str) -> bytes:

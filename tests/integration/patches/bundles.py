@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,9 +23,9 @@ def build(
     nobody can make smaller, in a layer of each."""
     words = []
     for name, reference in services.items():
-        content, _ = archive(daemon.engine, BASE, [reference])
+        content, _ = archive(daemon.engine, BASE, [reference], padding=padding)
         file = folder / f"{id}-{name}.tar"
-        file.write_bytes(padded(content, padding) if padding else content)
+        file.write_bytes(content)
         words += ["--archive", str(file)]
     manifest = folder / f"{id}.patch.yaml"
     moves = {name: {"image": reference} for name, reference in services.items()}
@@ -47,37 +44,3 @@ def build(
     )
     assert done.returncode == 0, done.stderr
     return out
-
-
-def padded(content: bytes, size: int) -> bytes:
-    """The archive with one more layer, in which a file of so many bytes is."""
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as tar:
-        _add(tar, "padding", os.urandom(size))
-    name = "padding/layer.tar"
-    result = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(content)) as old, tarfile.open(fileobj=result, mode="w") as new:
-        (told,) = json.loads(_content(old, "manifest.json"))
-        config = json.loads(_content(old, told["Config"]))
-        config["rootfs"]["diff_ids"].append(f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}")
-        config.pop("history", None)
-        body = json.dumps(config).encode()
-        for one in told["Layers"]:
-            _add(new, one, _content(old, one))
-        _add(new, name, layer.getvalue())
-        told |= {"Config": f"{hashlib.sha256(body).hexdigest()}.json", "Layers": [*told["Layers"], name]}
-        _add(new, told["Config"], body)
-        _add(new, "manifest.json", json.dumps([told]).encode())
-    return result.getvalue()
-
-
-def _content(tar: tarfile.TarFile, name: str) -> bytes:
-    file = tar.extractfile(name)
-    assert file is not None, name
-    return file.read()
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    tar.addfile(entry, io.BytesIO(content))

@@ -19,11 +19,11 @@ from tests.integration.patches.witness import (
     lives,
     readable,
     reason_of,
-    shown,
     small_appliance,
 )
 from tests.lab.eventually import settled
 from tests.unit.patching.given import REFERENCE, built, saved
+from zpmd.patching.shapes import shown
 
 
 def drop(daemon: Daemon, one: Hostile) -> None:
@@ -55,7 +55,9 @@ def test_whatever_is_dropped_is_refused_with_its_reason_and_nothing_is_touched(
     assert not os.listdir(daemon.spool / "incoming")
     assert lives(daemon) == before
     assert engine_images(daemon) == known
-    told = [daemon.log, daemon.ctl("events", "-n", "500").out, daemon.ctl("status").out, *texts]
+    said = [daemon.ctl(*words.split()).out for words in ("events -n 500", "status", "patch list --all", "patch show 1")]
+    assert all(said)
+    told = [daemon.log, *said, *texts]
     assert all(readable(text) for text in told)
     assert not any("hunter2" in text for text in told)
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.daemon import Daemon
 from tests.integration.patches.drops import dropped, ended, images, ledger
-from tests.integration.patches.witness import filed, journal, lives, small_appliance
+from tests.integration.patches.witness import declare, filed, journal, lives, small_appliance
 from tests.lab.eventually import eventually, settled
 
 NO_INOTIFY = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
@@ -46,15 +46,16 @@ def test_patches_on_a_read_only_mount_are_taken_once_and_their_results_are_kept_
     assert images(daemon)["web"] == ["appliance/service:1.1"]
     rows = filed(daemon, ["good.patch.yaml", "wrong.patch.yaml"])
     assert rows["wrong.patch.yaml"]["stage"] == "quarantined"
-    assert all("ead-only" in row["filed"] for row in rows.values()), rows
+    assert all(row["filed"].startswith("not moved: ") for row in rows.values()), rows
     results = [path.read_text() for path in (daemon.folder / "state" / "patches" / "results").rglob("*.json")]
     assert sorted(json.loads(text)["outcome"] for text in results) == ["applied", "quarantined"]
-    eventually(lambda: any("cannot be moved" in text or "ead-only" in text for text in journal(daemon)), 20)
+    assert any("incoming is read-only: files cannot be moved" in text for text in journal(daemon))
+    assert any("not moved: " in text for text in journal(daemon))
 
     before, known = lives(daemon), ledger(daemon)
     daemon.kill()
     daemon.start()
-    daemon.converged()
+    eventually(lambda: "2 files cannot be moved" in json.dumps(daemon.status()["degraded"]), 30)
     assert settled(lambda: len(ledger(daemon)), 5, 30) == len(known), "a file whose row has ended is never taken again"
     assert lives(daemon) == before
     assert sorted(os.listdir(disc)) == ["good.patch.yaml", "wrong.patch.yaml"]
@@ -62,9 +63,12 @@ def test_patches_on_a_read_only_mount_are_taken_once_and_their_results_are_kept_
 
 def test_without_inotify_patches_are_found_by_looking_and_the_journal_says_so(daemon: Daemon) -> None:
     daemon.under = ("unshare", "--user", "--map-root-user", "sh", "-c", NO_INOTIFY, "sh")
-    small_appliance(daemon)
+    declare(daemon)
+    daemon.start()
+    eventually(lambda: set(images(daemon)) == {"mail", "web"}, 60, "services that run")
     mail = daemon.running("mail")
     eventually(lambda: any("inotify does not work here" in text for text in journal(daemon)), 20)
+    assert daemon.status()["state"] == "degraded"
     dropped(daemon, "good", tag="1.1", services=["web"])
     assert ended(daemon, "good") == "applied"
     assert images(daemon)["web"] == ["appliance/service:1.1"]

@@ -13,11 +13,16 @@ from tests.integration.patches.drops import ledger
 from tests.lab.eventually import eventually
 
 
-def small_appliance(daemon: Daemon) -> None:
-    """web, and mail: well, and judged stable."""
+def declare(daemon: Daemon) -> None:
+    """Two services that are ready as soon as they run."""
     update = "deploy: {update_config: {monitor: 300ms}}\n"
     daemon.file("20-web.yaml", service("web", "core", update, healthy=False))
-    daemon.file("30-mail.yaml", worker("mail", "batch"))
+    daemon.file("30-mail.yaml", worker("mail", "batch", update))
+
+
+def small_appliance(daemon: Daemon) -> None:
+    """The two, well, and judged stable; and a drop directory."""
+    declare(daemon)
     daemon.start()
     daemon.converged()
     eventually((daemon.spool / "incoming").is_dir, 20, "the drop directory")
@@ -36,19 +41,12 @@ def engine_images(daemon: Daemon) -> set[str]:
     return {str(reference) for one in daemon.engine.client().images() for reference in one["RepoTags"] or ()}
 
 
-def shown(name: str) -> str:
-    """As the ledger has it."""
-    text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def by_name(daemon: Daemon) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in ledger(daemon)}
 
 
 def filed(daemon: Daemon, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The rows of these files once all have ended and are put away."""
-
     wanted = set(names)
 
     def missing() -> list[str]:
@@ -65,7 +63,7 @@ def filed(daemon: Daemon, names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def readable(text: str) -> bool:
     """Whether nothing in it steers a terminal."""
-    return all(line.isprintable() for line in text.splitlines())
+    return all(line.isprintable() for line in text.split("\n"))
 
 
 def reason_of(row: dict[str, Any]) -> dict[str, Any]:
