@@ -255,7 +255,8 @@ class DropBox:
             self._stuck_at = now
             self._file_stuck(rows)
         stuck = sum(1 for drop in self._drops.all() if drop.number not in rows or rows[drop.number].ended)
-        self._say("stuck", f"{stuck} files cannot be moved out of {INCOMING}/" if stuck else "")
+        files = "1 file" if stuck == 1 else f"{stuck} files"
+        self._say("stuck", f"{files} cannot be moved out of {INCOMING}/" if stuck else "")
         if any(row.stage is Stage.QUARANTINED for row in due):
             with self._folders.open(QUARANTINE) as folder:
                 quarantine.prune(folder, self._bounds)

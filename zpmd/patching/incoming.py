@@ -30,6 +30,7 @@ SUFFIXES = (*MANIFEST_SUFFIXES, BUNDLE_SUFFIX)
 SIGNATURE_SUFFIX = ".minisig"
 SIGNATURE_LINES = 4
 INCOMPLETE_SECONDS = 600.0
+NO_ZIP = "it is no zip: its first bytes are others"
 SIDECAR_SECONDS = 5.0
 """How long a manifest waits at least for the signature that it needs: files of one copy come one after the other."""
 LOOKED_AT = 2000
@@ -145,7 +146,7 @@ class Incoming:
             reason = f"it is incomplete, and has not changed for {INCOMPLETE_SECONDS / 60:g} minutes"
             return Candidate(name, look.shape, wrong=f"{reason}: copy it again under another name, and rename it then")
         if name.endswith(BUNDLE_SUFFIX):
-            return Candidate(name, look.shape)
+            return Candidate(name, look.shape, wrong=NO_ZIP if begins_otherwise(folder, name) else "")
         sidecar = self._look(folder, name + SIGNATURE_SUFFIX)
         if sidecar is None:
             awaited = self.signed_only() and now - look.since < max(self.quiet_seconds, SIDECAR_SECONDS)
@@ -179,6 +180,20 @@ def is_whole(folder: int, name: str, shape: Shape) -> bool:
         return _ends_as_zip(os.pread(descriptor, length, shape.size - length))
     except OSError:
         return True
+    finally:
+        os.close(descriptor)
+
+
+def begins_otherwise(folder: int, name: str) -> bool:
+    """Whether it is plain from its first bytes that it is no zip: gigabytes need not be copied to find that out."""
+    try:
+        descriptor = open_regular(name, folder)
+    except (BadPatch, OSError):
+        return False
+    try:
+        return os.pread(descriptor, len(zipformat.LOCAL_MAGIC), 0) != zipformat.LOCAL_MAGIC
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
 

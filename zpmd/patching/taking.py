@@ -120,8 +120,6 @@ class Taking:
 
     def _check(self, candidate: Candidate) -> None:
         """What can be told without opening it. Raises BadPatch."""
-        if candidate.wrong:
-            raise BadPatch(candidate.wrong)
         if not candidate.name.isprintable() or len(candidate.name.encode(errors="replace")) > LONGEST_NAME:
             raise BadPatch(f"its name is to be printable text of at most {LONGEST_NAME} bytes: rename it")
         bundle = candidate.name.endswith(words.BUNDLE_SUFFIX)
@@ -129,6 +127,8 @@ class Taking:
         if candidate.shape.size > limit:
             advice = ": raise `patches.max_bytes`, or make it smaller" if bundle else ""
             raise BadPatch(f"it has {candidate.shape.size} bytes, and {limit} is the limit{advice}")
+        if candidate.wrong:
+            raise BadPatch(candidate.wrong)
 
     def _copied(self, candidate: Candidate, number: int, folder: int, stopped: Callable[[], bool]) -> Copy:
         if candidate.name.endswith(words.BUNDLE_SUFFIX):
