@@ -128,7 +128,8 @@ def test_a_step_before_those_of_earlier_groups(site: Site) -> None:
 
 def test_what_is_done_in_its_name_to_a_service_that_it_does_not_name(site: Site) -> None:
     box = site.running("mongo/1")
-    assert box is not None and site.daemon is not None
+    assert box is not None
+    assert site.daemon is not None
     site.world.sicken(box.id)
     site.true.advance(5)
     (replica,) = [r for r in site.daemon.engine.observe(()).replicas if r.service == "mongo"]

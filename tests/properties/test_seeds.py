@@ -37,7 +37,7 @@ def test_two_thousand_sessions_keep_every_invariant_and_converge(capsys: pytest.
     assert total.never_reached() == [], "a boundary that no session came to is not tested"
 
 
-@pytest.mark.parametrize("seed", (*ONCE_BROKEN, *ONCE_BROKEN_BY_PATCHES))
+@pytest.mark.parametrize("seed", [*ONCE_BROKEN, *ONCE_BROKEN_BY_PATCHES])
 def test_a_session_that_once_broke_a_law_keeps_all_of_them(seed: int) -> None:
     assert session.from_seed(seed).violation is None
 
