@@ -1,7 +1,7 @@
 """The crash sweep: a scenario once clean, then once for every boundary of an effect, with a death or lost answer there.
 
 The oracle is the clean run: whatever happened in between, the same services stand in the same slots, made from the same
-definitions, in the same state. Ids, ages and attempts are not compared.
+definitions, in the same state, and every patch has come to the same end. Ids, ages and attempts are not compared.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from zpmd.simulation.site import Site
 
 EndState = dict[str, list[tuple[str, str, str]]]
 ENGINE_VERBS = ("run", "start", "restart", "stop", "remove", "run hook", "pull", "create volume", "create network",
-                "remove volume", "remove network")  # fmt: skip
-IN_TWO_STEPS = ("run", "restart")
+                "remove volume", "remove network", "load")  # fmt: skip
+IN_TWO_STEPS = ("run", "restart", "load")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +65,5 @@ def end_state(site: Site) -> EndState:
         marks = site.marks(box)
         return marks.spec if marks else "", str(box.phase(now)), str(box.health(now))
 
-    return {slot: [seen(box) for box in boxes] for slot, boxes in sorted(site.slots().items())}
+    patches = {f"drop {row.number}": [(row.id, str(row.stage), row.filed)] for row in site.ledger}
+    return {slot: [seen(box) for box in boxes] for slot, boxes in sorted(site.slots().items())} | patches

@@ -46,4 +46,4 @@ def test_a_scenario_ends_the_same_wherever_the_daemon_dies(capsys: pytest.Captur
         sys.stderr.write(f"\ncrash sweep: {at}, {sum(ways.values())} cases ({listed})\n")
     assert wrong == [], f"{len(wrong)} of {sum(ways.values())}"
     assert sum(ways.values()) >= 1500
-    assert len(boundaries) >= 30
+    assert len(boundaries) >= 70

@@ -25,7 +25,18 @@ from zpmd.engines.simulated_container import Box
 from zpmd.model.events import Reason
 from zpmd.model.memory import Verdict
 from zpmd.model.patch import MOVING
-from zpmd.model.plan import Action, JudgeSpec, MovePatch, RestartReplica, RunHook, StartReplica
+from zpmd.model.plan import (
+    Action,
+    Code,
+    JudgeSpec,
+    MovePatch,
+    RemoveReplica,
+    RestartReplica,
+    RunHook,
+    RunReplica,
+    StartReplica,
+    StopReplica,
+)
 from zpmd.model.service import ServiceData
 from zpmd.model.spechash import spec_hash
 from zpmd.simulation import faults, patch_moves, programs, row_moves, schedule, wishes
@@ -41,6 +52,8 @@ QUIET_PASSES = 10
 PATIENCE_SECONDS = 4 * 3600.0
 """Backoffs are 5 min, deadlines of groups 5 min, of rollouts 10 min; four groups, and a rollout slot by slot."""
 SOON_SECONDS = 60.0
+AGAIN = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START})
+"""Why what has failed is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +177,11 @@ def must_converge(site: Site, number_of_faults: int) -> Settled:
     """The whole law: heal, settle within its passes, stay."""
     heal(site)
     began = site.clock.now()
+    site.counts["patches helped"] = sum(row.moving for row in site.ledger)
     settled = settle(site)
-    patched = sum(any(stage in MOVING and at >= began for stage, at in row.times) or row.moving for row in site.ledger)
+    patched = site.counts["patches helped"] + sum(
+        any(stage in MOVING and at >= began for stage, at in row.times) for row in site.ledger
+    )
     for slot, times in settled.acted.items():
         followed = _followed(site, slot, settled.acted)
         allowed = AFTER_ONE if number_of_faults <= 1 else AFTER_ANY + AFTER_ONE * followed
@@ -179,6 +195,10 @@ def must_converge(site: Site, number_of_faults: int) -> Settled:
 def _mends(action: Action) -> bool:
     if isinstance(action, StartReplica | RestartReplica) and programs.hopeless(action.replica.image):
         return False
+    if isinstance(action, RunReplica) and action.cause.code in AGAIN:
+        return not programs.hopeless(action.service.container.image)
+    if isinstance(action, StopReplica | RemoveReplica) and action.cause.code in AGAIN:
+        return not programs.hopeless(action.replica.image)
     return not isinstance(action, JudgeSpec | RunHook | MovePatch)
 
 

@@ -2,8 +2,8 @@
 
 1. A row goes forward along the edges that there are, and ends once; an applied one goes back because somebody asked.
 2. It is switched once, and what it changes is written down then and never changes. Of rows with one id one is applied.
-3. It is switched after whatever concerns the same services and comes before it: what moves there, what it requires, what
-   has a lower id.
+3. It is switched after whatever concerns the same services and comes before it: what moves there, what it requires,
+   what has a lower id.
 4. It is applied when everything it names runs what it says, and what was well before is well. It has gone back when
    nothing of it is left; that this has failed is said only where something is not well, or not what it was.
 5. Steps come in the order of groups and dependencies.

@@ -88,9 +88,10 @@ def _some_services(site: Site, chance: random.Random) -> str:
 
 @move(
     "patch",
-    "somebody drops a patch: `drop ID SERVICE[,SERVICE] KIND`, KIND being good, slow, sick or dies (a service may be a "
-    "template or group:NAME; more words: restart, carried, `within SECONDS`, `beside COUNT`, `requires ID`); `again ID`: "
-    "the same file once more; `forge ID HOW`: one that must be refused; or an operator asks: `revert ID [with-later]`",
+    "somebody drops a patch: `drop ID SERVICE[,SERVICE] KIND`, KIND being good, slow, sick or dies (a service may be "
+    "a template or group:NAME; more words: restart, carried, `within SECONDS`, `beside COUNT`, `requires ID`); "
+    "`again ID`: the same file once more; `forge ID HOW`: one that must be refused; or an operator asks: "
+    "`revert ID [with-later]`",
     "wish",
     _a_patch,
 )
@@ -239,9 +240,9 @@ def _is_forged(site: Site, name: str) -> bool:
 
 
 def help_out(site: Site) -> None:
-    """What people do about patches that zpmd leaves to them: an applied one whose program can never be well (nobody
-    watched it, because its service was stopped) is reverted; what is stuck is restarted; and where a patch waits for a
-    service that cannot start without one that people do not want, they want that one after all."""
+    """What people do, once in a pass, about patches that zpmd leaves to them: an applied one whose program can never be
+    well (nobody watched it, because its service was stopped) is reverted; what is stuck is restarted; and where a patch
+    waits for a service that cannot start without one that people do not want, they want that one after all."""
     rows = site.ledger
     if not rows:
         return
@@ -252,12 +253,13 @@ def help_out(site: Site) -> None:
             continue
         if programs.hopeless(service.container.image):
             for row in _applied_to(rows, service):
-                revert(site, row.id, True)
+                site.counts["patches helped"] += revert(site, row.id, True)
                 return
         if truth.stuck(service.name) and not truth.barred(service):
-            wishes.restart(site, service.name)
+            site.counts["patches helped"] += wishes.restart(site, service.name)
             return
         if truth.barred(service) and any(row.moving and row.step(service.name) for row in rows):
+            site.counts["patches helped"] += 1
             _unbar(site, truth, service)
             return
 

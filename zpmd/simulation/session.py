@@ -30,6 +30,8 @@ ROW_CHANCE = 0.04
 PATCH_CHANCE, PATCHED = 0.025, 0.4
 """Beside the two, in the share of the sessions in which there are patches. Which ones is told from the seed alone, so
 that the others go as they went before there were any."""
+SALT = 226
+"""By which the sessions that once broke something are still those that they were (tests/properties/test_seeds.py)."""
 CALM_SEEDS = 5
 """Of so many seeds one has a single fault, and is held to the tighter bound."""
 
@@ -79,7 +81,7 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
 
 def is_patched(seed: int) -> bool:
     """Whether patches are dropped in the session of this seed."""
-    return random.Random(f"patched {seed}").random() < PATCHED
+    return random.Random(f"patched {SALT} {seed}").random() < PATCHED
 
 
 def _draw(site: Site, chance: random.Random, faults_left: int, patches: random.Random | None) -> str | None:
@@ -176,7 +178,7 @@ def _expect(site: Site, words: list[str]) -> None:
         words = ["patch " + words[1], words[2]]
         fine = words[1] in _states(site, words[0])
     elif len(words) == 2:
-        fine = words[1] in _states(site, words[0])
+        fine = words[1] in _states(site, words[0]) or words[1] in _images(site, words[0])
     else:
         raise ValueError(f"expect what? {' '.join(words)!r}")
     if not fine:
@@ -192,7 +194,11 @@ def _states(site: Site, slot: str) -> set[str]:
     states = {str(b.phase(now)) for b in boxes} | {str(b.health(now)) for b in boxes if b.health(now) != Health.NONE}
     if any(b.phase(now) is Phase.RUNNING for b in boxes) and len(boxes) == 2:
         states.add("two")
-    return states | {b.image for b in boxes} or {"absent"}
+    return states or {"absent"}
+
+
+def _images(site: Site, slot: str) -> set[str]:
+    return {box.image for box in site.slots().get(slot, ())}
 
 
 def shortened(lines: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> list[str]:

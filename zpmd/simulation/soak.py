@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
+from zpmd.model.patch import Stage
 from zpmd.simulation import session, tenants
+from zpmd.simulation.patch_moves import FORGERIES, KINDS
 from zpmd.simulation.registry import MOVES
 from zpmd.simulation.row_moves import SAYS
 
@@ -25,16 +27,23 @@ CHUNK = 25
 BOUNDARIES = tuple(
     [f"store {name}: {where}" for name in (
         "journal", "outcome", "attempt", "verdict", "hooked", "pulled", "forget", "dossier", "last good", "intent",
-        "rows", "leases",
+        "rows", "leases", "timing", "begin patch", "file patch", "ask revert",
+        *(f"keep patch {stage}" for stage in Stage if stage is not Stage.SEEN),
     ) for where in ("before", "after")]
     + [f"{verb}: {where}" for verb in (
-        "run", "start", "restart", "stop", "remove", "run hook", "pull", "create volume", "create network",
+        "run", "start", "restart", "stop", "remove", "run hook", "pull", "load", "create volume", "create network",
         "remove volume", "remove network",
     ) for where in ("before", "after")]
     + ["observe: after"]
 )  # fmt: skip
 """Every boundary of an effect that there is."""
-SOMETIMES = (*tenants.SOMETIMES, *(f"rows {said}" for said in SAYS))
+SOMETIMES = (
+    *tenants.SOMETIMES,
+    *(f"rows {said}" for said in SAYS),
+    *(f"patches dropped {kind}" for kind in KINDS),
+    *(f"patches forged {how}" for how in FORGERIES),
+    *(f"patches {stage}" for stage in Stage if stage is not Stage.SEEN),
+)
 
 
 @dataclass(slots=True)
@@ -69,6 +78,7 @@ class Total:
             f"faults: {_listed(self.counts, 'fault ')}",
             f"wishes: {_listed(self.counts, 'wish ')}",
             f"rows: {_listed(self.counts, 'rows ')}",
+            f"patches: {_listed(self.counts, 'patches ')}",
             f"boundaries: {len(BOUNDARIES) - len(self.never_reached())} of {len(BOUNDARIES)} reached",
         ]
         lines += [f"never happened: {', '.join(self.never_happened())}"] if self.never_happened() else []
