@@ -215,7 +215,7 @@ class Appliance:
         clock = SystemClock()
         self._store = EmbeddedStore(settings.database, settings.journal_entries, clock)
         rows = wired(settings, {}, self._store, clock)
-        self._desire = Desire([rows.files, rows.integrations], self._store)
+        self._desire = Desire(rows.sources, self._store)
         self._desire.first(clock.now())
         self._engine = StandingStill(self._desire.desired, clock)
         self._loop, self._mailbox = loop_of(

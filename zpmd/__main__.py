@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from zpmd.settings import Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.compose.desired import Understood
 from zpmd.sources.disk import Disk
+from zpmd.sources.filewatch.checking import untold
 from zpmd.sources.rehearsal import Rehearsal, rehearse
 from zpmd.sources.yamlfiles import read_files, read_folder
 from zpmd.stores.memory import MemoryStore, Tablet
@@ -71,6 +72,7 @@ def check(
     Exits with 0, or 78. A row that cannot be used is a warning: it keeps nothing else from running.
     """
     understood = examined(files or [], settings)
+    understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
     rehearsed = None if files or understood.problems else rehearsal(understood, settings)
     if as_json:
         typer.echo(json.dumps(document(understood, rehearsed), indent=2))

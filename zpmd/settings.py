@@ -76,7 +76,7 @@ class Patches:
     """A file that nobody renamed or closed before our eyes is complete when it has not changed for so long."""
     quarantine_count: int = 200
     quarantine_bytes: int = 10_000_000_000
-    """What is kept in `quarantine` at most; the oldest go first."""
+    """What is kept in `quarantine` at most; the oldest go first, and of too many bytes the reasons stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

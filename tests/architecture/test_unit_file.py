@@ -43,6 +43,13 @@ def runnable(tmp_path: Path) -> Path:
     return copy
 
 
+def test_patches_can_be_put_away_where_they_are_dropped() -> None:
+    service = unit()["Service"]
+    folder = str(Settings().patches.dir)
+    assert service["ReadWritePaths"] == f"-{folder}"
+    assert service["ExecStartPre"].endswith(f" {folder}")
+
+
 def test_systemd_has_nothing_to_say_against_it(runnable: Path) -> None:
     verdict = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", runnable], capture_output=True, text=True, check=False

@@ -1,13 +1,14 @@
-"""A rollout behind a load balancer, by the recipe of docs/operations.md: no client notices.
+"""A patch rolls a service behind a load balancer, by the recipe of docs/operations.md, and no client notices.
 
 HAProxy and the service run on etc/haproxy/ as it stands, under load from wrk, where the engine's own 127.0.0.1 is.
 
-That this can fail was seen by hand, on variations of the two files (two cores, 16 connections with pauses of 10 ms, one
-roll of three replicas each; "tries" are those that HAProxy had to repeat, at the same server or at another):
+That this can fail was seen by hand, on variations of the two files and by a change of the service file (two cores, 16
+connections with pauses of 10 ms, one roll of three replicas each). "Tries" are those that HAProxy had to repeat, at the
+same server or at another:
 
 | variation | requests | failed | tries | fewest in rotation |
 |---|---|---|---|---|
-| none | 20,826 | 0 | 0 | 3 |
+| none, by a patch | 17,904 | 0 | 0 | 3 |
 | HAProxy without retries and redispatch | 21,034 | 0 | 0 | 3 |
 | start-first, no pre_stop | 13,025 | 1 | 250 | 3 |
 | start-first, no pre_stop, no retries | 17,909 | 394 | - | 3 |
@@ -33,17 +34,15 @@ BACKEND = "web"
 OLD, NEW = "appliance/service:1.0", "appliance/service:1.1"
 REPLICAS = 3
 PORTS = range(18080, 18090)
-
-
-def sample(image: str) -> str:
-    text = (SAMPLES / "web.yaml").read_text()
-    assert text.count(OLD) == 1
-    return text.replace(OLD, image)
+PATCH = "id: web-1\ntag: '1.1'\nservices: [web]\n"
 
 
 def roll(daemon: Daemon) -> None:
-    """The one step that moves the service to the new image. What comes of it is waited for, and judged, elsewhere."""
-    daemon.file("web.yaml", sample(NEW))
+    """Drop the patch that moves the service to the new image, as a careful producer does. What comes of it is waited
+    for, and judged, elsewhere."""
+    part = daemon.spool / "incoming" / ".web.part"
+    part.write_text(PATCH)
+    part.rename(part.with_name("web.patch.yaml"))
 
 
 def images(daemon: Daemon) -> list[str]:
@@ -56,11 +55,12 @@ def ports(daemon: Daemon) -> list[int]:
 
 
 def rolled(daemon: Daemon) -> bool:
-    return images(daemon) == [NEW] * REPLICAS and daemon.status()["state"] == "converged"
+    applied = (daemon.spool / "applied" / "web.patch.yaml").exists()
+    return applied and images(daemon) == [NEW] * REPLICAS and daemon.status()["state"] == "converged"
 
 
-def test_a_rollout_behind_haproxy_fails_no_request(daemon: Daemon) -> None:
-    daemon.file("web.yaml", sample(OLD))
+def test_a_patch_that_rolls_a_service_behind_haproxy_fails_no_request(daemon: Daemon) -> None:
+    daemon.file("web.yaml", (SAMPLES / "web.yaml").read_text())
     daemon.start()
     enter = daemon.engine.enter
     with Haproxy(SAMPLES / "haproxy.cfg", enter) as haproxy:
@@ -75,7 +75,7 @@ def test_a_rollout_behind_haproxy_fails_no_request(daemon: Daemon) -> None:
         ):
             eventually(lambda: haproxy.proxied(BACKEND).requests > before.requests + 100, 10, "requests on their way")
             roll(daemon)
-            eventually(lambda: rolled(daemon), 120, "three replicas of the new image and none of the old", 0.2)
+            eventually(lambda: rolled(daemon), 120, "a patch that is applied, and all of it new", 0.2)
             so_far = haproxy.proxied(BACKEND).requests
             eventually(lambda: haproxy.proxied(BACKEND).requests > so_far + 100, 10, "requests to the new ones alone")
             report = load.end()

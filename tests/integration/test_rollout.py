@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from tests.integration.appliance import service, three_tiers, worker
 from tests.integration.daemon import Daemon
 from tests.integration.fewest import Fewest, ready_replicas
@@ -83,6 +85,25 @@ def test_a_fixed_host_port_makes_start_first_stop_first_and_says_so(daemon: Daem
     assert said["verb"] == "stop"
     assert "host port 18080" in said["text"]
     daemon.converged()
+
+
+def test_one_port_to_spare_is_enough_for_start_first_however_long_an_old_replica_takes_to_go(daemon: Daemon) -> None:
+    body = """\
+        ports: ["127.0.0.1:18080-18083:8000"]
+        pre_stop: [{command: [sleep, "1"]}]
+        deploy: {replicas: 3, update_config: {order: start-first, monitor: 0s}}
+        """
+    daemon.file("a.yaml", worker("edge", "core", textwrap.dedent(body)))
+    daemon.start()
+    daemon.converged()
+    eventually(lambda: _judged(daemon, "edge", "stable"), 15, "the first definition to be judged", 0.2)
+    old = daemon.running("edge")
+    daemon.file("a.yaml", worker("edge", "core", textwrap.dedent(body) + "environment: {A: b}\n"))
+    eventually(lambda: len(set(daemon.running("edge")) - set(old)) == 3, 60, "three new replicas", 0.2)
+    daemon.converged()
+    assert not set(old) & set(daemon.running("edge"))
+    assert not [e for e in daemon.journal("edge") if e["result"] not in ("", "ok")]
+    assert not _judged(daemon, "edge", "failed")
 
 
 def test_an_operators_restart_replaces_every_replica_one_by_one(daemon: Daemon) -> None:

@@ -43,7 +43,7 @@ def test_a_scenario_ends_the_same_wherever_the_daemon_dies(capsys: pytest.Captur
     with capsys.disabled():
         listed = ", ".join(f"{number} {how}" for how, number in sorted(ways.items()))
         at = f"{len(SCENARIOS)} scenarios, {len(boundaries)} kinds of boundary"
-        sys.stdout.write(f"\ncrash sweep: {at}, {sum(ways.values())} cases ({listed})\n")
+        sys.stderr.write(f"\ncrash sweep: {at}, {sum(ways.values())} cases ({listed})\n")
     assert wrong == [], f"{len(wrong)} of {sum(ways.values())}"
     assert sum(ways.values()) >= 1500
     assert len(boundaries) >= 30

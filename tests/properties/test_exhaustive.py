@@ -131,6 +131,6 @@ def test_every_order_of_three_faults_keeps_the_invariants_and_ends_well(capsys: 
                         seen.add(mark)
                         frontier.append((further, left))
     with capsys.disabled():
-        sys.stdout.write(f"\nexhaustive model: {len(seen)} states, {ends} ends, paths of up to {depth} moves\n")
+        sys.stderr.write(f"\nexhaustive model: {len(seen)} states, {ends} ends, paths of up to {depth} moves\n")
     assert wrong == []
     assert ends

@@ -28,7 +28,7 @@ def test_two_thousand_sessions_keep_every_invariant_and_converge(capsys: pytest.
     with processes() as crew:
         total = sum(crew.map(soak.of_seeds, chunks), soak.Total())
     with capsys.disabled():
-        sys.stdout.write(f"\n{total.report()}\n")
+        sys.stderr.write(f"\n{total.report()}\n")
     assert total.violations == []
     assert total.sessions == SEEDS
     assert total.never_happened() == [], "a fault or wish that no session came to is not tested"

@@ -59,7 +59,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     ending.callback(store.close)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
-    desire = Desire([rows.files, rows.integrations], store)
+    desire = Desire(rows.sources, store)
     desire.first(clock.now())
     engine = DockerEngine(
         url=settings.engine_url,
@@ -102,7 +102,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    server = ApiServer(create_app(control, settings.state_dir, settings.socket), settings.socket, settings.socket_group)
+    app = create_app(control, settings.state_dir, settings.socket, patches=settings.patches)
+    server = ApiServer(app, settings.socket, settings.socket_group)
     server.start()
     ending.callback(server.stop)
     chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from zpmd.model.replicaset import Wanted
 from zpmd.model.tenant import Connection, Rows, Server
 from zpmd.planning.servers import own_server, role_and_vms, wanted_members
-from zpmd.ports import Clock, Registry, Store, Wake
+from zpmd.ports import Clock, Registry, Source, Store, Wake
 from zpmd.redaction import KNOWN
 from zpmd.settings import Mongo, ReplicaSet, Settings
 from zpmd.sources.compose.service import Host
 from zpmd.sources.datafiles import DataFiles
+from zpmd.sources.filewatch.layer import FileWatch
+from zpmd.sources.filewatch.looking import Looking
 from zpmd.sources.intake import Intake
 from zpmd.sources.integrations import Integrations, Site
 from zpmd.sources.listening import listening
@@ -38,6 +40,8 @@ class Tenants:
 
     files: YamlFiles
     integrations: Integrations
+    sources: tuple[Source, ...]
+    """The two, with what their services watch."""
     watched: tuple[Watched, ...]
 
 
@@ -62,15 +66,18 @@ def tenants(settings: Settings, environment: Mapping[str, str], store: Store, cl
         project=settings.project,
     )
     integrations = Integrations(intake, site, store, clock)
+    looking = Looking(clock.monotonic, clock.now)
     watched: list[Watched] = [
         ("service files", files.watch, files.watching),
+        ("watched files", looking.watch, looking.watching),
         ("tenants and integrations", integrations.watch, lambda: integrations.watching() or bool(intake.away())),
     ]
     if prober is not None:
         watched.append(("databases of tenants", prober.watch, prober.watching))
     if keeper is not None:
         watched.append(("the replica set", keeper.watch, keeper.watching))
-    return Tenants(files=files, integrations=integrations, watched=tuple(watched))
+    sources = tuple(FileWatch(source, looking, store, clock) for source in (files, integrations))
+    return Tenants(files=files, sources=sources, integrations=integrations, watched=tuple(watched))
 
 
 def _registry(settings: Settings, store: Store, clock: Clock) -> Registry:

@@ -23,6 +23,7 @@ from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.rownews import RowNews
 from zpmd.daemon.stopwatch import Stopwatch
 from zpmd.daemon.watchers import Watchers
+from zpmd.daemon.watchnews import WatchNews
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
@@ -103,6 +104,7 @@ class Loop:
         self._stopwatch = Stopwatch(parts.store)
         self._anew = True
         """Deadlines of patches count from the next pass on: nobody has looked for a while, or the clock was set."""
+        self._watch_news = WatchNews()
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
@@ -188,6 +190,8 @@ class Loop:
             self._p.chronicle.note("reload", "sources", line, now, bad=line.startswith(unwell))
         for one in self._row_news.of(self._p.tenancy()):
             self._p.chronicle.note("row", one.subject, one.text, now, service=one.service, bad=one.bad)
+        for one in self._watch_news.of(self._p.desire.desired):
+            self._p.chronicle.note("watch", one.subject, one.text, now, service=one.service, bad=one.bad)
         if Reason.RELOAD in reasons and not news:
             self._p.chronicle.note("reload", "sources", "nothing has changed", now)
 

@@ -26,7 +26,10 @@ ADVICE: dict[Code, tuple[bool, str]] = {
     Code.IN_FLIGHT: (True, "it is under way"),
     Code.ENGINE_UNKNOWN: (False, "zpmd changes nothing until the engine answers: `zpmctl doctor`"),
     Code.SOURCE_UNKNOWN: (False, "`zpmctl status` names the source and its problems"),
+    Code.WATCH_SUSPENDED: (True, "`zpmctl restart {service}` puts what is there into effect now, and watches again"),
+    Code.WATCH_UNKNOWN: (True, "it is looked at again by itself; mend the path, or change `develop.watch`"),
     Code.DEGRADED_GATE: (True, "the others went on without it"),
+    Code.PATCH_WAITS: (True, "it goes on by itself; `zpmctl patch show ID` follows it"),
 }
 
 

@@ -19,7 +19,7 @@ from fastapi.responses import StreamingResponse
 import zpmd
 from zpmd.daemon.control import unknown
 from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import doctor, metrics, registry, status, streams, tenancy
+from zpmd.interfaces import api_patches, doctor, doctor_patches, metrics, registry, status, streams, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
     HoldBody,
@@ -32,6 +32,7 @@ from zpmd.interfaces.asked import (
     ServiceBody,
     TenantsQuery,
     WaitQuery,
+    actor,
 )
 from zpmd.interfaces.problems import StrictRoute, answer_with_problems
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
@@ -39,14 +40,18 @@ from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, Serv
 from zpmd.interfaces.why import entry_view, why
 from zpmd.model.memory import Hold
 from zpmd.ports import Control
+from zpmd.settings import Patches
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
 STORY_ENTRIES = 200
 
 
-def create_app(control: Control, state_dir: Path, socket: Path, now: Now = time.time) -> FastAPI:
-    """`app.state.stopping` is an Event: set it, and every answer that goes on ends."""
+def create_app(
+    control: Control, state_dir: Path, socket: Path, now: Now = time.time, patches: Patches | None = None
+) -> FastAPI:
+    """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
+    drop directory, for the doctor; None: the defaults."""
     app = FastAPI(title="zpmd", version=zpmd.__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     app.state.stopping = threading.Event()
     answer_with_problems(app)
@@ -55,15 +60,10 @@ def create_app(control: Control, state_dir: Path, socket: Path, now: Now = time.
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
-    app.include_router(_health(control, state_dir, socket, now))
+    app.include_router(api_patches.router(control, now))
+    app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
     app.include_router(_domain(control, now))
     return app
-
-
-def actor(request: Request) -> str:
-    """Who asks, as the server knows it from the socket: never from anything that the peer sent."""
-    peer = getattr(request.state, "peer", None)
-    return str(peer) if peer is not None else "api"
 
 
 def _reading(control: Control, now: Now) -> APIRouter:
@@ -212,7 +212,7 @@ def _everything(control: Control, now: Now) -> APIRouter:
     return router
 
 
-def _health(control: Control, state_dir: Path, socket: Path, now: Now) -> APIRouter:
+def _health(control: Control, state_dir: Path, socket: Path, patches: Patches, now: Now) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
     @router.get("/doctor")
@@ -227,7 +227,12 @@ def _health(control: Control, state_dir: Path, socket: Path, now: Now) -> APIRou
             snapshot = control.snapshot()
         except ZpmdError:
             snapshot = None
-        return [*doctor.host_checks(facts), *doctor.engine_checks(about, error, now()), *doctor.daemon_checks(snapshot)]
+        return [
+            *doctor.host_checks(facts),
+            *doctor_patches.checks(doctor_patches.look(patches), snapshot, now()),
+            *doctor.engine_checks(about, error, now()),
+            *doctor.daemon_checks(snapshot),
+        ]
 
     return router
 

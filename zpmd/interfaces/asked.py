@@ -1,9 +1,10 @@
-"""What the API accepts: request bodies and query strings. A field that is not named here is refused."""
+"""What the API accepts: request bodies and query strings, and from whom. A field that is not named here is refused."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from zpmd.model.tenant import Status
@@ -12,6 +13,12 @@ Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
 HOLD_SECONDS_MOST = 366 * 86_400
+
+
+def actor(request: Request) -> str:
+    """Who asks, as the server knows it from the socket: never from anything that the peer sent."""
+    peer = getattr(request.state, "peer", None)
+    return str(peer) if peer is not None else "api"
 
 
 class Asked(BaseModel):
@@ -80,3 +87,19 @@ class PortsQuery(Asked):
     tenant: Word | None = None
     state: Literal["leased", "released"] | None = None
     service: Service | None = None
+
+
+class PatchesQuery(Asked):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class PatchPlanBody(Asked):
+    """A manifest as text, and the name of its file, or of the bundle that it is out of."""
+
+    name: Word
+    manifest: Annotated[str, Field(min_length=1)]
+
+
+class RevertBody(Asked):
+    with_later: Annotated[bool, Field(strict=True)] = False
+    """Also the patches that were applied on top of it."""

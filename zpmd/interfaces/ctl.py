@@ -1,4 +1,4 @@
-"""zpmctl: what people say to zpmd. Its commands are in ctl_look and ctl_tell; here they become one program.
+"""zpmctl: what people say to zpmd. Its commands are in ctl_look, ctl_tell and ctl_patch; here they become one program.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 would change, 4 not found, 5 refused, 6 daemon unreachable, 7 timed out, and 130
 after Ctrl-C. An error is one line on stderr; with --json it is the daemon's problem as JSON, on stderr too.

@@ -69,7 +69,11 @@ class Daemon:
         return self._request("GET", path, {}).text
 
     def post(self, path: str, body: object = None) -> DoneView:
-        return self._read(DoneView, self._request("POST", path, {}, body))
+        return self.ask(DoneView, path, body)
+
+    def ask(self, kind: type[T], path: str, body: object) -> T:
+        """As `get`, of a question that is too long for a query."""
+        return self._read(kind, self._request("POST", path, {}, body))
 
     def newer(self, after: int, timeout_seconds: float) -> StatusView | None:
         """The first status with a number above `after`; None when there is none within the time."""
@@ -93,8 +97,9 @@ class Daemon:
                 if line:
                     yield _object(line)
 
-    def until(self, goal: Goal, done: DoneView, timeout_seconds: float, note: Callable[[StatusView, str], None]) -> str:
-        """Wait until the goal is met by a pass that knows of `done`; returns how. `note` hears what it waits for."""
+    def until(self, goal: Goal, done: DoneView, timeout_seconds: float, note: Callable[[float, str], None]) -> str:
+        """Wait until the goal is met by a pass that knows of `done`; returns how. `note` hears at which
+        instant what is waited for."""
         deadline = time.monotonic() + timeout_seconds
         after, pending = 0, "zpmd has not looked yet"
         while (left := deadline - time.monotonic()) > 0:
@@ -110,7 +115,7 @@ class Daemon:
             if met.done is False:
                 raise Failure(Exit.FAILED, met.text)
             pending = met.text
-            note(view, pending)
+            note(view.now, pending)
         raise Failure(Exit.TIMED_OUT, f"not done after {timeout_seconds:.0f} s, and still going on: {pending}")
 
     def _request(
@@ -189,10 +194,10 @@ def parsed(kind: type[T], data: object) -> T:
     return value
 
 
-def segment(name: str) -> str:
+def segment(name: str, kind: str = "service") -> str:
     """A name as one segment of a path: nothing in it can lead elsewhere. Raises Failure for what is no name."""
     if not name or "/" in name or name in (".", ".."):
-        raise Failure(Exit.NOT_FOUND, f"no service {name!r}")
+        raise Failure(Exit.NOT_FOUND, f"no {kind} {name!r}")
     return quote(name, safe="*")
 
 

@@ -12,6 +12,7 @@ import typer
 from zpmd.interfaces import ctl_render as render
 from zpmd.interfaces import ctl_rows as rows
 from zpmd.interfaces import doctor as checks
+from zpmd.interfaces import doctor_patches as patch_checks
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, parsed, segment
 from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, OfTenant, complete_service
 from zpmd.interfaces.ctl_screen import Screen
@@ -212,7 +213,9 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     except Failure as failure:
         if failure.code is not Exit.UNREACHABLE:
             raise
-        found = checks.host_checks(checks.look(Settings().state_dir, daemon.socket, "", time.time))
+        settings = Settings()
+        found = checks.host_checks(checks.look(settings.state_dir, daemon.socket, "", time.time))
+        found += patch_checks.checks(patch_checks.look(settings.patches), None, time.time())
         code = Exit.UNREACHABLE
     screen.say(as_json, found, render.check_lines(found))
     raise typer.Exit(code)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from zpmd.interfaces.ctl_client import Daemon, Failure
+from zpmd.interfaces.patch_views import PatchesView
 from zpmd.interfaces.views import StatusView
 from zpmd.settings import Settings
 
@@ -18,12 +19,24 @@ DEFAULT_SOCKET = Settings().socket
 
 def complete_service(ctx: typer.Context, incomplete: str) -> list[str]:
     """Service names for the shell: from the daemon if it answers, else none."""
-    socket = Path((ctx.find_root().params or {}).get("socket") or os.environ.get("ZPMD_SOCKET") or DEFAULT_SOCKET)
     try:
-        view = Daemon(socket).get(StatusView, "/v1/status")
+        view = _daemon(ctx).get(StatusView, "/v1/status")
     except Failure:
         return []
     return [s.name for s in view.services() if s.name.startswith(incomplete)]
+
+
+def complete_patch(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of patches, as above."""
+    try:
+        view = _daemon(ctx).get(PatchesView, "/v1/patches")
+    except Failure:
+        return []
+    return list(dict.fromkeys(p.id for p in view.patches if p.id and p.id.startswith(incomplete)))
+
+
+def _daemon(ctx: typer.Context) -> Daemon:
+    return Daemon(Path((ctx.find_root().params or {}).get("socket") or os.environ.get("ZPMD_SOCKET") or DEFAULT_SOCKET))
 
 
 def duration(text: str) -> float:

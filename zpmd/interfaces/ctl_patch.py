@@ -5,10 +5,11 @@ from __future__ import annotations
 import typer
 
 from zpmd.interfaces import ctl_patch_files as files
+from zpmd.interfaces import ctl_patches as look
 
 app = typer.Typer(
     name="patch",
-    help="Make patch files, check them, and look at what became of them.",
+    help="Make patch files, check them, look at what became of them, and take them back.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -20,5 +21,9 @@ def root(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
+app.command("list")(look.list_patches)
+app.command()(look.show)
+app.command()(look.plan)
+app.command()(look.revert)
 for command in (files.build, files.sign, files.verify, files.keygen):
     app.command()(command)

@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from rich.text import Text
 
-from zpmd.interfaces import status
+from zpmd.interfaces import patches, status
 from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Cell, Row, Zone, line, state_style, table
+from zpmd.interfaces.ctl_patch_lines import told_lines
 from zpmd.interfaces.ctl_rows import away_text, registry_lines
 from zpmd.interfaces.views import (
     CheckView,
@@ -41,7 +42,7 @@ LOG_LINES_SHOWN = 10
 
 
 def status_lines(view: StatusView, zone: Zone) -> list[Text]:
-    lines = _header(view, zone)
+    lines = [*_header(view, zone), *told_lines(view.patches, view.patches_untold, view.now, zone)]
     if view.registry is not None:
         lines += registry_lines(view.registry)
     lost = {loss.service for loss in view.registry.held} if view.registry else frozenset[str]()
@@ -60,8 +61,9 @@ def status_lines(view: StatusView, zone: Zone) -> list[Text]:
         lines += [Text(""), *_service_table(view, zone)]
     if view.in_flight:
         lines += [Text(""), line(("under way", STRONG)), *_in_flight(view.in_flight, view.now)]
-    if view.waiting:
-        lines += [Text(""), line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
+    told = {f"{patches.SUBJECT}{patch.id}" for patch in view.patches}
+    if waiting := [w for w in view.waiting if w.subject not in told]:
+        lines += [Text(""), line(("waiting", STRONG)), *_waiting(waiting, view.now, zone)]
     return lines
 
 
@@ -124,6 +126,8 @@ def _reason(service: ServiceView, now: float, zone: Zone) -> str:
             parts.append(f"{waiting.code}, {due(waiting.until, now, zone)}")
     if service.scaled is not None:
         parts.append(f"scaled to {service.scaled} by an operator")
+    if service.patched is not None:
+        parts.append(patches.under_text(service.patched))
     parts += [f"{a.verb}: {a.progress}" for a in service.in_flight[:1] if a.progress]
     return "; ".join(parts)
 
@@ -140,6 +144,9 @@ def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
         lines += [line(("next", STRONG)), *table(rows)]
     if view.waiting:
         lines += [line(("waiting", STRONG)), *_waiting(view.waiting, view.now, zone)]
+    told = {a.subject for a in view.actions} | {w.subject for w in view.waiting}
+    if quiet := [p for p in view.patches if f"{patches.SUBJECT}{p.id or p.number}" not in told]:
+        lines += [line(("patches", STRONG)), *told_lines(quiet, 0, view.now, zone)]
     return lines or [line(("nothing to do", GOOD))]
 
 
@@ -177,6 +184,8 @@ def why_lines(view: WhyView, zone: Zone) -> list[Text]:
         line((view.answer, GOOD if good else BAD)),
         line((f"  {view.handling}", "" if view.handled else NOTICE)),
     ]
+    if view.patch:
+        lines.append(line((f"  {view.patch}", "")))
     if view.made_of:
         lines.append(line((f"  made of {view.made_of}", FAINT)))
     if view.row_trouble:

@@ -80,20 +80,33 @@ class Screen:
             return [Text(clean(failure.text), BAD)], None
         return status_lines(view, self.zone), view
 
+    @property
+    def terminal(self) -> bool:
+        return self._console.is_terminal
+
     @contextlib.contextmanager
-    def progress(self) -> Iterator[Callable[[StatusView, str], None]]:
+    def live(self) -> Iterator[Callable[[Sequence[Text]], None] | None]:
+        """On a terminal, what replaces all that is shown by these lines until the end; None elsewhere."""
+        if not self.terminal:
+            yield None
+            return
+        with Live(console=self._console, auto_refresh=False, screen=True) as live:
+            yield lambda lines: live.update(Group(*self._fitted(lines)), refresh=True)
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Callable[[float, str], None]]:
         """What is being waited for, on stderr: a line that changes on a terminal, a line a change elsewhere."""
         console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
         if console.is_terminal:
             with console.status("waiting") as spinner:
-                yield lambda _view, text: spinner.update(Text(clean(text)))
+                yield lambda _now, text: spinner.update(Text(clean(text)))
             return
         last = ""
 
-        def note(view: StatusView, text: str) -> None:
+        def note(now: float, text: str) -> None:
             nonlocal last
             if text != last:
-                sys.stderr.write(f"{clock(view.now, view.now, self.zone)} {clean(text)}\n")
+                sys.stderr.write(f"{clock(now, now, self.zone)} {clean(text)}\n")
             last = text
 
         yield note

@@ -57,9 +57,9 @@ def look(state_dir: Path, socket: Path, engine_root: str, now: Callable[[], floa
     return HostFacts(
         now=now(),
         state_dir=str(state_dir),
-        state_free=_free(state_dir),
+        state_free=free_bytes(state_dir),
         engine_root=engine_root,
-        engine_free=_free(Path(engine_root)) if engine_root else None,
+        engine_free=free_bytes(Path(engine_root)) if engine_root else None,
         memory_available=_memory_available(),
         inotify_instances=_number(Path("/proc/sys/fs/inotify/max_user_instances")),
         inotify_watches=_number(Path("/proc/sys/fs/inotify/max_user_watches")),
@@ -73,8 +73,8 @@ def look(state_dir: Path, socket: Path, engine_root: str, now: Callable[[], floa
 def host_checks(facts: HostFacts) -> list[CheckView]:
     return [
         _socket_check(facts),
-        _disk_check("disk of zpmd", facts.state_dir, facts.state_free),
-        *([_disk_check("disk of the engine", facts.engine_root, facts.engine_free)] if facts.engine_root else []),
+        disk_check("disk of zpmd", facts.state_dir, facts.state_free),
+        *([disk_check("disk of the engine", facts.engine_root, facts.engine_free)] if facts.engine_root else []),
         _memory_check(facts.memory_available),
         _inotify_check("instances", facts.inotify_instances, INOTIFY_INSTANCES),
         _inotify_check("watches", facts.inotify_watches, INOTIFY_WATCHES),
@@ -231,7 +231,7 @@ def _socket_check(facts: HostFacts) -> CheckView:
     return CheckView(name="socket", level=FAIL, text=text, advice=advice)
 
 
-def _disk_check(name: str, path: str, free: int | None) -> CheckView:
+def disk_check(name: str, path: str, free: int | None) -> CheckView:
     if free is None:
         return CheckView(
             name=name, level=WARN, text=f"{path} cannot be looked at", advice="does it exist? is it yours?"
@@ -305,7 +305,7 @@ def _socket_state(path: Path) -> tuple[str, int]:
     return "answers", mode
 
 
-def _free(path: Path) -> int | None:
+def free_bytes(path: Path) -> int | None:
     """Of the file system that `path` is on, or will be made on."""
     for place in (path, *path.parents):
         try:

@@ -14,9 +14,11 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.metrics_core import Metric
 
+from zpmd.interfaces import patches
 from zpmd.interfaces.asked import IntegrationsQuery
 from zpmd.interfaces.tenancy import NONE, OFF, integrations
 from zpmd.model.events import Snapshot
+from zpmd.model.patch import ENDS
 from zpmd.model.plan import State
 from zpmd.model.service import GROUPS
 from zpmd.model.tenant import Connection, Status, Tenancy
@@ -39,6 +41,7 @@ class SnapshotCollector:
     def collect(self) -> Iterator[Metric]:
         yield from _daemon(self.snapshot)
         yield from _services(self.snapshot)
+        yield from _patches(self.snapshot, self.now)
         if self.snapshot.tenancy is not None:
             yield from _registry(self.snapshot.tenancy, self.now)
             states = Counter(i.state for i in integrations(self.snapshot, self.now, IntegrationsQuery()).integrations)
@@ -73,6 +76,17 @@ def _services(snapshot: Snapshot) -> Iterator[Metric]:
         desired.add_metric([group.value], sum(s.desired for s in members))
         ready.add_metric([group.value], sum(min(s.ready, s.desired) for s in members))
     yield from (services, desired, ready)
+
+
+def _patches(snapshot: Snapshot, now: float) -> Iterator[Metric]:
+    rows = snapshot.memory.patches
+    outcomes = Counter(row.stage.value if row.ended else patches.UNDER_WAY for row in rows)
+    text = "Drops in the ledger by outcome, as far back as zpmd holds them in memory; under-way: none yet."
+    yield _counts("zpmd_patches", text, "outcome", outcomes, [*ENDS, patches.UNDER_WAY])
+    moving = sum(row.moving for row in rows)
+    yield _gauge("zpmd_patch_moving", "Patches that move services, forward or back.", moving)
+    text = "Patches that could not be rolled back as a whole: a person is needed."
+    yield _gauge("zpmd_patch_rollback_failed", text, len(patches.failed(snapshot, now)))
 
 
 def _registry(tenancy: Tenancy, now: float) -> Iterator[Metric]:

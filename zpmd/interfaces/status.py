@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from zpmd.interfaces import patches
 from zpmd.interfaces.registry import goes_on, registry
 from zpmd.interfaces.views import (
     ActionView,
@@ -22,7 +23,7 @@ from zpmd.model.events import Snapshot
 from zpmd.model.memory import Down, Hold
 from zpmd.model.observed import InFlight, Replica
 from zpmd.model.plan import Code, Standing, State, Waiting, service_of, verb
-from zpmd.model.service import GROUPS
+from zpmd.model.service import GROUPS, ServiceData
 
 CONVERGED, CHANGING, TROUBLED, DEGRADED, DOWN = "converged", "changing", "troubled", "degraded", "down"
 """`StatusView.state`: all is as wanted; on the way; somebody has to look; zpmd is partly blind; all is removed."""
@@ -41,6 +42,8 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
     containers = len(snapshot.observed.world.replicas) if snapshot.observed.world else 0
     waiting = tuple(_waiting(w) for w in snapshot.plan.waiting)
     held = tuple(sorted({w.service or w.subject for w in waiting if w.code == Code.MASS_REMOVAL}))
+    told, untold = patches.to_tell(snapshot, now)
+    failed = any(patch.attention == patches.FAILED for patch in told)
     sinces = [d.since for d in degraded if d.since is not None]
     return StatusView(
         number=snapshot.number,
@@ -49,7 +52,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
         version=snapshot.version,
         owner=snapshot.owner,
         started_at=snapshot.started_at,
-        state=_state(snapshot, bool(degraded), bool(troubled or held), containers),
+        state=_state(snapshot, bool(degraded), bool(troubled or held or failed), containers),
         since=min(sinces, default=None),
         down=snapshot.memory.intent.down.value,
         degraded=degraded,
@@ -62,6 +65,8 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
         holds=tuple(_hold(h) for h in snapshot.memory.intent.holds if h.until is None or h.until > snapshot.at),
         containers=containers,
         registry=registry(snapshot),
+        patches=told,
+        patches_untold=untold,
     )
 
 
@@ -79,12 +84,13 @@ def plan(snapshot: Snapshot, now: float) -> PlanView:
         ),
         waiting=tuple(_waiting(w) for w in snapshot.plan.waiting),
         in_flight=tuple(_in_flight(f) for f in snapshot.in_flight),
+        patches=tuple(p for p in patches.to_tell(snapshot, now)[0] if p.attention == patches.UNDER_WAY),
     )
 
 
 def _would_change(snapshot: Snapshot) -> bool:
     unsettled = any(w.cause.code not in SETTLED for w in snapshot.plan.waiting)
-    return bool(snapshot.plan.actions or snapshot.in_flight or unsettled)
+    return bool(snapshot.plan.actions or snapshot.in_flight or unsettled or patches.under_way(snapshot))
 
 
 def _state(snapshot: Snapshot, degraded: bool, troubled: bool, containers: int) -> str:
@@ -115,6 +121,9 @@ def _degraded(snapshot: Snapshot) -> tuple[DegradedView, ...]:
         for source in snapshot.sources
         if not source.ok and not source.away
     ]
+    if snapshot.patches_trouble:
+        text = f"patches: {snapshot.patches_trouble}"
+        found.append(DegradedView(what="patches", name="patches", since=None, text=text))
     unwritable = snapshot.unwritable
     if unwritable:
         text = f"{unwritable.error}; supervision goes on, and is not recorded: `zpmctl doctor`"
@@ -167,9 +176,11 @@ def _services(snapshot: Snapshot) -> list[ServiceView]:
     in_flight: dict[str, list[InFlight]] = defaultdict(list)
     for action in snapshot.in_flight:
         in_flight[_service_in(action.subject)].append(action)
-    declared = {s.name for s in snapshot.desired.services}
+    declared = {s.name: s for s in snapshot.desired.services}
     return [
-        service_view(s, snapshot, s.service in declared, replicas[s.service], waiting[s.service], in_flight[s.service])
+        service_view(
+            s, snapshot, declared.get(s.service), replicas[s.service], waiting[s.service], in_flight[s.service]
+        )
         for s in sorted(snapshot.plan.standings, key=lambda s: (s.group.order, s.service))
     ]
 
@@ -183,7 +194,7 @@ def _service_in(subject: str) -> str:
 def service_view(
     standing: Standing,
     snapshot: Snapshot,
-    declared: bool,
+    declared: ServiceData | None,
     replicas: list[Replica],
     waiting: list[Waiting],
     in_flight: list[InFlight],
@@ -202,7 +213,7 @@ def service_view(
         image=standing.image,
         tenant=standing.tenant,
         reason=standing.reason,
-        declared=declared,
+        declared=declared is not None,
         stopped=name in intent.stopped,
         scaled=intent.scaled.get(name),
         generation=generation,
@@ -211,6 +222,7 @@ def service_view(
         replicas=tuple(_replica(r) for r in sorted(replicas, key=lambda r: (r.slot, r.created_at))),
         waiting=tuple(_waiting(w) for w in waiting),
         in_flight=tuple(_in_flight(f) for f in in_flight),
+        patched=patches.patched(declared),
     )
 
 

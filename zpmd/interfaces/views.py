@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zpmd.interfaces.patch_views import PatchedView, PatchView
 from zpmd.interfaces.row_views import RegistryView
 
 
@@ -63,7 +64,8 @@ class HoldView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
-    """One service. `outdated` counts replicas made before the last restart that an operator asked for."""
+    """One service. `outdated` counts replicas made before the last restart that an operator asked for; `patched` is
+    null where no patch says what it is."""
 
     name: str
     group: str
@@ -84,6 +86,7 @@ class ServiceView:
     replicas: tuple[ReplicaView, ...]
     waiting: tuple[WaitingView, ...]
     in_flight: tuple[InFlightView, ...]
+    patched: PatchedView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +99,8 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DegradedView:
-    """One reason why zpmd does not see, hear or remember everything: `what` is engine, registry, source, store or
-    watcher. Of a registry that is away, `text` goes without its name and the time."""
+    """One reason why zpmd does not see, hear or remember everything: `what` is engine, registry, source, patches,
+    store or watcher. Of a registry that is away, `text` goes without its name and the time."""
 
     what: str
     name: str
@@ -110,7 +113,8 @@ class DegradedView:
 class StatusView:
     """Everything about everything, at one instant. `at` is when the pass was made, `now` when it was asked for.
 
-    `registry` is null where there are no tenants to know of: neither a database nor a data file.
+    `registry` is null where there are no tenants to know of: neither a database nor a data file. `patches` are those
+    that need attention, or did within a day, the first of them; `patches_untold` counts the others.
     """
 
     number: int
@@ -132,6 +136,8 @@ class StatusView:
     holds: tuple[HoldView, ...]
     containers: int
     registry: RegistryView | None = None
+    patches: tuple[PatchView, ...] = ()
+    patches_untold: int = 0
 
     def services(self) -> tuple[ServiceView, ...]:
         return tuple(service for group in self.groups for service in group.services)
@@ -151,7 +157,7 @@ class ActionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """What zpmd does next, what it is doing, and what it would do but for a reason."""
+    """What zpmd does next, what it is doing, and what it would do but for a reason. `patches` are on their way."""
 
     number: int
     at: float
@@ -160,6 +166,7 @@ class PlanView:
     actions: tuple[ActionView, ...]
     waiting: tuple[WaitingView, ...]
     in_flight: tuple[InFlightView, ...]
+    patches: tuple[PatchView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +235,7 @@ class WhyView:
     """The causal story of one service: the answer in one line, whether it is being handled, then the evidence.
 
     `made_of` tells from which row and template it was made, `row_trouble` what is wrong with that row; "" for a service
-    that is no integration, or has none.
+    that is no integration, or has none. `patch` says which patch made it what it is, "" where none did.
     """
 
     service: str
@@ -246,6 +253,7 @@ class WhyView:
     operators: tuple[EntryView, ...]
     made_of: str = ""
     row_trouble: str = ""
+    patch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +268,10 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoneView:
-    """The answer to a verb: it is durable. A snapshot with `at` above this `at` knows of it."""
+    """The answer to a verb: it is durable. A snapshot with `at` above this `at` knows of it. `patches` are those that
+    go back, the latest first."""
 
     detail: str
     at: float
     services: tuple[str, ...] = ()
+    patches: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from zpmd.interfaces import patches
 from zpmd.interfaces.advice import advice, standing_advice
 from zpmd.interfaces.row_views import IntegrationView
 from zpmd.interfaces.status import TROUBLE, status
@@ -31,7 +32,9 @@ from zpmd.model.plan import Code, State
 
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
 NOTHING = "nothing to do"
-ROLLOUTS = frozenset({Code.DRIFT, Code.ROLLBACK, Code.ROLLOUT_OK, Code.ROLLOUT_FAILED, Code.RESTART_ASKED})
+ROLLOUTS = frozenset(
+    {Code.DRIFT, Code.FILE_CHANGED, Code.PATCH, Code.RESTART_ASKED, Code.ROLLBACK, Code.ROLLOUT_FAILED, Code.ROLLOUT_OK}
+)
 
 
 def why(
@@ -70,6 +73,7 @@ def why(
         operators=tuple(e for e in happenings if e.kind == "note"),
         made_of=_made_of(integration, snapshot) if integration else "",
         row_trouble=integration.trouble if integration else "",
+        patch=_patch(view, snapshot, now, zone),
     )
 
 
@@ -259,6 +263,18 @@ def _dossier(dossier: Dossier) -> DossierView:
         health_output=dossier.health_output,
         log_tail=dossier.log_tail,
     )
+
+
+def _patch(view: ServiceView | None, snapshot: Snapshot, now: float, zone: tzinfo | None) -> str:
+    """Which patch made it what it is, since when, and what its file would have it run."""
+    if view is None or view.patched is None:
+        return ""
+    told = view.patched
+    row = next((row for row in snapshot.memory.patches if row.number == told.number), None)
+    since = f" since {clock(row.times[-1][1], now, zone)}" if row is not None and row.times else ""
+    stage = f", {row.stage}{since}" if row is not None else ""
+    file = f"; its file says {told.base}" if told.base and told.base != view.image else ""
+    return f"{patches.under_text(told)}{stage}{file}: `zpmctl patch show {told.patch}`"
 
 
 def _rollout(revision: Revision | None, now: float, zone: tzinfo | None) -> str:

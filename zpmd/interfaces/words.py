@@ -59,8 +59,17 @@ def exit_meaning(code: int | None, oom_killed: bool) -> str:
     return f"exit code {code}" + (f": {meaning}" if meaning else "")
 
 
-def plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def plural(number: int, noun: str, nouns: str = "") -> str:
+    """`nouns` where an s does not make it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them: "312 bytes", "30 MB"; a thousand of each makes one of the next."""
+    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= least:
+            return f"{count / least:.1f} {unit}" if count < 10 * least else f"{count / least:.0f} {unit}"
+    return plural(count, "byte")
 
 
 def clean(text: str) -> str:

@@ -133,7 +133,7 @@ class Snapshot:
 
     @property
     def converged(self) -> bool:
-        """Nothing to do, nothing under way, nothing waiting, and all of it known."""
+        """Nothing to do, nothing under way, nothing waiting, no patch on its way, and all of it known."""
         return (
             self.observed.world is not None
             and not self.plan.actions
@@ -141,4 +141,5 @@ class Snapshot:
             and not self.in_flight
             and all(s.ok for s in self.sources)
             and self.unwritable is None
+            and all(patch.ended for patch in self.memory.patches)
         )

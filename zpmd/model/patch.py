@@ -150,6 +150,9 @@ class Patch:
     reason: str = ""
     culprit: str = ""
     """The service that failed it."""
+    turn: int = 0
+    """Its place among all that were switched, from 1; 0 before that. Layers are put on each other by it: a clock may be
+    set."""
     moves: tuple[Move, ...] = ()
     steps: tuple[Step, ...] = ()
     baseline: tuple[str, ...] = ()

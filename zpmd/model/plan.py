@@ -28,6 +28,7 @@ class Code(StrEnum):
     FAILED_START = "failed-start"
     VANISHED = "vanished"
     DRIFT = "drift"
+    FILE_CHANGED = "file-changed"
     ROLLBACK = "rollback"
     RESTART_ASKED = "restart-asked"
     STOP_ASKED = "stop-asked"
@@ -77,6 +78,8 @@ class Code(StrEnum):
     SOURCE_UNKNOWN = "source-unknown"
     DEGRADED_GATE = "degraded-gate"
     PATCH_WAITS = "patch-waits"
+    WATCH_SUSPENDED = "watch-suspended"
+    WATCH_UNKNOWN = "watch-unknown"
 
 
 @dataclass(frozen=True, slots=True)

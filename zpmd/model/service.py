@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from zpmd.model.container import Container, Pairs
 from zpmd.model.text import printable
+from zpmd.model.watch import Watched, WatchPace, WatchRule
 
 
 class Group(StrEnum):
@@ -156,8 +157,11 @@ class ServiceData:
     required: bool = True
     """Whether later groups wait for it (`x-zpmd: {required: false}` lets them go on without)."""
     tenant: str = ""
-    watch: tuple[str, ...] = ()
-    """Host paths of `develop.watch` with action `restart`; what they hold is in the label `io.zpmd.watched`."""
+    watch: tuple[WatchRule, ...] = ()
+    """`develop.watch` with action `restart`."""
+    watch_pace: WatchPace = WatchPace()
+    watched: Watched | None = None
+    """How its watch stands; set together with the container's label by the layer of watched files."""
     template: str = ""
     """The template that it was stamped from, of an integration's service."""
     patched: Patched | None = None

@@ -4,9 +4,9 @@ It never decides about services. It writes rows up to COPIED or QUARANTINED (tak
 until they have ended, and then their files are put away (filing.py).
 
 One thread does all of it, in rounds: hear what was renamed or closed, look at the folder, take what is complete, put
-away what has ended. A round does a bounded piece of work and then listens again, so that of 40,000 files none costs
-more memory than another, and a rename in the midst of them is not heard of late. Nothing that goes wrong with a file or
-a folder ends the thread: it is said in `trouble`, and tried again.
+away what has ended. A round does a bounded piece of work and then listens again, so that 40,000 files at once cost no
+more memory than a few, what has ended is put away in their midst, and the end of zpmd is not late. Nothing that goes
+wrong with a file or a folder ends the thread: it is said in `trouble`, and tried again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zpmd.model.events import Reason
 from zpmd.model.patch import Patch, Stage
 from zpmd.patching import copying, quarantine
 from zpmd.patching.drops import Drops
-from zpmd.patching.filing import Filing, why
+from zpmd.patching.filing import Filing, is_stuck, why
 from zpmd.patching.folders import INCOMING, QUARANTINE, Folders
 from zpmd.patching.incoming import Candidate, Incoming
 from zpmd.patching.keys import Keyring
@@ -39,7 +39,7 @@ from zpmd.sources.watching import FolderWatch
 AT_ONCE = 50
 """Files that one round takes."""
 OPEN_AT_ONCE = 200
-"""Rows that have not ended: with so many the other files wait in incoming/."""
+"""Rows that were taken and have not ended: with so many the other files wait in incoming/."""
 KEPT_AT_ONCE = 2000
 """Files that rows have, and that could not be moved away."""
 RESCAN_SECONDS = 2.0
@@ -164,7 +164,8 @@ class DropBox:
         except OSError as error:
             # a watch on nothing would count as one that is well
             self._inotify.disarm()
-            self._say("incoming", f"{self._folders.path(INCOMING)} cannot be read: {error.strerror}")
+            told = "folders" in self._troubles
+            self._say("incoming", "" if told else f"{self._folders.path(INCOMING)} cannot be read: {error.strerror}")
             return False
 
     def _take_from(self, folder: int) -> bool:
@@ -184,7 +185,9 @@ class DropBox:
         return chain(self._incoming.told(folder, heard), self._incoming.scanned(folder))
 
     def _room_for_rows(self) -> int:
-        open_rows = sum(not row.ended for row in self._store.memory().patches)
+        # rows that are SEEN are the files that are to be taken; whoever follows those bounds their number
+        rows = self._store.memory().patches
+        open_rows = sum(not row.ended and row.stage is not Stage.SEEN for row in rows)
         full = ""
         if open_rows >= OPEN_AT_ONCE:
             full = f"{open_rows} patches have not ended: other files wait until some have"
@@ -221,10 +224,10 @@ class DropBox:
         else:
             self._telling.of(row, "patch-copied", f"read: {row.id}, SHA-256 {row.sha256}, {signed(row)}")
 
-    def _waits(self, candidate: Candidate, row: Patch, why: str) -> None:
+    def _waits(self, candidate: Candidate, row: Patch, cause: str) -> None:
         self._incoming.again(candidate.name)
-        reason = f"it waits: {why}"
-        self._say(f"file {candidate.name}", f"{row.name} waits: {why}")
+        reason = f"it waits: {cause}"
+        self._say(f"file {candidate.name}", f"{row.name} waits: {cause}")
         if self._taking.waits(row, reason):
             self._telling.of(row, "patch-waits", reason, warning=True)
             self._wake(Reason.PATCHES)
@@ -278,8 +281,10 @@ class DropBox:
                 with self._folders.open(INCOMING) as folder:
                     if not drop.shape.same(shape_of(drop.name, folder)):
                         self._drops.forget(drop.number)
-            elif row.ended and row.filed:
+            elif row.ended and is_stuck(row):
                 self._put(row)
+            elif row.ended and row.filed:  # zpmd died between the two
+                self._drops.forget(drop.number)
 
     # saying
 

@@ -44,6 +44,12 @@ ENTRIES_READ, ENTRIES_KEPT = 5000, 500
 RESULTS_KEPT = 1000
 """In the state folder."""
 NAMES_TRIED = 10_000
+NOT_MOVED = "not moved: "
+
+
+def is_stuck(row: Patch) -> bool:
+    """Whether its file could not be moved when that was tried last."""
+    return row.filed.startswith(NOT_MOVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Filing:
     def _source(self, row: Patch, drop: Drop | None) -> tuple[str, str, Shape | None]:
         """The folder, name and shape of the file that is to be moved."""
         applied = f"{self._folders.base / APPLIED}/"
-        if row.filed.startswith(applied):
+        if row.filed.startswith(applied) and row.stage is not Stage.APPLIED:
             name = row.filed.removeprefix(applied)
             with self._folders.open(APPLIED) as folder:
                 return APPLIED, name, shape_of(name, folder)
@@ -131,7 +137,7 @@ class Filing:
         folder = self._results / PLACES[row.stage]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"{row.number}{results.SUFFIX}"
-        text = f"not moved: {why}"
+        text = f"{NOT_MOVED}{why}"
         target = os.open(folder, OPENED)
         try:
             copying.write_whole(path.name, target, self._content(row, text), RESULT_MODE)
@@ -163,8 +169,7 @@ def _moved(origin: int, target: int, name: str, shape: Shape | None, sidecar: Sh
     signature = name + SIGNATURE_SUFFIX
     if kept and sidecar is not None and sidecar.same(shape_of(signature, origin)):
         os.rename(signature, kept + SIGNATURE_SUFFIX, src_dir_fd=origin, dst_dir_fd=target)
-    os.fsync(target)
-    os.fsync(origin)
+    os.fsync(origin)  # the other one with its result
     return kept
 
 

@@ -89,7 +89,7 @@ class Incoming:
         """All that are ready, by name. Raises OSError where the folder cannot be read."""
         with os.scandir(folder) as entries:
             names = (entry.name for entry in entries if is_patch(entry.name))
-            fresh = (name for name in names if name in self.looks or not self._is_done(folder, name))
+            fresh = (name for name in names if not self._is_done(folder, name))
             seen = sorted(islice(fresh, LOOKED_AT))
         kept = {*seen, *(name + SIGNATURE_SUFFIX for name in seen)}
         self.looks = {name: look for name, look in self.looks.items() if name in kept}
@@ -163,13 +163,13 @@ def is_patch(name: str) -> bool:
 
 
 def is_whole(folder: int, name: str, shape: Shape) -> bool:
-    """Whether it may be all that there will be: whoever reads it finds out what is wrong with it. Raises nothing but
-    OSError."""
+    """Whether it may be all that there will be: whoever reads it finds out what is wrong with it, and that it cannot be
+    read as well."""
     if not shape.size or not name.endswith(BUNDLE_SUFFIX):
         return shape.size > 0
     try:
         descriptor = open_regular(name, folder)
-    except BadPatch:
+    except (BadPatch, OSError):
         return True
     try:
         begin = os.pread(descriptor, len(zipformat.LOCAL_MAGIC), 0)
@@ -177,6 +177,8 @@ def is_whole(folder: int, name: str, shape: Shape) -> bool:
             return True
         length = min(shape.size, zipformat.END.size + ZIP_COMMENT)
         return _ends_as_zip(os.pread(descriptor, length, shape.size - length))
+    except OSError:
+        return True
     finally:
         os.close(descriptor)
 
@@ -185,7 +187,7 @@ def is_whole_signature(folder: int, name: str, shape: Shape) -> bool:
     """Whether it has the four lines that a signature has, so that nobody has to wait for more."""
     try:
         content = copying.small(name, folder, shape, minisign.MAX_BYTES)
-    except (BadPatch, copying.Changed):
+    except (BadPatch, copying.Changed, OSError):
         return False
     return content.endswith(b"\n") and content.count(b"\n") == SIGNATURE_LINES
 

@@ -97,6 +97,8 @@ TAG_ADVICE = "write an image tag, for example v2.3.1"
 
 def _old(cursor: Cursor, fields: Fields, patch_id: str) -> Manifest:
     """`PatchTag` and `patchServiceLists`."""
+    if patch_id == id_of(words.MANIFEST):
+        cursor.problem("the old form says no id, and all bundles call it the same: write id, tag and services")
     if not words.ID.fullmatch(patch_id):
         cursor.problem(f"{shortened(patch_id)!r}, the file's name, is not an id: rename the file, {ID_ADVICE}")
     tag = _matching(fields.required("PatchTag", "write the tag to move to"), words.TAG, TAG_ADVICE)

@@ -1,7 +1,9 @@
 """quarantine/: a folder for each refused file, `<utc>-<first 12 of its SHA-256>`, with the reason beside it.
 
-It is bounded by count and bytes, and the oldest go first. Of a single file that is larger than all that may be kept
-only the reason stays. Whoever may put files into incoming/ may read why theirs was refused.
+It is bounded by count and bytes. Reasons outlive the files: where there are too many bytes, a file that is larger than
+all that may be kept goes first, then the oldest files, and their reasons stay; so one huge file costs nobody the reason
+of another. Where there are too many folders the oldest go whole. Whoever may put files into incoming/ may read why
+theirs was refused.
 """
 
 from __future__ import annotations
@@ -54,21 +56,23 @@ def _is_free(candidate: str, folder: int, name: str, shape: Shape | None) -> boo
         return (inside is not None and inside.same(shape)) or not os.listdir(entered)
 
 
-def prune(folder: int, bounds: Bounds) -> list[str]:
-    """Keep the bounds; the names of what went. Raises OSError."""
+def prune(folder: int, bounds: Bounds) -> None:
+    """Keep the bounds; the newest reason stays in any case. Raises OSError."""
     with os.scandir(folder) as found:
         entries = sorted(item.name for item in found if item.is_dir(follow_symlinks=False))
+    while len(entries) > max(bounds.count, 1):
+        shutil.rmtree(entries.pop(0), dir_fd=folder)
     sizes = {name: _size(name, folder) for name in entries}
-    total, count, gone = sum(sizes.values()), len(entries), []
+    for name in sorted(entries, key=lambda name: (sizes[name] <= bounds.bytes, name)):
+        if sum(sizes.values()) <= bounds.bytes:
+            return
+        _keep_reason(name, folder)
+        sizes[name] = _size(name, folder)
     for name in entries[:-1]:
-        if count <= bounds.count and total <= bounds.bytes:
-            break
+        if sum(sizes.values()) <= bounds.bytes:
+            return
         shutil.rmtree(name, dir_fd=folder)
-        total, count = total - sizes[name], count - 1
-        gone.append(name)
-    if entries and total > bounds.bytes:
-        _keep_reason(entries[-1], folder)
-    return gone
+        del sizes[name]
 
 
 def _size(name: str, folder: int) -> int:

@@ -38,14 +38,17 @@ REFERENCE = re.compile(rf"{_NAME}:{TAG.pattern}", re.ASCII)
 """What an archive calls an image: a name and a tag."""
 IMAGE = re.compile(rf"{_NAME}(?::{TAG.pattern})?(?:@{DIGEST.pattern})?", re.ASCII)
 MAX_REFERENCE = 500
+AN_ID = "sha256:"
+"""Engines take what begins so for an image's id, and never for a name."""
 
 
 def is_image(text: str) -> bool:
     """Whether it names one version of an image: `name:tag`, `name@sha256:...` or both."""
-    if len(text) > MAX_REFERENCE or not IMAGE.fullmatch(text):
+    if len(text) > MAX_REFERENCE or text.startswith(AN_ID) or not IMAGE.fullmatch(text):
         return False
-    return "@" in text or REFERENCE.fullmatch(text) is not None
+    return "@" in text or is_reference(text)
 
 
 def is_reference(text: str) -> bool:
-    return len(text) <= MAX_REFERENCE and REFERENCE.fullmatch(text) is not None
+    """Whether it is a name and a tag."""
+    return len(text) <= MAX_REFERENCE and not text.startswith(AN_ID) and REFERENCE.fullmatch(text) is not None

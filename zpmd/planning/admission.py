@@ -108,7 +108,7 @@ def _required(patch: Patch, manifest: Manifest, others: Collection[Patch], now: 
         if wanted == manifest.id:
             return Answer(refused="it requires itself")
         coming = [row for row in rows if row.stage not in ENDS]
-        if any(row.manifest and manifest.id in row.manifest.requires for row in coming):
+        if manifest.id in _required_by(coming, others):
             return Answer(refused=f"it and {wanted} require each other")
         if coming:
             return Answer(waits=f"waits for patch {wanted}, which it requires")
@@ -118,6 +118,18 @@ def _required(patch: Patch, manifest: Manifest, others: Collection[Patch], now: 
             return Answer(waits=f"waits for patch {wanted}, which it requires, to be dropped", until=until)
         return Answer(refused=f"it requires patch {wanted}, which is not applied: drop {wanted} first")
     return None
+
+
+def _required_by(rows: Collection[Patch], others: Collection[Patch]) -> set[str]:
+    """The ids that these require, and that those require in turn, as far as they are on their way."""
+    found: set[str] = set()
+    front = list(rows)
+    while front:
+        row = front.pop()
+        fresh = set(row.manifest.requires) - found if row.manifest else set()
+        found |= fresh
+        front += [other for other in others if other.id in fresh and other.stage not in ENDS]
+    return found
 
 
 def _older(manifest: Manifest, others: Collection[Patch], site: Site) -> Answer | None:

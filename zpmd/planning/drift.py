@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
 from zpmd.model.service import Under
 from zpmd.model.spechash import same_meaning
+from zpmd.model.watch import labelled
 from zpmd.planning.target import Target
-from zpmd.planning.view import View
+from zpmd.planning.view import View, names
 
 
 def cause(view: View, target: Target, replica: Replica) -> Cause | None:
@@ -33,6 +36,8 @@ def _changed(target: Target, replica: Replica) -> Cause:
     if target.reverting:
         reason = target.revision.reason if target.revision else ""
         return Cause(Code.ROLLBACK, f"goes back to the last stable definition: {reason}")
+    if files := _changed_files(target, replica):
+        return Cause(Code.FILE_CHANGED, f"what it watches has changed: {names(files)}")
     if patched is not None and replica.generation < patched.generation:
         return Cause(Code.PATCH, f"patch {patched.patch} changes it ({_change(target, replica)})")
     return Cause(Code.DRIFT, f"its definition changed ({_change(target, replica)})")
@@ -65,3 +70,12 @@ def _change(target: Target, replica: Replica) -> str:
     if replica.image and replica.image != target.service.container.image:
         return f"image {replica.image} -> {target.service.container.image}"
     return f"spec {replica.spec or 'unreadable'} -> {target.spec}"
+
+
+def _changed_files(target: Target, replica: Replica) -> tuple[str, ...]:
+    """The watched paths in which a replica differs from its service, where it differs in nothing else."""
+    watched, container = target.service.watched, target.service.container
+    if watched is None or not watched.before:
+        return ()
+    labels = labelled(container.labels, watched.before)
+    return watched.changed if same_meaning(dataclasses.replace(container, labels=labels), replica.spec) else ()

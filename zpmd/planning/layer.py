@@ -77,8 +77,8 @@ def _by_name(patches: Sequence[Patch]) -> Mapping[str, Sequence[tuple[Patch, Mov
     return found
 
 
-def _turn(one: tuple[Patch, Move]) -> tuple[float, int]:
-    return one[0].since(Stage.SWITCHED) or 0.0, one[0].number
+def _turn(one: tuple[Patch, Move]) -> tuple[int, int]:
+    return one[0].turn, one[0].number
 
 
 def _over(service: ServiceData, moves: Mapping[str, Sequence[tuple[Patch, Move]]]) -> ServiceData:

@@ -129,16 +129,14 @@ def _switch(scene: Scene, patch: Patch, manifest: Manifest) -> None:
         moves = layer.moves_of(manifest, scene.view.desired.services)
         baseline = scene.serving(scene.reach(patch, manifest))
         text = f"begins: {names(target.name for target in scene.concerned(moves))}"
-        scene.move(patch, Stage.SWITCHED, Code.PATCH_SWITCHED, text, moves=moves, baseline=baseline, reason="")
+        turn = max(other.turn for other in scene.view.memory.patches) + 1
+        switched = {"turn": turn, "moves": moves, "baseline": baseline, "reason": ""}
+        scene.move(patch, Stage.SWITCHED, Code.PATCH_SWITCHED, text, **switched)
 
 
 def _revert(scene: Scene, patch: Patch, manifest: Manifest) -> None:
     """Begin to take it back, after everything that was put on top of it has gone."""
-    on_top = [
-        other
-        for other in precedence.ahead(scene, patch)
-        if other.moving or (other.since(Stage.SWITCHED) or 0.0) > (patch.since(Stage.SWITCHED) or 0.0)
-    ]
+    on_top = [other for other in precedence.ahead(scene, patch) if other.moving or other.turn > patch.turn]
     if on_top:
         scene.wait(patch, f"goes back after patch {names(other.id for other in on_top)}")
         return

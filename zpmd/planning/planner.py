@@ -14,7 +14,7 @@ from zpmd.model.observed import Observed, Slot
 from zpmd.model.plan import Cause, Code, Plan, Standing, Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import GROUPS, Desired
-from zpmd.planning import lineup, patching, removal, rollout, slots, standing
+from zpmd.planning import filewatch, lineup, patching, removal, rollout, slots, standing
 from zpmd.planning.case import Case
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.ordering import Order
@@ -57,6 +57,8 @@ def _service(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], d
         _hold(seen, order, aim, aim.hold, lineups, draft)
     elif not aim.leaving:
         _steps(seen, order, aim, lineups, draft)
+    if aim.service.watched is not None and not aim.leaving and (cause := filewatch.waits(aim.service.watched)):
+        draft.wait(aim.name, cause, service=aim.name)
     return standing.standing(seen, aim, lineups, draft.waiting[before:])
 
 

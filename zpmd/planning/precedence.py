@@ -1,9 +1,13 @@
-"""Which patch goes before which: by what they require, then by id, where they have a service in common."""
+"""Which patch goes before which: by what they require, then by id, where they have a service in common.
+
+One that still waits for a patch that it requires keeps nobody else waiting: it may have to let pass what the required
+one itself waits for. So all waiting leads either to a lower id or along what is required, and ends.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from zpmd.model.patch import ENDS, MOVING, Patch, Stage
 from zpmd.planning.scene import Scene
@@ -28,12 +32,13 @@ def ahead(scene: Scene, patch: Patch) -> Iterator[Patch]:
     if manifest is None:
         return
     reach = scene.reach(patch, manifest)
+    coming = {other.id for other in scene.view.memory.patches if other.stage not in ENDS}
     for other in scene.view.memory.patches:
         if other.number == patch.number or other.manifest is None or not _pending(other):
             continue
         if reach.isdisjoint(scene.reach(other, other.manifest)):
             continue
-        if other.stage in MOVING or other.reverting or _before(other, patch):
+        if other.stage in MOVING or other.reverting or _before(other, patch, coming):
             yield other
 
 
@@ -41,11 +46,12 @@ def _pending(patch: Patch) -> bool:
     return patch.stage not in ENDS or patch.reverting
 
 
-def _before(one: Patch, other: Patch) -> bool:
+def _before(one: Patch, other: Patch, coming: Set[str]) -> bool:
+    """`coming` are the ids of all that are on their way."""
     if one.stage is Stage.SEEN or one.manifest is None or other.manifest is None:
-        return False
-    if other.id in one.manifest.requires:
         return False
     if one.id in other.manifest.requires:
         return True
+    if not coming.isdisjoint(one.manifest.requires):
+        return False
     return (natural(one.id), one.number) < (natural(other.id), other.number)

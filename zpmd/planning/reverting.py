@@ -33,8 +33,8 @@ def _in_force(patch: Patch) -> bool:
     return patch.stage is Stage.APPLIED and not patch.asked and bool(patch.moves)
 
 
-def _switched(patch: Patch) -> tuple[float, int]:
-    return patch.since(Stage.SWITCHED) or 0.0, patch.number
+def _switched(patch: Patch) -> tuple[int, int]:
+    return patch.turn, patch.number
 
 
 def _stands_on(patch: Patch, other: Patch) -> bool:

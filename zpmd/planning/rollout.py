@@ -97,12 +97,14 @@ def _busy(view: View, target: Target, slot: Lineup) -> bool:
 
 
 def _in_flux(view: View, target: Target, slot: Lineup) -> bool:
-    """Its new replica has still to prove itself. With failure_action `continue` one that failed is not waited for."""
+    """Its new replica has still to prove itself, or the old one to go: until then it holds its port and its memory, and
+    the next slot has to find its own beside it. With failure_action `continue` one that failed is not waited for."""
     service, update = target.service, target.update
     given_up = update.failure_action is FailureAction.CONTINUE
     if given_up and all(readiness.failed(service, r) for r in slot.current):
         return False
-    return not any(readiness.settled(service, r, view.memory, update.monitor_seconds, view.now) for r in slot.current)
+    proved = any(readiness.settled(service, r, view.memory, update.monitor_seconds, view.now) for r in slot.current)
+    return not proved or any(r.live for r, _ in slot.old)
 
 
 # --- the verdict ------------------------------------------------------------------------------------------------------

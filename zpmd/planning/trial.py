@@ -148,15 +148,17 @@ def _on_trial(patch: Patch, target: Target) -> bool:
 
 
 def _tended(scene: Scene, patch: Patch, step: Step, target: Target | None) -> Step:
-    """The step as this pass finds it: done, held, or on its way."""
-    if step.done_at is not None:
-        return step
+    """The step as this pass finds it: done, held, or on its way. One that was done is on its way once more where its
+    service was not to run then, and is now."""
     if target is None or target.leaving:  # gone, overtaken by its file, or stopped: it will start as it is
-        return dataclasses.replace(step, done_at=scene.now)
+        return step if step.done_at is not None else dataclasses.replace(step, done_at=scene.now)
     if target.hold:
-        return dataclasses.replace(step, clock=None)
-    if _on_trial(patch, target) and rollout.done(scene.view, target, scene.lineups[target.name], scene.draft):
-        return dataclasses.replace(step, done_at=scene.now)
+        return step if step.done_at is not None else dataclasses.replace(step, clock=None)
+    on_trial = _on_trial(patch, target)
+    if on_trial and rollout.done(scene.view, target, scene.lineups[target.name], scene.draft):
+        return step if step.done_at is not None else dataclasses.replace(step, done_at=scene.now)
+    if step.done_at is not None:
+        return dataclasses.replace(step, done_at=None, clock=scene.now) if on_trial else step
     return dataclasses.replace(step, clock=scene.now) if step.clock is None else step
 
 

@@ -64,7 +64,7 @@ class Invariants:
             raise Violation("one action a subject", ", ".join(daemon.workers.doubled))
         if snapshot.observed.world is None:
             return
-        truth = Truth.of(self._site)
+        truth = Truth.of(self._site, snapshot.memory.patches)
         self._watch_gates(truth, snapshot)
         for action in snapshot.plan.actions:
             if isinstance(action, Starting):
@@ -75,6 +75,7 @@ class Invariants:
             if isinstance(action, RemoveVolume | RemoveNetwork) and self._site.tablet.down is Down.NO:
                 raise Violation("S3", f"{verb(action)} {action.subject}, and nobody took the appliance down")
         self._no_mass_removal(truth, snapshot)
+        self._site.patch_laws.decided(truth, snapshot)
 
     def called(self, call: Call) -> None:
         """The engine was asked for something, and has done it or not."""
@@ -95,6 +96,7 @@ class Invariants:
             live = [b for b in boxes if b.running(now)]
             if len(live) > 1:
                 self._two_in(slot, live)
+        self._site.patch_laws.moved()
 
     def daemon_died(self) -> None:
         self._budget.daemon_died()
@@ -173,7 +175,7 @@ class Invariants:
             truth.leaving(service.name)
             or marks.slot > truth.replicas(service)
             or marks.spec not in truth.specs(service)
-            or marks.generation < self._site.tablet.generations.get(service.name, 0)
+            or marks.generation < truth.generation(service.name)
             or bool(others)
             or self._followed(truth, service, box)
         )

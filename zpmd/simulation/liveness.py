@@ -5,7 +5,8 @@ what the pass before it has left. Between two of them the slot may have to wait,
 turn in a rollout, for its backoff: that time is asked for by the files and belongs to the site, not to zpmd, and other
 slots are served meanwhile. So passes are counted where they can be zpmd's fault, by slot: a pass counts for a slot if
 it acts on it. The number for the site is that of its worst slot. Within 3 after one fault, 5 after any number (and 3
-more for each service that it follows and that is put right as well: it is replaced again for each of them), and however
+more for each service that it follows and that is put right as well: it is replaced again for each of them; and 6 for
+each patch that goes on its way meanwhile: there and back), and however
 long the waiting, it must come to its end: waiting for ever is no way to save passes. Pulls and the making of volumes
 and networks are subjects of their own, and so is a post_start hook, which is not needed to put anything right.
 Nor are the tries at a program that is hopeless and waits for its turn to be replaced: their number is its backoff's.
@@ -23,10 +24,11 @@ from typing import TYPE_CHECKING
 from zpmd.engines.simulated_container import Box
 from zpmd.model.events import Reason
 from zpmd.model.memory import Verdict
-from zpmd.model.plan import Action, JudgeSpec, RestartReplica, RunHook, StartReplica
+from zpmd.model.patch import MOVING
+from zpmd.model.plan import Action, JudgeSpec, MovePatch, RestartReplica, RunHook, StartReplica
 from zpmd.model.service import ServiceData
 from zpmd.model.spechash import spec_hash
-from zpmd.simulation import faults, programs, row_moves, schedule, wishes
+from zpmd.simulation import faults, patch_moves, programs, row_moves, schedule, wishes
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.events import Delivery
 from zpmd.simulation.truth import Truth
@@ -79,6 +81,7 @@ def heal(site: Site) -> None:
     if site.tenants is not None and not declared.database_is_wanted():
         site.tenants.product.elsewhere = True  # so that there is no end of what can be known of the rows
         site.tenants.product.touch()
+    patch_moves.mend(site)
     site.stream.held_back = False
     daemon.mailbox.wake(Reason.RESYNC)
 
@@ -119,6 +122,7 @@ def settle(site: Site, patience_seconds: float = PATIENCE_SECONDS) -> Settled:
         number = snapshot.number
         acted.update({a.subject for a in snapshot.plan.actions if _mends(a)})
         _approve(site)
+        patch_moves.help_out(site)
         if at_rest(site):
             return Settled(site.true.now() - began, acted)
 
@@ -132,6 +136,7 @@ def at_rest(site: Site) -> bool:
     if (
         site.daemon.mailbox.pending
         or site.look_is_due
+        or site.drop_is_due
         or (wake_at is not None and wake_at - site.clock.now() < SOON_SECONDS)
     ):
         return False
@@ -158,9 +163,13 @@ def stay(site: Site, passes: int = QUIET_PASSES) -> None:
 def must_converge(site: Site, number_of_faults: int) -> Settled:
     """The whole law: heal, settle within its passes, stay."""
     heal(site)
+    began = site.clock.now()
     settled = settle(site)
+    patched = sum(any(stage in MOVING and at >= began for stage, at in row.times) or row.moving for row in site.ledger)
     for slot, times in settled.acted.items():
-        allowed = AFTER_ONE if number_of_faults <= 1 else AFTER_ANY + AFTER_ONE * _followed(site, slot, settled.acted)
+        followed = _followed(site, slot, settled.acted)
+        allowed = AFTER_ONE if number_of_faults <= 1 else AFTER_ANY + AFTER_ONE * followed
+        allowed += 2 * AFTER_ONE * patched * (1 + followed)
         if times > allowed:
             raise Violation("liveness", f"{times} passes acted on {slot} before it was right, {allowed} are allowed")
     stay(site)
@@ -170,7 +179,7 @@ def must_converge(site: Site, number_of_faults: int) -> Settled:
 def _mends(action: Action) -> bool:
     if isinstance(action, StartReplica | RestartReplica) and programs.hopeless(action.replica.image):
         return False
-    return not isinstance(action, JudgeSpec | RunHook)
+    return not isinstance(action, JudgeSpec | RunHook | MovePatch)
 
 
 def _followed(site: Site, slot: str, acted: Counter[str]) -> int:

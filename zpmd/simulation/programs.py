@@ -45,12 +45,17 @@ def hopeless(image: str) -> bool:
     return _word(image) in HOPELESS
 
 
+def untagged(container: Container) -> Container:
+    return replace(container, image=container.image.rpartition(":")[0])
+
+
 class Programs:
     """`Behave` of a SimulatedWorld. `said` are services whose program was told to behave otherwise."""
 
     def __init__(self) -> None:
         self.said: dict[str, Behaviour] = {}
         self._by_container: dict[Container, Behaviour] = {}
+        """By what a container is whatever the tag of its image: a patch gives it another one."""
 
     def declare(self, desired: Desired) -> None:
         """Learn which containers are one-shots, and of which service each is."""
@@ -59,13 +64,13 @@ class Programs:
             if behaviour is None and service.one_shot:
                 behaviour = Behaviour(lives_for_seconds=ONE_SHOT_SECONDS)
             if behaviour is not None:
-                self._by_container[service.container] = behaviour
+                self._by_container[untagged(service.container)] = behaviour
             else:
-                self._by_container.pop(service.container, None)
+                self._by_container.pop(untagged(service.container), None)
 
     def __call__(self, container: Container) -> Behaviour:
         made_for = BEHAVIOURS.get(kind(container))
-        declared = self._by_container.get(container)
+        declared = self._by_container.get(untagged(container))
         if made_for is None or declared is None or made_for.fails_to_start or made_for.lives_for_seconds is not None:
             return made_for or declared or Behaviour()
         return replace(made_for, lives_for_seconds=declared.lives_for_seconds)

@@ -43,6 +43,11 @@ def look(site: Site) -> bool:
     return site.look()
 
 
+@move("drops", "the drop directory takes its next step: sees a file, reads it, or puts it away", "schedule")
+def drops(site: Site) -> bool:
+    return site.take_drop()
+
+
 def _seconds(site: Site, chance: random.Random) -> str:
     following = site.next_instant()
     if following is not None and chance.random() < 0.7:
@@ -74,7 +79,7 @@ def go_on(site: Site) -> bool:
         over = daemon.workers.over()
         if over:
             return site.hand_over(over[0])
-        if site.look():
+        if site.look() or site.take_drop():
             return True
         if site.pass_is_due:
             site.make_pass()
@@ -93,6 +98,7 @@ def run_for(site: Site, seconds: float) -> None:
         busy = (
             site.pass_is_due
             or site.look_is_due
+            or site.drop_is_due
             or (site.daemon and (site.daemon.workers.waiting or site.daemon.workers.over()))
         )
         if not busy and (following is None or following > until):

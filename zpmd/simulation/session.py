@@ -3,7 +3,8 @@
 A script is text: one move a line (`zpmd simulate --moves` lists them), `#` begins a comment. Beside moves it has
 
     converge            all faults end, and the site has to come to rest within its passes, and stay at rest
-    expect SLOT STATE   SLOT is running, healthy, exited, absent or two
+    expect SLOT STATE   SLOT is running, healthy, exited, absent or two, or of this image
+    expect patch ID STAGE
     expect still        nothing is to be done and nothing under way
 
 The services are those of a file, or of an appliance named in the first line: `appliance small`.
@@ -26,6 +27,9 @@ STEPS = 200
 FAULT_CHANCE, WISH_CHANCE = 0.06, 0.05
 ROW_CHANCE = 0.04
 """Of the two together, where a site has rows."""
+PATCH_CHANCE, PATCHED = 0.025, 0.4
+"""Beside the two, in the share of the sessions in which there are patches. Which ones is told from the seed alone, so
+that the others go as they went before there were any."""
 CALM_SEEDS = 5
 """Of so many seeds one has a single fault, and is held to the tighter bound."""
 
@@ -49,6 +53,7 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
     """So many random moves on a random appliance, then the end of all faults, and rest."""
     chance, calm = random.Random(seed), seed % CALM_SEEDS == 0
     desired = appliances.drawn(chance, hopeless=not calm)
+    patches = random.Random(f"patches {seed}") if is_patched(seed) else None
     site = Site(desired, seed, product=tenants.product(chance) if chance.random() < 0.5 else None)
     site.trace.muted = muted
     faults_left = 1 if calm else steps
@@ -58,7 +63,7 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
         if calm:
             liveness.settle(site)
         for _ in range(steps):
-            line = _draw(site, chance, faults_left)
+            line = _draw(site, chance, faults_left, patches)
             if line is None:
                 continue
             done.append(line)
@@ -72,7 +77,14 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
     return Ended(site, tuple(done))
 
 
-def _draw(site: Site, chance: random.Random, faults_left: int) -> str | None:
+def is_patched(seed: int) -> bool:
+    """Whether patches are dropped in the session of this seed."""
+    return random.Random(f"patched {seed}").random() < PATCHED
+
+
+def _draw(site: Site, chance: random.Random, faults_left: int, patches: random.Random | None) -> str | None:
+    if faults_left > 0 and patches is not None and patches.random() < PATCH_CHANCE:
+        return moves.draw(site, patches, PATCH_MOVES)
     dice = chance.random()
     if faults_left > 0 and site.tenants is not None and dice < ROW_CHANCE:
         return moves.draw(site, chance, ROW_MOVES)
@@ -93,13 +105,15 @@ def _enabled(site: Site) -> Iterable[tuple[str, object]]:
     return (
         ("pass", site.pass_is_due),
         ("look", site.look_is_due),
+        ("drops", site.drop_is_due),
         ("begin", daemon.workers.waiting),
         ("end", daemon.workers.over()),
     )
 
 
-FAULTS = moves.of_kind("fault")
-WISHES = moves.of_kind("wish")
+PATCH_MOVES = ("patch",) * 12 + ("spoil",)
+FAULTS = tuple(word for word in moves.of_kind("fault") if word not in PATCH_MOVES)
+WISHES = tuple(word for word in moves.of_kind("wish") if word not in PATCH_MOVES)
 ROW_MOVES = ("mongo", "tenant", "row", "row", "row", "rows-lost", "server", "listener", "approve")
 
 
@@ -158,6 +172,9 @@ def replay(site: Site, lines: Sequence[str], expecting: bool = True) -> Ended:
 def _expect(site: Site, words: list[str]) -> None:
     if words == ["still"]:
         fine = liveness.at_rest(site)
+    elif len(words) == 3 and words[0] == "patch":
+        words = ["patch " + words[1], words[2]]
+        fine = words[1] in _states(site, words[0])
     elif len(words) == 2:
         fine = words[1] in _states(site, words[0])
     else:
@@ -168,11 +185,14 @@ def _expect(site: Site, words: list[str]) -> None:
 
 
 def _states(site: Site, slot: str) -> set[str]:
+    word, _, id = slot.partition(" ")
+    if word == "patch":
+        return {str(row.stage) for row in site.ledger if row.id == id} or {"absent"}
     now, boxes = site.true.now(), site.slots().get(slot, [])
     states = {str(b.phase(now)) for b in boxes} | {str(b.health(now)) for b in boxes if b.health(now) != Health.NONE}
     if any(b.phase(now) is Phase.RUNNING for b in boxes) and len(boxes) == 2:
         states.add("two")
-    return states or {"absent"}
+    return states | {b.image for b in boxes} or {"absent"}
 
 
 def shortened(lines: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> list[str]:

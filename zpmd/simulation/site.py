@@ -27,15 +27,18 @@ from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.engines.virtual_time import VirtualClock
 from zpmd.errors import ConfigError, StoreError
 from zpmd.model.events import Reason, Snapshot
+from zpmd.model.patch import Patch
 from zpmd.model.plan import verb
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.ports import Source
 from zpmd.simulation.clocks import HostClock
+from zpmd.simulation.drops import DropThread, Folder
 from zpmd.simulation.engine import Call, WatchedEngine
 from zpmd.simulation.events import Stream
 from zpmd.simulation.failpoints import Failpoints, Killed
 from zpmd.simulation.invariants import Invariants
+from zpmd.simulation.patch_laws import PatchLaws
 from zpmd.simulation.product import Product
 from zpmd.simulation.programs import Programs
 from zpmd.simulation.row_laws import RowLaws
@@ -64,6 +67,7 @@ class Daemon:
     workers: ScheduledWorkers
     control: DaemonControl
     loop: Loop
+    drops: DropThread
     pass_due_at: float
     """True time at which its sleep ends."""
 
@@ -100,6 +104,8 @@ class Site:
         self.faults = Faults()
         self.gone = ""
         self.tablet = Tablet()
+        self.folder = Folder()
+        self.patch_laws = PatchLaws(self)
         self.disk_full = False
         self.revives = False
         """Whether systemd starts the daemon again when it has died. Otherwise a move has to."""
@@ -148,6 +154,14 @@ class Site:
     def learned(self) -> Learned:
         """What zpmd has learned: what the running daemon knows, or what the next one will find."""
         return self.daemon.store.learned if self.daemon is not None else self.tablet.learned
+
+    @property
+    def ledger(self) -> tuple[Patch, ...]:
+        """The rows of patches: what the running daemon knows, or what the next one will find."""
+        if not self.folder.files:
+            return ()
+        store = self.daemon.store if self.daemon is not None else MemoryStore(self.tablet, JOURNAL_ENTRIES)
+        return store.memory().patches
 
     # --- the daemon's life --------------------------------------------------------------------------------------------
 
@@ -204,6 +218,7 @@ class Site:
             workers=workers,
             control=control,
             loop=Loop(parts),
+            drops=DropThread(self.folder, store, self.clock, mailbox.wake, lambda: not self.disk_full),
             pass_due_at=self.true.now(),
         )
         mailbox.wake(Reason.BOOT)
@@ -224,6 +239,7 @@ class Site:
         self.world.arriving.clear()
         self.stream.disconnect(self.world)
         self.invariants.daemon_died()
+        self.patch_laws.daemon_died()
         self.counts["kills"] += 1
         self.trace.say(f"zpmd is killed ({where})")
 
@@ -237,6 +253,7 @@ class Site:
         """The store is lost. Who we are is not: the owner lies in a file beside it."""
         self.tablet = Tablet(owner=self.tablet.owner)
         self.invariants.memory_lost()
+        self.patch_laws.memory_lost()
         if self.row_laws is not None:
             self.row_laws.memory_lost()
 
@@ -270,6 +287,22 @@ class Site:
             return False
         self.integrations.registry.look()
         self.daemon.mailbox.wake(Reason.ROWS)
+        return True
+
+    @property
+    def drop_is_due(self) -> bool:
+        """Whether the drop directory has something to do."""
+        return self.daemon is not None and self.daemon.drops.due()
+
+    def take_drop(self) -> bool:
+        """The drop directory's own thread takes its next step."""
+        daemon = self.daemon
+        if daemon is None or not daemon.drops.due():
+            return False
+        try:
+            daemon.drops.step()
+        except Killed as killed:
+            self.kill(str(killed))
         return True
 
     def begin(self, subject: str) -> bool:

@@ -64,10 +64,6 @@ class OneFile:
             raise FileNotFoundError(path)
         return TEMPLATE.encode()
 
-    def fingerprint(self, path: str, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:
-        del path, ignore, include
-        return ""
-
 
 @cache
 def templates(role: str) -> tuple[Template, ...]:

@@ -6,15 +6,18 @@ place would be wrong on both sides at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zpmd.engines.simulated_container import Box
 from zpmd.model.memory import Down, Verdict
 from zpmd.model.observed import Health, Phase
+from zpmd.model.patch import Patch
 from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
 from zpmd.model.spechash import spec_hash
+from zpmd.simulation import patch_truth
+from zpmd.simulation.patch_truth import Layered
 from zpmd.simulation.row_laws import expected
 from zpmd.simulation.tenants import DATABASE
 
@@ -24,15 +27,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Truth:
-    """One instant. `desired` is the last answer that the source gave: what a daemon may know."""
+    """One instant. `desired` is the last answer that the source gave, with the patches over it: what a daemon may
+    know."""
 
     site: Site
     desired: Desired
     slots: Mapping[str, list[Box]]
     now: float
+    patched: Mapping[str, Layered] = field(default_factory=dict)
+    """What patches make of services, by name; empty where there are none."""
 
     @staticmethod
-    def of(site: Site) -> Truth:
+    def of(site: Site, rows: Sequence[Patch] | None = None) -> Truth:
+        """`rows` are those of the ledger that count, by default those of now."""
         desired = site.source.answered or site.source.desired
         answers = [desired, site.rows_answered] if site.rows_answered is not None else [desired]
         desired = replace(
@@ -41,7 +48,12 @@ class Truth:
             complete=all(a.complete for a in answers) and not site.second.silent,
             retired=tuple(pair for a in answers for pair in a.retired),
         )
-        return Truth(site, desired, site.slots(), site.true.now())
+        rows = [row for row in (site.ledger if rows is None else rows) if row.moves]
+        patched = {s.name: patch_truth.layered(s, rows) for s in desired.services} if rows else {}
+        if patched:
+            services = tuple(patch_truth.over(s, patched[s.name]) for s in desired.services)
+            desired = replace(desired, services=services)
+        return Truth(site, desired, site.slots(), site.true.now(), patched)
 
     def boxes(self, service: str) -> list[Box]:
         return [b for slot, boxes in self.slots.items() for b in boxes if slot.rpartition("/")[0] == service]
@@ -80,6 +92,16 @@ class Truth:
     def replicas(self, service: ServiceData) -> int:
         return 0 if self.leaving(service.name) else self.site.tablet.scaled.get(service.name, service.replicas)
 
+    def generation(self, name: str) -> int:
+        """Replicas of a lower one are to be replaced: an operator or a patch has asked for it."""
+        found = self.patched.get(name)
+        return max(self.site.tablet.generations.get(name, 0), found.generation if found else 0)
+
+    def stuck(self, name: str) -> bool:
+        """Going back from a patch has failed, and nobody has asked for more since: what runs is kept."""
+        found = self.patched.get(name)
+        return found is not None and found.stuck and self.site.tablet.generations.get(name, 0) <= found.after
+
     def specs(self, service: ServiceData) -> frozenset[str]:
         """The spec hashes that its replicas may have now: the declared one, or after a failed rollout the stable one;
         of a paused one both."""
@@ -88,7 +110,7 @@ class Truth:
         if revision is None or revision.judged != declared or revision.stable is None:
             return frozenset({declared})
         stable = spec_hash(revision.stable.container)
-        if revision.generation != self.site.tablet.generations.get(service.name, 0):
+        if revision.generation != self.generation(service.name):
             return frozenset({declared})
         if revision.verdict is Verdict.FAILED:
             return frozenset({stable})
@@ -176,7 +198,7 @@ class Truth:
 
     def complaints(self) -> list[str]:
         """In what the site is not as its files, rows and operators want it; empty when it is converged."""
-        found = self._of_rows()
+        found = self._of_rows() + [f"patch {row.id} is {row.stage}" for row in self.site.ledger if not row.ended]
         expected: set[str] = set()
         for service in self.desired.services:
             for number in range(1, self.replicas(service) + 1):
@@ -213,7 +235,7 @@ class Truth:
             found.append(f"{slot} is {boxes[0].phase(self.now)}, {boxes[0].health(self.now)}")
         if marks is not None and marks.spec not in self.specs(service):
             found.append(f"{slot} is of another definition")
-        if marks is not None and marks.generation < self.site.tablet.generations.get(service.name, 0):
+        if marks is not None and marks.generation < self.generation(service.name):
             found.append(f"{slot} was not restarted")
         return found
 

@@ -43,7 +43,8 @@ def any_service(site: Site, chance: random.Random) -> str | None:
 # --- operators' verbs, by the daemon's own Control --------------------------------------------------------------------
 
 
-def _ask(site: Site, service: str, verb: Callable[[Control], object]) -> bool:
+def ask(site: Site, service: str, verb: Callable[[Control], object]) -> bool:
+    """An operator's verb, about this service; whether it was taken. "" where it is about none."""
     if site.daemon is None:
         return False
     try:
@@ -57,7 +58,7 @@ def _ask(site: Site, service: str, verb: Callable[[Control], object]) -> bool:
         if site.revives:  # whoever gets no answer asks again
             site.revive()
             schedule.run_for(site, 1.0)
-            return _ask(site, service, verb)
+            return ask(site, service, verb)
         return True
     site.invariants.asked(service)
     return True
@@ -65,22 +66,22 @@ def _ask(site: Site, service: str, verb: Callable[[Control], object]) -> bool:
 
 @move("stop", "an operator stops SERVICE", "wish", any_service)
 def stop(site: Site, service: str) -> bool:
-    return _ask(site, service, lambda control: control.stop(service, ACTOR))
+    return ask(site, service, lambda control: control.stop(service, ACTOR))
 
 
 @move("start", "an operator starts SERVICE", "wish", any_service)
 def start(site: Site, service: str) -> bool:
-    return _ask(site, service, lambda control: control.start(service, ACTOR))
+    return ask(site, service, lambda control: control.start(service, ACTOR))
 
 
 @move("restart", "an operator restarts SERVICE", "wish", any_service)
 def restart(site: Site, service: str) -> bool:
-    return _ask(site, service, lambda control: control.restart(service, ACTOR))
+    return ask(site, service, lambda control: control.restart(service, ACTOR))
 
 
 @move("scale", "an operator asks for COUNT replicas of SERVICE", "wish", a_number)
 def scale(site: Site, service: str, count: str) -> bool:
-    return _ask(site, service, lambda control: control.scale(service, int(count), ACTOR))
+    return ask(site, service, lambda control: control.scale(service, int(count), ACTOR))
 
 
 @move(
@@ -92,32 +93,32 @@ def scale(site: Site, service: str, count: str) -> bool:
 def hold(site: Site, service: str, seconds: str) -> bool:
     now = site.clock.now()
     wanted = Hold(service=service, owner=ACTOR, reason="simulated", since=now, until=now + float(seconds))
-    return _ask(site, service, lambda control: control.hold(wanted))
+    return ask(site, service, lambda control: control.hold(wanted))
 
 
 @move("release", "an operator ends the hold on SERVICE", "wish", any_service)
 def release(site: Site, service: str) -> bool:
-    return _ask(site, service, lambda control: control.release(service, ACTOR))
+    return ask(site, service, lambda control: control.release(service, ACTOR))
 
 
 @move("approve", "an operator approves the removals that are held back", "wish")
 def approve(site: Site) -> bool:
-    return _ask(site, "*", lambda control: control.approve(ACTOR))
+    return ask(site, "*", lambda control: control.approve(ACTOR))
 
 
 @move("down", "an operator takes the appliance down", "wish")
 def down(site: Site) -> bool:
-    return _ask(site, "*", lambda control: control.down(False, ACTOR))
+    return ask(site, "*", lambda control: control.down(False, ACTOR))
 
 
 @move("down-volumes", "an operator takes the appliance down, and its volumes", "wish")
 def down_volumes(site: Site) -> bool:
-    return _ask(site, "*", lambda control: control.down(True, ACTOR))
+    return ask(site, "*", lambda control: control.down(True, ACTOR))
 
 
 @move("up", "an operator takes it up again", "wish")
 def up(site: Site) -> bool:
-    return _ask(site, "*", lambda control: control.start("*", ACTOR))
+    return ask(site, "*", lambda control: control.start("*", ACTOR))
 
 
 # --- the files --------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from zpmd.sources import envfile, materials
 from zpmd.sources.compose.desired import Understood, understand
 from zpmd.sources.compose.service import Host
 from zpmd.sources.compose.templates import Template
-from zpmd.sources.disk import Disk, State, file_state, folder_state, service_files, tree_state
+from zpmd.sources.disk import Disk, State, file_state, folder_state, service_files
 from zpmd.sources.nodes import Origin
 from zpmd.sources.watching import FolderWatch
 
@@ -54,7 +54,7 @@ class YamlFiles:
         if self.good is not None and self.unchanged():
             return self.good
         self.good = None
-        disk = Disk(digests=self.disk.digests)
+        disk = Disk()
         folder, host = folder_state(self.settings.services_dir), self.host()
         try:
             understood = read_folder(self.settings, self.environment, disk, host)
@@ -96,19 +96,17 @@ class YamlFiles:
     def states(self) -> tuple[dict[str, State], dict[str, State]]:
         """Of all that the last load read: the state it found, and the state now."""
         disk, services = self.disk, self.settings.services_dir
-        loaded = {f"{services}/": self.folder, **dict(disk.seen), **{f"{p}/": s for p, s in disk.trees.items()}}
+        loaded = {f"{services}/": self.folder, **dict(disk.seen)}
         now: dict[str, State] = {
             f"{services}/": folder_state(services),
             **{path: file_state(path) for path in list(disk.seen)},
-            **{f"{path}/": tree_state(path) for path in list(disk.trees)},
         }
         return loaded, now
 
     def wanted_folders(self) -> dict[str, bool]:
         """Where inotify is wanted; True with all that is below."""
         disk = self.disk
-        flat = {os.path.dirname(path) for path in (*disk.seen, *disk.trees)} | {str(self.settings.services_dir)}
-        return dict.fromkeys(flat, False) | {tree: True for tree in disk.trees if os.path.isdir(tree)}
+        return dict.fromkeys({os.path.dirname(path) for path in disk.seen} | {str(self.settings.services_dir)}, False)
 
 
 def host_of(settings: Settings) -> Host:

@@ -1,4 +1,4 @@
-"""What the scenarios of crashes are made of: bundles of fresh images, lives that end at a moment, and what must hold."""
+"""What the scenarios of crashes are made of: bundles of new images, lives that end at a moment, and what must hold."""
 
 from __future__ import annotations
 

@@ -1,131 +1,142 @@
-"""kill -9 at every stage of a patch: after a restart it ends once, as it would have ended, and nothing moves twice.
-
-All scenarios are of one appliance, one patch after the other, as on a host: each begins where the last one has ended.
-"""
+"""kill -9 at every call to the system between a file in incoming/ and its end: one row, one place, never two."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import FAILED
-from tests.integration.conftest import keep
-from tests.integration.daemon import Daemon
-from tests.integration.patches import crashing
-from tests.integration.patches.drops import appliance, images
-from tests.lab.engine import LabEngine
+from tests.integration.patches.site import Site, manifest
+from tests.lab.eventually import eventually
+from tests.unit.patching import given
+from zpmd.model.patch import Patch, Stage
+from zpmd.patching import building
 
-GOOD, SICK = "appliance/service:1.0", "appliance/sick:1.0"
-
-
-@dataclass(slots=True)
-class Kind:
-    """A sort of patch: what it is made of, how it ends, and how many containers that takes."""
-
-    made_of: dict[str, str]
-    end: str
-    made: dict[str, int]
-
-
-HEALTHY = Kind({"user": GOOD, "siem": GOOD}, "applied", {"user": 1, "siem": 1})
-FAILING = Kind({"user": GOOD, "siem": SICK}, "rolled-back", {"user": 2, "siem": 2})
-SMALL = Kind({"user": GOOD}, "applied", {"user": 1})
-SMALL_FAILING = Kind({"siem": SICK}, "rolled-back", {"siem": 2})
-REFUSED = Kind({"usr": GOOD}, "quarantined", {})
+DIED = 137
+BOUNDARIES = (
+    "open",
+    "os.mkdir",
+    "os.rename",
+    "os.remove",
+    "os.chmod",
+    "os.chown",
+    "os.rmdir",
+    "os.listdir",
+    "sqlite3.",
+)
+"""Audit events of Python at which a child dies, before the call is made."""
 
 
-@dataclass(slots=True)
-class Site:
-    """A running appliance whose zpmd was killed, and a file that is dropped before the next one starts."""
-
-    daemon: Daemon
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
-
-    def dropped(self, kind: Kind) -> tuple[str, dict[str, list[str]]]:
-        """The id of a new patch, and what every service is to run in the end."""
-        number = next(self.numbers)
-        id, after = f"hotfix-{number}", images(self.daemon)
-        path, references = crashing.bundle(self.daemon, id, kind.made_of, f"1.{number}")
-        if kind.end == "applied":
-            after |= {service: [reference] for service, reference in references.items()}
-        crashing.drop(self.daemon, path)
-        return id, after
-
-
-@pytest.fixture(scope="module")
-def standing(lab_engine: LabEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    lab_engine.cleanup()
-    daemon = Daemon(lab_engine, tmp_path_factory.mktemp("crashes") / "zpmd")
+def life(folder: Path, dies_at: int, end: Stage) -> int:
+    """One life of zpmd, in a process of its own, up to its death at the so-many-th call; how it ended."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     try:
-        appliance(daemon)
-        yield Site(daemon)
-    finally:
-        daemon.close()
-        lab_engine.cleanup()
+        live(folder, dies_at, end)
+        os._exit(0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
 
 
-@pytest.fixture
-def site(standing: Site, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
-    standing.daemon.converged()
-    standing.daemon.kill()
-    yield standing
-    if request.node.stash.get(FAILED, False):
-        keep(standing.daemon, artifacts)
-        standing.daemon.engine.keep_artifacts(artifacts)
-    process = standing.daemon.process
-    if process is None or process.poll() is not None:
-        standing.daemon.start()
+def live(folder: Path, dies_at: int, end: Stage) -> None:
+    """Watch until everything is put away, in the main thread, which dies; another one plays the loop."""
+    site = Site(folder)
+    site.box._quiet_seconds = site.box._incoming.quiet_seconds = 0.01
+    watching, calls = threading.get_ident(), 0
+
+    def boundary(event: str, _: object) -> None:
+        nonlocal calls
+        if event.startswith(BOUNDARIES) and threading.get_ident() == watching:
+            calls += 1
+            if calls == dies_at:
+                os._exit(DIED)
+
+    threading.Thread(target=loop, args=(site, end), daemon=True).start()
+    sys.addaudithook(boundary)
+    site.box.watch(lambda _: None, site.stop)
 
 
-MOMENTS = [
-    *((SMALL, f"after {stage}") for stage in ("seen", "piece", "copied", "verified", "loaded", "switched", "rolling")),
-    *((SMALL, f"after {what}") for what in ("applied", "move", "result")),
-    *((SMALL_FAILING, f"after {what}") for what in ("rolling-back", "rolled-back", "result")),
-    *((REFUSED, f"after {what}") for what in ("quarantined", "move")),
-]
+def loop(site: Site, end: Stage) -> None:
+    def settled() -> bool:
+        rows = site.store.memory().patches
+        for row in rows:
+            if row.stage is Stage.COPIED:
+                site.end(row, end)
+        return bool(rows) and site.box._recalled and all(row.filed for row in rows) and not leftovers(site.folder)
+
+    try:
+        eventually(settled, 20, interval_seconds=0.01)
+        site.stop.set()
+    except AssertionError:
+        sys.excepthook(*sys.exc_info())
+        os._exit(2)
 
 
-@pytest.mark.parametrize(("kind", "moment"), MOMENTS, ids=[f"{kind.end}: {moment}" for kind, moment in MOMENTS])
-def test_after_a_crash_a_patch_goes_on_to_its_one_end(site: Site, kind: Kind, moment: str) -> None:
-    with moved_once(site, kind) as id:
-        crashing.dies(site.daemon, moment)
-        site.daemon.start()
-        crashing.has_one_end(site.daemon, id, kind.end)
+def leftovers(folder: Path) -> list[Path]:
+    return [Path(at, name) for at, _, names in os.walk(folder / "state" / "patches") for name in names]
 
 
-LADDERS = [
-    (HEALTHY, "before write 2"),
-    (FAILING, "after write"),
-    (FAILING, "before write 2"),
-    (REFUSED, "before write 2"),
-]
+def bundle(folder: Path) -> bytes:
+    (folder / "zona_user.tar").write_bytes(given.saved(given.REFERENCE))
+    building.build(given.MANIFEST, [folder / "zona_user.tar"], folder / "x.zpatch")
+    return (folder / "x.zpatch").read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "moment"), LADDERS, ids=[f"{kind.end}: {moment}" for kind, moment in LADDERS])
-def test_a_zpmd_that_dies_at_every_write_of_the_ledger_comes_to_the_same_end(
-    site: Site, kind: Kind, moment: str
-) -> None:
-    """Right after each, or with all that follows from it done, right before the next."""
-    with moved_once(site, kind) as id:
-        assert crashing.lives(site.daemon, id, moment) > len(kind.made_of)
-        site.daemon.start()
-        crashing.has_one_end(site.daemon, id, kind.end)
+CASES: dict[str, tuple[str, Callable[[Path], bytes], Stage, str]] = {
+    "a manifest that is applied": ("x.patch.yaml", lambda _: manifest().encode(), Stage.APPLIED, "applied"),
+    "a bundle that is rolled back": ("x.zpatch", bundle, Stage.ROLLED_BACK, "rolled-back"),
+    "a file that is wrong": ("x.patch.yaml", lambda _: b"wrong: 1\n", Stage.QUARANTINED, "quarantine"),
+}
 
 
-@contextlib.contextmanager
-def moved_once(site: Site, kind: Kind) -> Iterator[str]:
-    """Drop a patch of this kind; in the end every service runs what it is to run, nothing was made twice, and no
-    container of the others was touched."""
-    daemon = site.daemon
-    others = crashing.lifetimes(daemon, *({"db", "user", "siem", "mail"} - {*kind.made_of}))
-    id, after = site.dropped(kind)
-    with crashing.witness(daemon) as seen:
-        yield id
-        crashing.runs(daemon, after)
-    assert seen.made == kind.made
-    assert crashing.lifetimes(daemon, *({"db", "user", "siem", "mail"} - {*kind.made_of})) == others
+@pytest.mark.parametrize("case", CASES)
+def test_a_drop_has_one_row_and_one_end_wherever_zpmd_is_killed(tmp_path: Path, case: str) -> None:
+    name, make, end, place = CASES[case]
+    content = make(tmp_path)
+    deaths = 0
+    for dies_at in range(1, 1000, STEP[case]):
+        folder = tmp_path / str(dies_at)
+        incoming = folder / "drop" / "incoming"
+        incoming.mkdir(parents=True)
+        (incoming / name).write_bytes(content)
+        first = life(folder, dies_at, end)
+        if first == 0:
+            break
+        assert first == DIED
+        deaths += 1
+        assert life(folder, 0, end) == 0
+        check(folder, name, content, end, place, dies_at)
+    assert deaths > 20
+    check(folder, name, content, end, place, dies_at)
+
+
+STEP = {"a manifest that is applied": 1, "a bundle that is rolled back": 3, "a file that is wrong": 3}
+"""The calls of the first are those of the others too, but for few."""
+
+
+def check(folder: Path, name: str, content: bytes, end: Stage, place: str, dies_at: int) -> None:
+    site = Site(folder)
+    rows = site.rows()
+    site.store.close()
+    assert [row.stage for row in rows] == [end], f"killed at call {dies_at}"
+    (row,) = rows
+    assert row.sha256 == hashlib.sha256(content).hexdigest()
+    files = [path for path in (folder / "drop").rglob("*") if path.is_file()]
+    assert [path.name for path in files if not path.name.endswith(".json")] == [name], f"killed at call {dies_at}"
+    assert {path.relative_to(folder / "drop").parts[0] for path in files} == {place}
+    results = [path for path in files if path.name.endswith(".json")]
+    assert len(results) == 1, f"killed at call {dies_at}"
+    assert_told(row, json.loads(results[0].read_text()))
+    assert leftovers(folder) == [], f"killed at call {dies_at}"
+
+
+def assert_told(row: Patch, result: dict[str, object]) -> None:
+    assert (result["outcome"], result["now_at"], result["sha256"]) == (row.stage.value, row.filed, row.sha256)

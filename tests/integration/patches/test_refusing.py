@@ -246,16 +246,47 @@ def test_quarantine_keeps_the_newest(tmp_path: Path) -> None:
         site.close()
 
 
-def test_of_a_file_that_is_larger_than_quarantine_may_be_the_reason_stays(tmp_path: Path) -> None:
+def test_of_a_file_that_is_larger_than_quarantine_may_be_the_reason_stays_and_no_other_has_to_go(
+    tmp_path: Path,
+) -> None:
     site = Site(tmp_path, quarantine_bytes=10_000).start()
     try:
         site.drop("small.patch.yaml", "wrong: 1\n")
-        refused(site, "small.patch.yaml")
+        _, small, _ = refused(site, "small.patch.yaml")
         site.clock.ahead += 2
         site.drop("x.zpatch", b"no zip" * 10_000)
         row = site.row(Stage.QUARANTINED, name="x.zpatch")
-        eventually(lambda: [p.name for p in site.at("quarantine").rglob("*") if p.is_file()] == ["reason.json"])
-        reason = json.loads((Path(site.filed(row.number).filed).parent / "reason.json").read_text())
-        assert reason["file"] == "x.zpatch"
+        entered = Path(site.filed(row.number).filed).parent
+        eventually(lambda: os.listdir(entered) == ["reason.json"])
+        assert json.loads((entered / "reason.json").read_text())["file"] == "x.zpatch"
+        assert sorted(os.listdir(small)) == ["reason.json", "small.patch.yaml"]
+    finally:
+        site.close()
+
+
+def test_of_too_many_bytes_the_oldest_files_go_and_their_reasons_stay(tmp_path: Path) -> None:
+    site = Site(tmp_path, quarantine_bytes=30_000).start()
+    try:
+        for number in range(4):
+            site.drop(f"{number}.zpatch", b"no zip" * 2_000)
+            site.filed(site.row(Stage.QUARANTINED, name=f"{number}.zpatch").number)
+            site.clock.ahead += 2
+        eventually(
+            lambda: [p.name for p in sorted(site.at("quarantine").rglob("*.zpatch"))] == ["2.zpatch", "3.zpatch"]
+        )
+        assert len(list(site.at("quarantine").rglob("reason.json"))) == 4
+    finally:
+        site.close()
+
+
+def test_where_reasons_alone_are_too_much_the_newest_is_left(tmp_path: Path) -> None:
+    site = Site(tmp_path, quarantine_bytes=10).start()
+    try:
+        for number in range(3):
+            site.drop(f"{number}.patch.yaml", f"wrong: {number}\n")
+            row = site.filed(site.row(Stage.QUARANTINED, name=f"{number}.patch.yaml").number)
+            site.clock.ahead += 2
+        newest = Path(row.filed).parent
+        eventually(lambda: list(site.at("quarantine").rglob("*.json")) == [newest / "reason.json"])
     finally:
         site.close()

@@ -20,6 +20,7 @@ from zpmd.model.observed import Health, Observed, Phase, Replica, World
 from zpmd.model.plan import Action, Plan, Standing, State
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.ports import Wake
+from zpmd.settings import Patches
 from zpmd.stores.embedded import EmbeddedStore
 
 NOON = 1_700_049_600.0
@@ -102,17 +103,20 @@ class SteppedClock:
 
 
 class QuietEngine:
-    """An engine that has logs and nothing else. `reachable` False: it does not answer."""
+    """An engine that has logs, and a `world` where it is given one. `reachable` False: it does not answer."""
 
     replicates = False
 
     def __init__(self) -> None:
+        self.world: World | None = None
         self.reachable = True
         self.lines: dict[str, list[bytes]] = {}
         self.more: dict[str, threading.Event] = {}
 
     def observe(self, images: Collection[str]) -> World:
-        raise EngineUnknown("not asked in these tests")
+        if self.world is None:
+            raise EngineUnknown("not asked in these tests")
+        return self.world
 
     def apply(self, action: Action, progress: Callable[[str], None]) -> Outcome:
         raise AssertionError("what people ask never reaches the engine but through a pass")
@@ -144,9 +148,11 @@ class WatchedBoard(Board):
     def __init__(self) -> None:
         super().__init__()
         self.seen = 0
+        self.watched = threading.Event()
 
     def wait(self, after: int, timeout_seconds: float) -> Snapshot | None:
         self.seen = max(self.seen, after)
+        self.watched.set()
         return super().wait(after, timeout_seconds)
 
 
@@ -161,7 +167,9 @@ class Surface:
         self.woken: list[Reason] = []
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
-        self.app = create_app(self.control, folder, folder / "zpmd.sock", self.clock.now)
+        self.app = create_app(
+            self.control, folder, folder / "zpmd.sock", self.clock.now, Patches(dir=folder, keys_dir=folder / "keys")
+        )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, group="")
 

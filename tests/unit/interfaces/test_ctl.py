@@ -128,10 +128,11 @@ def test_json_has_the_stable_names(surface: Surface, ctl: Ctl) -> None:
     assert set(view) == {
         *("number", "at", "now", "version", "owner", "started_at", "state", "since", "down", "degraded", "troubled"),
         *("groups", "waiting", "in_flight", "held_removals", "conflicts", "holds", "containers", "registry"),
+        *("patches", "patches_untold"),
     }
     assert set(view["groups"][0]["services"][0]) == {
         *("name", "group", "state", "ready", "desired", "restarts", "since", "image", "tenant", "reason", "declared"),
-        *("stopped", "scaled", "generation", "outdated", "hold", "replicas", "waiting", "in_flight"),
+        *("stopped", "scaled", "generation", "outdated", "hold", "replicas", "waiting", "in_flight", "patched"),
     }
 
 

@@ -310,6 +310,7 @@ def test_without_a_registry_no_metric_speaks_of_one(surface: Surface, api: httpx
     assert families == {
         *("zpmd_engine_up", "zpmd_source_up", "zpmd_pass_seconds"),
         *("zpmd_services", "zpmd_replicas_desired", "zpmd_replicas_ready"),
+        *("zpmd_patches", "zpmd_patch_moving", "zpmd_patch_rollback_failed"),
     }
 
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -111,6 +112,20 @@ def test_an_archive_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> 
         building.write(path, b"id: a\n", None, [source])
     assert path.read_bytes() == before
     assert [name for name in os.listdir(tmp_path) if name.endswith(".part")] == []
+
+
+def test_memory_does_not_grow_with_the_archives(tmp_path: Path) -> None:
+    archive = tmp_path / "large.tar"
+    listed = ("manifest.json", told([LISTED | {"Layers": ["layer.tar"]}]))
+    archive.write_bytes(tar((CONFIG_NAME, CONFIG), ("layer.tar", bytes(64 * 1024**2)), listed))
+    tracemalloc.start()
+    try:
+        asked = building.build(MANIFEST, [archive], tmp_path / "large.zpatch")
+        with Bundle(tmp_path / "large.zpatch") as given:
+            given.check(asked)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024**2
+    finally:
+        tracemalloc.stop()
 
 
 # zip64

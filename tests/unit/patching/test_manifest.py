@@ -125,6 +125,13 @@ def test_the_old_form_in_a_file_that_is_called_oddly_is_refused() -> None:
     ]
 
 
+def test_the_old_form_has_no_place_in_a_bundle() -> None:
+    _, told = manifest.read(b"{PatchTag: v2, patchServiceLists: [a]}", words.MANIFEST)
+    assert lines(told) == [
+        "patch.yaml:1:1: the old form says no id, and all bundles call it the same: write id, tag and services"
+    ]
+
+
 def test_a_date_lasts_until_its_end() -> None:
     day = understood("{id: a, tag: v2, services: [x], expires: 2026-12-31}").expires
     assert day == understood("{id: a, tag: v2, services: [x], expires: 2027-01-01T00:00:00Z}").expires

@@ -6,12 +6,10 @@ import dataclasses
 
 import pytest
 
-from tests.unit.planning.build import NOW, again, needs, service, start_first
+from tests.unit.planning.build import again, needs, service
 from tests.unit.planning.play import Play, manifest
-from zpmd.model.patch import Archive, CarriedImage, Change, Manifest, Stage
-from zpmd.model.plan import LoadImages, PullImage
-from zpmd.model.service import Condition, Group, PullPolicy, PullWhen, Under
-from zpmd.planning.layer import layered
+from zpmd.model.patch import Stage
+from zpmd.model.service import Condition, Group, PullPolicy, PullWhen
 
 USER = service("user", "zona/user:v1")
 SIEM = service("siem", "zona/siem:v1", depends_on=(needs("user"),))
@@ -252,6 +250,36 @@ def test_a_patch_whose_required_one_failed_is_refused() -> None:
     assert play.reason() == "it requires patch b, which is not applied: drop b first"
 
 
+def test_one_that_waits_for_a_required_patch_lets_others_pass() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well", "zona/user:v4": "well"})
+    play.drop(manifest("b", ["user"], tag="v2"))
+    play.drop(manifest("c", ["user"], tag="v3"))
+    play.drop(manifest("a", ["user"], tag="v4", requires=("c",)))
+    play.run()
+    assert {play.stage(number) for number in (1, 2, 3)} == {Stage.APPLIED}
+    assert play.running() == {"user": "zona/user:v4"}
+
+
+def test_patches_that_require_each_other_in_a_ring_are_refused() -> None:
+    play = Play(USER, images={"zona/user:v2": "well"})
+    for id, required in (("a", "b"), ("b", "c"), ("c", "a")):
+        play.drop(manifest(id, ["user"], tag="v2", requires=(required,)))
+    play.run()
+    assert {play.stage(number) for number in (1, 2, 3)} == {Stage.QUARANTINED}
+    assert "require each other" in " ".join(play.reason(number) for number in (1, 2, 3))
+
+
+def test_the_later_patch_has_the_last_word_also_where_the_clock_was_set_back_between_the_two() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.now -= 86_400
+    play.drop(manifest("b", ["user"], tag="v3"))
+    play.run()
+    assert play.stage(2) is Stage.APPLIED
+    assert play.running() == {"user": "zona/user:v3"}
+
+
 # --- going back on request --------------------------------------------------------------------------------------------
 
 
@@ -292,196 +320,3 @@ def test_below_the_one_that_goes_back_the_earlier_one_is_what_runs() -> None:
     play.run()
     assert (play.stage(1), play.stage(2)) == (Stage.APPLIED, Stage.ROLLED_BACK)
     assert play.running() == {"user": "zona/user:v2"}
-
-
-# --- what may not pass ------------------------------------------------------------------------------------------------
-
-REFUSALS = {
-    "an unknown service": (manifest(services=["usr"], tag="v2"), "there is no service usr here: did you mean user?"),
-    "a group without services": (Manifest(id="x", groups=(Group.APP,), tag="v2"), "group app has no service here"),
-    "expired": (manifest(services=["user"], tag="v2", expires=NOW), "it has expired: ask who made it for a newer one"),
-    "too new": (manifest(services=["user"], tag="v2", min_version="99.1"), "it needs zpmd 99.1 or newer"),
-    "a required patch that never comes": (
-        manifest(services=["user"], tag="v2", requires=("hotfix-0",)),
-        "it requires patch hotfix-0, which is not applied: drop hotfix-0 first",
-    ),
-    "a lower version": (manifest(services=["user"], tag="v0.9"), "user runs v1, and it would go down to v0.9"),
-    "itself": (manifest("me", services=["user"], tag="v2", requires=("me",)), "it requires itself"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSALS)
-def test_what_does_not_fit_is_refused_and_nothing_moves(name: str) -> None:
-    what, why = REFUSALS[name]
-    play = Play(USER, SIEM)
-    play.drop(what)
-    play.run()
-    assert play.stage() is Stage.QUARANTINED
-    assert play.reason().startswith(why)
-    assert play.moved() == []
-
-
-def test_an_old_patch_that_is_dropped_again_is_refused() -> None:
-    play = Play(USER)
-    play.here |= {"zona/user:b", "zona/user:c"}
-    play.drop(manifest("hotfix-2", ["user"], tag="c"))
-    play.run()
-    play.drop(manifest("hotfix-1", ["user"], tag="b"))
-    play.run()
-    assert play.reason(2) == "it is older than hotfix-2, which is applied to user: revert that one instead"
-    assert play.running() == {"user": "zona/user:c"}
-
-
-def test_the_same_patch_again_has_nothing_to_do() -> None:
-    play = Play(USER)
-    play.here.add("zona/user:v2")
-    play.drop(manifest(services=["user"], tag="v2"))
-    play.run()
-    told = len(play.told)
-    play.drop(manifest(services=["user"], tag="v2"))
-    play.run()
-    assert play.stage(2) is Stage.APPLIED
-    assert play.reason(2) == "it is applied already, by drop 1"
-    assert len(play.told) == told + 1
-
-
-def test_an_id_names_one_content() -> None:
-    play = Play(USER)
-    play.here.add("zona/user:v2")
-    play.drop(manifest(services=["user"], tag="v2"), sha256="one")
-    play.drop(manifest(services=["user"], tag="v3"), sha256="two")
-    play.run()
-    assert (play.stage(1), play.stage(2)) == (Stage.APPLIED, Stage.QUARANTINED)
-    assert "was used by drop 1" in play.reason(2)
-
-
-def test_services_that_are_not_known_yet_are_waited_for() -> None:
-    play = Play(USER)
-    play.away = "MongoDB does not answer"
-    play.drop(manifest(services=["splunk-t1-1"], tag="v2"))
-    play.step()
-    assert play.stage() is Stage.COPIED
-    assert [w.cause.text for w in play.plan.waiting] == ["waits until its services are known: MongoDB does not answer"]
-    play.away = ""
-    play.run()
-    assert play.stage() is Stage.QUARANTINED
-
-
-# --- images -----------------------------------------------------------------------------------------------------------
-
-CARRIED = CarriedImage(reference="zona/user:v2", ids=("sha256:" + "2" * 64,))
-BUNDLE = Manifest(
-    id="hotfix-1",
-    services=(Change(service="user", tag="v2"),),
-    images=(Archive(file="images/user.tar", size=1, sha256="0" * 64, images=(CARRIED,)),),
-)
-
-
-def test_an_image_of_the_bundle_is_loaded_before_anything_moves() -> None:
-    play = Play(USER)
-    play.drop(BUNDLE, copy="/private/1/bundle.zpatch")
-    play.step()
-    (action,) = play.step().actions
-    assert isinstance(action, LoadImages)
-    assert (action.bundle, action.member, action.images) == ("/private/1/bundle.zpatch", "images/user.tar", (CARRIED,))
-    play.run()
-    assert play.running() == {"user": "zona/user:v2"}
-
-
-def test_an_image_that_is_nowhere_is_pulled() -> None:
-    play = Play(USER)
-    play.drop(manifest(services=["user"], tag="v2"))
-    play.step()
-    (action,) = play.step().actions
-    assert isinstance(action, PullImage)
-    assert action.image == "zona/user:v2"
-
-
-def test_an_image_that_may_not_be_pulled_is_a_refusal() -> None:
-    play = Play(dataclasses.replace(USER, pull=PullPolicy(when=PullWhen.NEVER)))
-    play.drop(manifest(services=["user"], tag="v2"))
-    play.run()
-    assert play.reason() == "image zona/user:v2 for user is neither here nor in the patch, and may not be pulled"
-
-
-def test_a_tag_that_is_in_use_is_not_given_another_content() -> None:
-    play = Play(dataclasses.replace(again(USER, image="zona/user:v2"), name="other"), USER)
-    play.ids["zona/user:v2"] = "sha256:" + "1" * 64
-    play.drop(BUNDLE)
-    play.run()
-    assert play.reason() == ("image zona/user:v2 is here with another content, and other runs it: give it another tag")
-
-
-# --- operators --------------------------------------------------------------------------------------------------------
-
-
-def test_a_held_service_is_waited_for_and_its_deadline_does_not_run() -> None:
-    play = Play(USER, images={"zona/user:v2": "well"})
-    play.hold("user")
-    play.drop(manifest(services=["user"], tag="v2"))
-    for _ in range(5):
-        play.step()
-    assert play.stage() is Stage.SWITCHED
-    assert str(play.plan.waiting[-1].cause) == "0 services of 1 moved; waits for user, held by an operator"
-    play.now += 100_000
-    play.step()
-    play.intent = dataclasses.replace(play.intent, holds=())
-    play.run()
-    assert play.stage() is Stage.APPLIED
-
-
-def test_a_stopped_service_takes_the_patch_without_running() -> None:
-    play = Play(USER, MAIL, images={"zona/user:v2": "well"})
-    play.intent = dataclasses.replace(play.intent, stopped=frozenset({"user"}))
-    play.run(lambda: play.running() == {"mail": "zona/mail:v1"})
-    play.drop(manifest(services=["user"], tag="v2"))
-    play.run()
-    assert play.stage() is Stage.APPLIED
-    play.intent = dataclasses.replace(play.intent, stopped=frozenset())
-    play.run(lambda: "user" in play.running())
-    assert play.running()["user"] == "zona/user:v2"
-
-
-# --- integrations -----------------------------------------------------------------------------------------------------
-
-
-def integration(tenant: str) -> object:
-    return service(f"splunk-{tenant}-1", "zona/splunk:v1", group=Group.APP, tenant=tenant, template="splunk")
-
-
-def test_a_template_stands_for_all_its_integrations_also_for_later_ones() -> None:
-    play = Play(integration("t1"), integration("t2"), MAIL, images={"zona/splunk:v2": "well"}, templates=("splunk",))
-    play.drop(manifest(services=["splunk"], tag="v2"))
-    play.run()
-    assert play.running()["splunk-t2-1"] == "zona/splunk:v2"
-    late = integration("t3")
-    play.declare(late)
-    play.run(lambda: "splunk-t3-1" in play.running())
-    assert play.running()["splunk-t3-1"] == "zona/splunk:v2"
-    play.ask_revert(1)
-    play.run()
-    assert set(play.running().values()) == {"zona/mail:v1", "zona/splunk:v1"}
-
-
-def test_a_service_under_a_patch_says_so() -> None:
-    play = Play(USER, images={"zona/user:v2": "well"})
-    play.drop(manifest(services=["user"], tag="v2"))
-    play.run()
-    patched = layered(play.declared, play.patches()).services[0].patched
-    assert patched is not None
-    assert (patched.patch, patched.under, patched.base) == ("hotfix-1", Under.APPLIED, "zona/user:v1")
-    assert {r.revision for r in play.replicas} == {"hotfix-1"}
-
-
-def test_start_first_holds_under_a_patch() -> None:
-    play = Play(service("user", "zona/user:v1", replicas=2, update=start_first()), images={"zona/user:v2": "well"})
-    play.drop(manifest(services=["user"], tag="v2"))
-    fewest = 2
-
-    def ended() -> bool:
-        nonlocal fewest
-        fewest = min(fewest, len([r for r in play.replicas if r.running]))
-        return play.stage() is Stage.APPLIED
-
-    play.run(ended)
-    assert fewest == 2

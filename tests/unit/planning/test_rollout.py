@@ -62,6 +62,22 @@ def test_the_old_one_goes_when_the_new_one_is_ready_and_has_been_watched() -> No
     )
 
 
+def test_the_next_slot_has_its_turn_when_the_old_one_has_gone_for_it_holds_its_port_until_then() -> None:
+    new, rest = replica(THREE_NEW, ago=5), [replica(THREE, n) for n in (2, 3)]
+    going = planned((THREE_NEW,), [replica(THREE), new, *rest], memory(THREE))
+    assert str(going).splitlines() == [
+        f"stop web/1: {new.name} took its place",
+        "waiting web/2: its turn comes: 1 at a time",
+        "waiting web/3: its turn comes: 1 at a time",
+    ]
+    gone = planned((THREE_NEW,), [dead(THREE), new, *rest], memory(THREE))
+    assert str(gone).splitlines() == [
+        f"remove web/1: {new.name} took its place",
+        f"run web/2: {CHANGED}",
+        "waiting web/3: its turn comes: 1 at a time",
+    ]
+
+
 def test_stop_first_stops_removes_and_then_runs() -> None:
     web = service("web")
     new = again(web, image="web:2")

@@ -27,10 +27,6 @@ class InMemory:
         text = self.texts[path]
         return text if isinstance(text, bytes) else text.encode()
 
-    def fingerprint(self, path: str, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:
-        found = sorted(t for t in self.texts if t == path or t.startswith(path + "/"))
-        return f"{found}{ignore}{include}"
-
 
 def understood(
     text: str | bytes,

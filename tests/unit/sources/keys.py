@@ -10,6 +10,7 @@ SHELLS = {
     "services.NAME": "services: {web: {image: nginx, @}, db: {image: nginx}}\n"
     "networks: {N: }\nvolumes: {V: }\nsecrets: {S: {file: a.txt}}\nconfigs: {C: {file: a.txt}}",
     "services.NAME.x-zpmd": "services: {web: {image: nginx, x-zpmd: {@}}}",
+    "services.NAME.x-zpmd.watch": "services: {web: {image: nginx, x-zpmd: {watch: {@}}}}",
     "services.NAME.x-zpmd.ports":
         "services: {web: {image: nginx, x-zpmd: {for_each: active-integration, ports: {range: 9100-9199, @}}}}",
     "services.NAME.blkio_config": "services: {web: {image: nginx, blkio_config: {@}}}",
@@ -88,7 +89,9 @@ VALUES = {
         ulimits={nofile: 5} user=u userns_mode=host uts=host volumes=['V:/v'] volumes_from=[db] working_dir=/a
         x-zpmd={group: batch}
     """,
-    "services.NAME.x-zpmd": "for_each=active-integration group=batch roles=[passive] required=false",
+    "services.NAME.x-zpmd": "for_each=active-integration group=batch roles=[passive] required=false "
+    "watch={quiet: 5s}",
+    "services.NAME.x-zpmd.watch": "at_most=5m quiet=5s",
     "services.NAME.blkio_config": "weight=20 weight_device=[{path: /a, weight: 20}] "
     + " ".join(f"device_{k}=[{{path: /a, rate: 1}}]" for k in ("read_bps", "read_iops", "write_bps", "write_iops")),
     "services.NAME.configs[], secrets[]": "target=t uid=5 gid=5 mode=0400",

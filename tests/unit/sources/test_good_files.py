@@ -35,6 +35,7 @@ from zpmd.model.service import (
     UpdateConfig,
 )  # fmt: skip
 from zpmd.model.spechash import spec_hash
+from zpmd.model.watch import WatchPace, WatchRule
 from zpmd.sources.compose.desired import Understood, understand
 from zpmd.sources.compose.service import Host
 from zpmd.sources.disk import Disk
@@ -271,8 +272,9 @@ def test_our_own_keys() -> None:
     )
     assert mongo.container.pre_stop == (Hook(command=("sync",)),)
     assert (user.group, user.required) == (Group.CORE, False)
-    assert user.watch == (str(GOOD / "files/httpd.conf"),)
-    assert [name for name, _ in user.container.labels] == ["io.zpmd.watched"]
+    assert user.watch == (WatchRule(str(GOOD / "files/httpd.conf"), ("*.bak", "!keep.bak"), ("*.conf",)),)
+    assert user.watch_pace == WatchPace(quiet_seconds=5, at_most_seconds=120)
+    assert user.container.labels == ()
     assert result.desired.volumes[0].name == "appliance_mongo"
     assert dict(result.desired.volumes[0].driver_opts)["type"] == "nfs"
     assert [s.name for s in read("appliance", role="secondary-active").desired.services] == ["standby"]

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.sources.given import lines, together, understood
 from zpmd.model.container import PortBinding
 from zpmd.model.service import Dependency, Group, RestartCondition, ServiceData
+from zpmd.model.watch import WatchRule
 from zpmd.sources.compose.templates import Credentials, Stamped, Template, template_for
 from zpmd.sources.references import CLOSES, OPENS
 
@@ -362,3 +363,47 @@ def test_what_is_off_by_its_role_is_retired_with_the_reason() -> None:
         ("a", "it runs on hosts with the role passive, and this one is active"),
         ("c", "it runs on a database-vm, and this host is service-vm"),
     )
+
+
+# what an integration watches
+
+OWN = ("**/__pycache__", "**/*.pyc", "**/*.log", "**/*.pid")
+
+
+@pytest.mark.parametrize(
+    ("body", "watched"),
+    [
+        ('volumes: ["${integration.executionDir}:/app:ro"]', (WatchRule("/opt/splunk app", OWN),)),
+        ('volumes: ["./all${integration.executionDir}:/app"]', (WatchRule("/srv/app/all/opt/splunk app", OWN),)),
+        ("volumes: ['/opt:/opt']", ()),
+        ("volumes: ['/x/opt/splunk apps:/app']", ()),
+        ('working_dir: "${integration.executionDir}"', ()),
+        ('volumes: ["${integration.executionDir}:/app"]\ndevelop: {watch: []}', ()),
+        (
+            'volumes: ["${integration.executionDir}:/app"]\n'
+            'develop: {watch: [{path: "/etc/zona/${tenant.tenantcode}", action: restart, ignore: "*.md"}]}',
+            (WatchRule("/etc/zona/acme", ("*.md",)),),
+        ),
+        (
+            'develop: {watch: [{path: "${integration.executionDir}/rules", action: restart}]}',
+            (WatchRule("/opt/splunk app/rules"),),
+        ),
+    ],
+)
+def test_an_integration_watches_what_its_template_says_or_its_mounted_folder(
+    body: str, watched: tuple[WatchRule, ...]
+) -> None:
+    assert service(body).watch == watched
+
+
+@pytest.mark.parametrize("folder", ["", "/", "//"])
+def test_an_integration_without_a_folder_watches_nothing(folder: str) -> None:
+    assert service("volumes: ['/:/host']", ROW | {"integration.executionDir": folder}).watch == ()
+
+
+def test_what_is_watched_cannot_lead_out_of_its_folder() -> None:
+    (problem,) = refusal(
+        'develop: {watch: [{path: "/srv/${integration.executionDir}", action: restart}]}',
+        integration__executionDir="../../etc",
+    )
+    assert "leads out of the folder" in problem

@@ -16,6 +16,7 @@ import pytest
 
 from zpmd.errors import ConfigError
 from zpmd.model.events import Reason
+from zpmd.model.watch import WatchRule
 from zpmd.settings import Settings
 from zpmd.sources import watching
 from zpmd.sources.yamlfiles import YamlFiles
@@ -126,27 +127,16 @@ def test_a_folder_that_cannot_be_written_is_a_problem(source: YamlFiles, folder:
     assert "cannot keep configs and secrets there" in problems(source)[0]
 
 
-def test_a_watched_path_counts_by_content_and_not_by_time(source: YamlFiles, folder: Path, tmp_path: Path) -> None:
+def test_what_a_watched_path_holds_is_no_matter_of_the_files(source: YamlFiles, folder: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
-    (site / "a.html").write_text("1")
-    (site / "a.log").write_text("1")
     (folder / "10-web.yaml").write_text(
-        f"services: {{web: {{image: a, develop: {{watch: [{{path: {site}, action: restart, ignore: ['*.log']}}]}}}}}}"
+        f"services: {{web: {{image: a, develop: {{watch: [{{path: {site}, action: restart}}]}}}}}}"
     )
-
-    def label() -> str:
-        return dict(source.load().services[0].container.labels)["io.zpmd.watched"]
-
-    first = label()
-    os.utime(site / "a.html", (1, 1))
-    (site / "a.log").write_text("2")
-    assert label() == first
-    (site / "a.html").write_text("2")
-    second = label()
-    assert second != first
-    (site / "b.html").write_text("3")
-    assert label() != second
+    before = source.load()
+    (site / "a.html").write_text("1")
+    assert source.load() is before
+    assert before.services[0].watch == (WatchRule(str(site)),)
 
 
 # watching

@@ -33,7 +33,7 @@ IDLE_SECONDS = 300.0
 PIECE_BYTES = 1024 * 1024
 
 _UNREADABLE = (OSError, zipfile.BadZipFile, EOFError, KeyError, RuntimeError, zlib.error)
-"""What reading a member of a zip raises: RuntimeError, or a kind of it, where it is encrypted or packed oddly."""
+"""What reading a member of a zip raises: RuntimeError where it is encrypted, or packed as Python cannot read it."""
 _NO_SPACE = ("no space left", "disk quota exceeded")
 _PASSING = (*_NO_SPACE, "timeout", "timed out", "connection refused", "try again", "too many open files", "unavailable",
             "cannot allocate memory", "input/output error", "context canceled", "is closing")  # fmt: skip

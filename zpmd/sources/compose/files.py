@@ -32,9 +32,6 @@ class Files(Protocol):
     def read(self, path: str) -> bytes:
         """The whole of a regular file. Raises OSError."""
 
-    def fingerprint(self, path: str, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:
-        """A digest of what a path holds, a folder with all below it; "" where there is nothing. Raises OSError."""
-
 
 @dataclass(frozen=True)
 class Unit:

@@ -20,7 +20,6 @@ EXTENSION = "x-"
 
 READ_BEFORE = {
     "depends_on": "which service is meant must be known without the database: write its name",
-    "develop": "what is watched must be known without the database: write the path",
     "env_file": "files are read without the database: put the references into `environment`",
     "extends": "services are merged without the database: write the name",
     "links": "which service is meant must be known without the database: write its name",
@@ -46,7 +45,7 @@ PARTED = {
 }
 """Of a service, the texts that have parts, and what parts them."""
 
-HOST_PATHS = ("devices[]", "devices[].source", "volumes[]", "volumes[].source")
+HOST_PATHS = ("develop.watch[].path", "devices[]", "devices[].source", "volumes[]", "volumes[].source")
 UPWARDS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
 SHELL_TEXTS = ("healthcheck.test",)
 UNSAFE = re.compile(r"[^\w@%+=:,./-]", re.ASCII)

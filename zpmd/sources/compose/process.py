@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Mapping
 
 from zpmd.model.container import Healthcheck, Hook
+from zpmd.model.watch import WatchPace, WatchRule
 from zpmd.sources import envfile
 from zpmd.sources.compose import vocabulary
 from zpmd.sources.compose.files import Files, Variables, absolute, resolved
+from zpmd.sources.filewatch.patterns import Patterns
 from zpmd.sources.nodes import Map, Origin, Scalar, Sequence, shortened
 from zpmd.sources.reading import Cursor, Fields
 
@@ -152,10 +154,9 @@ def hook(cursor: Cursor, variables: Variables) -> Hook:
     )
 
 
-def watched(cursor: Cursor, files: Files) -> tuple[tuple[str, ...], str]:
-    """The paths of `develop.watch` whose change replaces the service's replicas, and a digest of what they hold now."""
-    paths: list[str] = []
-    digests: list[str] = []
+def watched(cursor: Cursor) -> tuple[WatchRule, ...]:
+    """The entries of `develop.watch` whose change replaces the service's replicas. No disk is looked at."""
+    rules: list[WatchRule] = []
     for item in cursor.fields(vocabulary.DEVELOP)["watch"].items():
         f = item.fields(vocabulary.WATCH)
         path = f.required("path", "write the path to watch")
@@ -168,16 +169,29 @@ def watched(cursor: Cursor, files: Files) -> tuple[tuple[str, ...], str]:
                 f["action"].problem(f"{shortened(action)!r} is not an action: write restart")
             continue
         if path.written:
-            ignore = tuple(i.text() for i in f["ignore"].one_or_many())
-            include = tuple(i.text() for i in f["include"].one_or_many())
-            paths.append(resolved(path))
-            digests.append(fingerprint(path, files, ignore, include))
-    return tuple(sorted(set(paths))), ":".join(digests)
+            rules.append(WatchRule(resolved(path), patterns(f["ignore"]), patterns(f["include"])))
+    return tuple(sorted(set(rules)))
 
 
-def fingerprint(path: Cursor, files: Files, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:
-    try:
-        return files.fingerprint(resolved(path), ignore, include)
-    except OSError as error:
-        path.problem(f"cannot read {resolved(path)}: {error.strerror or error}")
-        return ""
+def patterns(cursor: Cursor) -> tuple[str, ...]:
+    """Patterns of `.dockerignore`, one or a list."""
+    items = [(item, item.text()) for item in cursor.one_or_many()]
+    for item, text in items:
+        try:
+            Patterns([text])
+        except ValueError as error:
+            item.problem(f"{shortened(text)!r} {error}")
+    return tuple(text for _, text in items)
+
+
+def watch_pace(cursor: Cursor) -> WatchPace:
+    """`x-zpmd.watch`."""
+    f = cursor.fields(vocabulary.WATCH_PACE)
+    default = WatchPace()
+    quiet = f["quiet"].duration(default.quiet_seconds)
+    pace = WatchPace(quiet_seconds=quiet, at_most_seconds=f["at_most"].duration(max(default.at_most_seconds, quiet)))
+    if quiet <= 0:
+        f["quiet"].problem("a change is over when nothing has changed for a while: write at least a part of a second")
+    if pace.at_most_seconds < quiet:
+        f["at_most"].problem("is less than `quiet`: write the longer time here")
+    return pace

@@ -23,8 +23,6 @@ IMAGE = re.compile(
     r"(?:[a-zA-Z0-9.\-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._\-/]+[a-z0-9]+)*(?::\w[\w.\-]{0,127})?(?:@[a-z0-9]+:[0-9a-f]{32,})?"
     r"|sha256:[0-9a-f]{12,64}"
 )
-WATCHED = "io.zpmd.watched"
-"""The label that makes a change in a watched path a change of the container, and so a rolling replacement."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,6 @@ class NothingRead:
 
     def read(self, path: str) -> bytes:  # noqa: ARG002 (the shape of Files)
         return b""
-
-    def fingerprint(self, path: str, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:  # noqa: ARG002
-        return ""
 
 
 @dataclass(frozen=True)
@@ -115,12 +110,11 @@ class Reader:
         needs = dependencies.awaited(f)
         deployed = f["deploy"].fields(vocabulary.DEPLOY)
         deployed["placement"].fields(vocabulary.PLACEMENT)
-        watched, digest = process.watched(f["develop"], self.files)
         update = deploy.update_config(deployed["update_config"])
         data = ServiceData(
             name=self.name,
             group=self.zpmd(zpmd, "group").word({group.value: group for group in Group}, self.context.group),
-            container=self.container(deployed, ports, f"{WATCHED}={digest}" if digest else ""),
+            container=self.container(deployed, ports),
             replicas=deploy.replicas(f["scale"], deployed),
             depends_on=tuple(need for _, (need, _) in sorted(needs.items())),
             restart=deploy.restart(f["restart"], deployed["restart_policy"]),
@@ -129,7 +123,8 @@ class Reader:
             stop_grace_seconds=f["stop_grace_period"].duration(10.0),
             pull=self.pull(),
             required=self.zpmd(zpmd, "required").boolean(default=True),
-            watch=watched,
+            watch=process.watched(f["develop"]),
+            watch_pace=process.watch_pace(zpmd["watch"]),
             origin=f"{self.cursor.mark.origin.name}:{self.cursor.mark.line}",
         )
         self.one_name(data, deployed["update_config"])
@@ -194,13 +189,11 @@ class Reader:
     def pull(self) -> PullPolicy:
         return deploy.pull_policy(self.fields, built="build" in self.fields and not self.fields["image"].text())
 
-    def container(self, deployed: Fields, ports: network.Ports, watched: str) -> Container:
+    def container(self, deployed: Fields, ports: network.Ports) -> Container:
         f, unit = self.fields, self.unit
         resources = deploy.resources(deployed["resources"])
         devices, named_devices = mounts.devices(f["devices"])
         labels = process.labels(f, self.files, unit.variables)
-        if watched:
-            labels[WATCHED] = watched.partition("=")[2]
         mode = network.network_mode(f)
         files = (
             *mounts.grants(f["configs"], FileKind.CONFIG, self.objects, unit),

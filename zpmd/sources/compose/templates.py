@@ -7,12 +7,15 @@ stamped with probing values (probing.py), so that its mistakes are found without
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from zpmd.model.container import MountKind
 from zpmd.model.service import Group, NetworkSpec, Problem, ServiceData, VolumeSpec
+from zpmd.model.watch import WatchRule
 from zpmd.sources.compose import vocabulary
 from zpmd.sources.compose.blanks import Filling, Prepared
 from zpmd.sources.compose.files import Files, Unit
@@ -23,6 +26,9 @@ from zpmd.sources.reading import Cursor, Fields, Report, in_order
 from zpmd.sources.references import References
 
 FOR_EACH = "active-integration"
+EXECUTION_DIR = "integration.executionDir"
+OWN_OUTPUT = ("**/__pycache__", "**/*.pyc", "**/*.log", "**/*.pid")
+"""What an integration writes beside its own program, and what does not make it another one."""
 RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
@@ -99,7 +105,7 @@ class Template:
         problems, notes = in_order(report.problems), in_order(report.notes)
         if problems or parsed is None:
             return Stamped(None, problems=problems, notes=notes)
-        data = replace(parsed.data, tenant=tenantcode)
+        data = replace(parsed.data, tenant=tenantcode, watch=watched(parsed, references.get(EXECUTION_DIR, "")))
         return Stamped(
             data,
             volumes=by_name(objects.volumes, {mount.source for mount in data.container.mounts}),
@@ -128,13 +134,23 @@ class Source:
         return service(service_name, Entry(self.mark, node), context)
 
 
+def watched(parsed: Parsed, execution_dir: str) -> tuple[WatchRule, ...]:
+    """What `develop.watch` says; where a template has no such thing, the integration's executionDir, as far as the
+    container has it from this host: every bind mount whose source is that folder, or ends in it."""
+    written = "develop" in parsed.fields and "watch" in parsed.fields["develop"].fields(vocabulary.DEVELOP)
+    folder = posixpath.normpath("/" + execution_dir.strip("/"))
+    if written or folder == "/":
+        return parsed.data.watch
+    binds = {m.source for m in parsed.data.container.mounts if m.kind is MountKind.BIND}
+    return tuple(sorted(WatchRule(source, OWN_OUTPUT) for source in binds if source.endswith(folder)))
+
+
 class Remembered:
     """Implements `Files`: asks once for each path, and knows the answer for good."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
         self.contents: dict[str, bytes | OSError] = {}
-        self.fingerprints: dict[tuple[str, tuple[str, ...], tuple[str, ...]], str] = {}
 
     def read(self, path: str) -> bytes:
         if path not in self.contents:
@@ -146,12 +162,6 @@ class Remembered:
         if isinstance(found, OSError):
             raise found.with_traceback(None)
         return found
-
-    def fingerprint(self, path: str, ignore: tuple[str, ...], include: tuple[str, ...]) -> str:
-        asked = (path, ignore, include)
-        if asked not in self.fingerprints:
-            self.fingerprints[asked] = self.files.fingerprint(path, ignore, include)
-        return self.fingerprints[asked]
 
 
 def template_for(templates: Iterable[Template], service_name: str) -> Template | None:

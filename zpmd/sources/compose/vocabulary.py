@@ -35,11 +35,12 @@ TEMPLATE_ZPMD: Section = honoured("credentials", "only", "ports")
 SERVICE_ZPMD: Section = {
     **FILE_ZPMD,
     **TEMPLATE_ZPMD,
-    **honoured("for_each"),
+    **honoured("for_each", "watch"),
     "schedule": refused(NOT_YET),
     "probe": refused(NOT_YET),
 }
 TEMPLATE_PORTS: Section = honoured("range")
+WATCH_PACE: Section = honoured("at_most", "quiet")
 
 SERVICE: Section = {
     **honoured(
@@ -173,6 +174,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "services.NAME": SERVICE,
         "services.NAME.x-zpmd": SERVICE_ZPMD,
         "services.NAME.x-zpmd.ports": TEMPLATE_PORTS,
+        "services.NAME.x-zpmd.watch": WATCH_PACE,
         "services.NAME.blkio_config": BLKIO,
         "services.NAME.blkio_config.device_*[]": BLKIO_RATE,
         "services.NAME.blkio_config.weight_device[]": BLKIO_WEIGHT,

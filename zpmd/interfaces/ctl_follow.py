@@ -1,0 +1,48 @@
+"""How zpmctl follows one patch to its end, through restarts of the daemon: a patch goes on over those by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from zpmd.interfaces.ctl_client import Daemon, Exit, Failure
+from zpmd.interfaces.patch_views import PatchStoryView
+from zpmd.interfaces.views import StatusView
+
+LOOK_SECONDS = 1.0
+"""Also without a new pass: ages go on, and the file of a patch is put away after its end."""
+AWAY_SECONDS = 60.0
+"""How long a daemon may be away before that is an error."""
+FILING_SECONDS = 3.0
+"""How long the end of a patch waits for its file to be put away."""
+AWAY = frozenset({Exit.UNREACHABLE, Exit.REFUSED, Exit.TIMED_OUT})
+"""What a daemon that is restarted answers: nothing, or that its first pass has not ended."""
+
+
+def follow(daemon: Daemon, path: str) -> Iterator[PatchStoryView]:
+    """The story again and again, at least once a second; the last one is of a patch that has ended."""
+    story = daemon.get(PatchStoryView, path)
+    number, seen_at = 0, time.monotonic()
+    ended_at: float | None = None
+    while True:
+        yield story
+        if story.patch.ended:
+            ended_at = time.monotonic() if ended_at is None else ended_at
+            if story.patch.filed or time.monotonic() - ended_at >= FILING_SECONDS:
+                return
+        else:
+            ended_at = None
+        try:
+            number = _next(daemon, number)
+            story = daemon.get(PatchStoryView, path)
+            seen_at = time.monotonic()
+        except Failure as failure:
+            if failure.code not in AWAY or time.monotonic() - seen_at >= AWAY_SECONDS:
+                raise
+            time.sleep(LOOK_SECONDS)
+
+
+def _next(daemon: Daemon, number: int) -> int:
+    """Waits for a pass after this one, or a second; the number of the newest."""
+    view = daemon.newer(number, LOOK_SECONDS) or daemon.get(StatusView, "/v1/status")
+    return view.number
