@@ -165,6 +165,8 @@ def _lower(tag: str, other: str) -> bool:
 def _services(manifest: Manifest, site: Site) -> Answer | None:
     services = site.desired.services
     known = {s.name for s in services}.union(site.desired.templates, (s.template for s in services if s.template))
+    # What another server runs now, because of its role, may run here tomorrow, and is to be patched then.
+    known |= {name for name, _ in site.desired.retired}
     unknown = [change.service for change in manifest.services if change.service not in known]
     empty = [group for group in manifest.groups if not any(s.group is group for s in services)]
     if (unknown or empty) and site.away:

@@ -128,7 +128,7 @@ def _switch(scene: Scene, patch: Patch, manifest: Manifest) -> None:
     else:
         moves = layer.moves_of(manifest, scene.view.desired.services)
         baseline = scene.serving(scene.reach(patch, manifest))
-        text = f"begins: {names(target.name for target in scene.concerned(moves))}"
+        text = f"begins: {names(target.name for target in scene.concerned(moves)) or 'nothing of it runs here'}"
         turn = max(other.turn for other in scene.view.memory.patches) + 1
         switched = {"turn": turn, "moves": moves, "baseline": baseline, "reason": ""}
         scene.move(patch, Stage.SWITCHED, Code.PATCH_SWITCHED, text, **switched)

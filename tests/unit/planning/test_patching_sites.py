@@ -223,3 +223,15 @@ def test_start_first_holds_under_a_patch() -> None:
 
     play.run(ended)
     assert fewest == 2
+
+
+def test_a_passive_host_takes_the_patch_of_what_it_will_run_when_it_becomes_active() -> None:
+    play = Play(MAIL, images={"zona/user:v2": "well"})
+    play.declared = dataclasses.replace(play.declared, retired=(("user", "another server has the role"),))
+    play.drop(manifest(services=["user"], tag="v2"))
+    play.run()
+    assert play.stage() is Stage.APPLIED
+    assert play.running() == {"mail": "zona/mail:v1"}
+    play.declare(USER)
+    play.run(lambda: "user" in play.running())
+    assert play.running()["user"] == "zona/user:v2"
