@@ -66,7 +66,9 @@ def lives(daemon: Daemon, id: str, moment: str) -> int:
         begun(daemon, moment)
         process = daemon.process
         assert process is not None
-        eventually(lambda p=process: p.poll() is not None or row(daemon, id).get("filed"), LIFE_SECONDS, f"life {number}")
+        eventually(
+            lambda p=process: p.poll() is not None or row(daemon, id).get("filed"), LIFE_SECONDS, f"life {number}"
+        )
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1 if row(daemon, id).get("filed") else 0)
         if process.poll() is None:
@@ -119,13 +121,15 @@ def lifetimes(daemon: Daemon, *services: str) -> dict[str, str]:
 
 
 def has_one_end(daemon: Daemon, id: str, end: str) -> dict[str, Any]:
-    """The row of a patch after all crashes: it ended once, began once, and its file lies in one place with its result."""
+    """The row of a patch after all crashes. It began and ended once; its file lies in one place, with its result."""
     assert ended(daemon, id) == end
     (found,) = eventually(lambda: [r for r in ledger(daemon) if r["name"].startswith(f"{id}.") and r["filed"]])
     reached = Counter(stage for stage, _ in found["times"])
     assert [stage for stage in reached if stage in ENDS] == [end], found["times"]
     twice = {stage for stage, count in reached.items() if count > 1}
-    assert twice <= {"verified"}, f"the time for its images counts anew after a start, and nothing else: {found['times']}"
+    assert twice <= {"verified"}, (
+        f"the time for its images counts anew after a start, and nothing else: {found['times']}"
+    )
     assert reached["switched"] == (0 if end == "quarantined" else 1)
     name = found["name"]
     places = [str(path.parent.relative_to(daemon.spool)) for path in daemon.spool.rglob(name)]

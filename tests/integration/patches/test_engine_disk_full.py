@@ -1,4 +1,4 @@
-"""A bundle with more in it than the disk of the engine has room for: tried again for a while, refused, nothing harmed."""
+"""A bundle that the disk of the engine has no room for: tried again for a while, then refused, and nothing harmed."""
 
 from __future__ import annotations
 
