@@ -38,8 +38,8 @@ class Said:
 class Daemon:
     """Write service files with `file` and rows with `rows`, then `start`. `settings` are extra lines of zpmd.yaml.
 
-    With `inside` it runs in the network namespace of its engine, as on a host that has but one. `program` is what
-    Python is told to run as zpmd.
+    With `inside` it runs in the network namespace of its engine, as on a host that has but one. `under` are words of a
+    command that ends in running another. `program` is what Python is told to run as zpmd.
     """
 
     engine: LabEngine
@@ -47,6 +47,7 @@ class Daemon:
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     inside: bool = False
+    under: tuple[str, ...] = ()
     program: tuple[str, ...] = ("-m", "zpmd")
     process: subprocess.Popen[bytes] | None = None
 
@@ -94,7 +95,15 @@ class Daemon:
         enter = self.engine.enter if self.inside else ()
         with (self.folder / "zpmd.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*enter, sys.executable, *self.program, "run", "--settings", str(self.folder / "zpmd.yaml")],
+                [
+                    *enter,
+                    *self.under,
+                    sys.executable,
+                    *self.program,
+                    "run",
+                    "--settings",
+                    str(self.folder / "zpmd.yaml"),
+                ],
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -102,7 +111,7 @@ class Daemon:
                 env={**os.environ, **self.environment},
             )
         if wait:
-            eventually(self._answers, 20, "a zpmd that answers", 0.05)
+            eventually(self._answers, 60, "a zpmd that answers", 0.05)
 
     def kill(self) -> None:
         """kill -9."""

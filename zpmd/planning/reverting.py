@@ -10,7 +10,7 @@ from zpmd.planning.view import names
 
 def to_revert(id: str, patches: Sequence[Patch], with_later: bool) -> tuple[tuple[Patch, ...], str]:
     """The row of this id and, `with_later`, all that stand on it, the latest first; or none, and why: it is not
-    applied, or later ones stand on it and were not named."""
+    applied, or later ones stand on it and were not named, or one of those has not ended."""
     mine = next((p for p in reversed(patches) if p.id == id and _in_force(p)), None)
     if mine is None:
         return (), f"cannot revert {id}: {_why_not([p for p in patches if p.id == id])}"
@@ -18,6 +18,9 @@ def to_revert(id: str, patches: Sequence[Patch], with_later: bool) -> tuple[tupl
     for patch in sorted((p for p in patches if _in_force(p) and p.number != mine.number), key=_switched):
         if any(_stands_on(patch, other) for other in standing):
             standing.append(patch)
+    moving = [p.id for p in patches if p.moving and any(_stands_on(p, other) for other in standing)]
+    if moving:
+        return (), f"cannot revert {id}: {names(moving)} is on its way on top of it; try again when that has ended"
     standing.sort(key=_switched, reverse=True)
     later = [patch.id for patch in reversed(standing) if patch is not mine]
     if later and not with_later:

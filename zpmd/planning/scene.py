@@ -46,10 +46,10 @@ class Scene:
         """The services that these moves concern, in the order in which they start; without those whose files have
         overtaken the move."""
         found = []
-        for target in self.view.targets.values():
-            move = layer.move_for(moves, target.service)
-            if move is not None and not layer.overtaken(move, target.service):
-                found.append(target)
+        for service in self.view.desired.services:  # as its file has it: its target may be the last stable definition
+            move = layer.move_for(moves, service)
+            if move is not None and not layer.overtaken(move, service):
+                found.append(self.view.targets[service.name])
         return sorted(found, key=lambda t: (self.order.rank(t.name), t.name))
 
     def moves(self, patch: Patch, manifest: Manifest) -> tuple[Move, ...]:

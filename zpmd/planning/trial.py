@@ -54,6 +54,7 @@ def roll_back(scene: Scene, patch: Patch, manifest: Manifest) -> None:
         scene.move(patch, Stage.ROLLING_BACK, Code.PATCH_BACK, text, steps=steps)
         return
     late = [step for step in steps if step.back_at is None]
+    in_hand = [step.service for step in late if _as_before(scene, patch, targets.get(step.service))]
     unwell = [step.service for step in late] or [name for name in patch.baseline if not scene.well(name)]
     if not unwell:
         moved = [targets[step.service] for step in steps if step.service in targets]
@@ -62,7 +63,7 @@ def roll_back(scene: Scene, patch: Patch, manifest: Manifest) -> None:
         scene.move(patch, stage, Code.PATCH_BACK, f"is {'reverted' if patch.asked else 'rolled back'}: {patch.reason}")
         return
     due = _due(scene, manifest, _latest(scene, patch, late))
-    if scene.now >= due:
+    if scene.now >= due and not in_hand:
         text = f"{names(unwell)} did not get well after going back ({patch.reason}); what runs is kept"
         scene.move(patch, Stage.ROLLBACK_FAILED, Code.PATCH_STUCK, text, reason=text)
         return
@@ -168,16 +169,21 @@ def _tended(scene: Scene, patch: Patch, step: Step, target: Target | None) -> St
 def _returned(scene: Scene, patch: Patch, step: Step, target: Target | None) -> Step:
     if step.back_at is not None:
         return step
-    patched = target.service.patched if target else None
-    if target is None or target.leaving or patched is None or patched.number != patch.number:
+    if target is None or target.leaving:
         return dataclasses.replace(step, back_at=scene.now)
     if target.hold:
         return dataclasses.replace(step, clock=None)
-    slots = scene.lineups[target.name]
-    well = scene.well(target.name) or target.name not in patch.baseline
-    if well and not any(slot.old for slot in slots) and not scene.busy(target.name, target.replicas):
+    if _as_before(scene, patch, target) and not scene.busy(target.name, target.replicas):
         return dataclasses.replace(step, back_at=scene.now)
     return dataclasses.replace(step, clock=scene.now) if step.clock is None else step
+
+
+def _as_before(scene: Scene, patch: Patch, target: Target | None) -> bool:
+    """It runs what it is to run without the patch, and is well if it was; something may still be under way."""
+    if target is None:
+        return False
+    well = scene.well(target.name) or target.name not in patch.baseline
+    return well and not any(slot.old for slot in scene.lineups[target.name])
 
 
 def _begun(

@@ -174,9 +174,10 @@ class PatchLaws:
                 raise Violation("patches", f"{row.id} {what}, and {name}, which was well before, is not")
 
     def _not_well(self, truth: Truth, row: Patch) -> None:
+        """Of a one-shot that has ended it cannot be told from outside whether that was its good end."""
         for name in {*row.baseline, *(step.service for step in row.steps)}:
             service = truth.desired.service(name)
-            if service is not None and (not truth.up(service) or _others(truth, service)):
+            if service is not None and (service.one_shot or not truth.up(service) or _others(truth, service)):
                 return
         raise Violation("patches", f"going back from {row.id} has failed, it says, and all is well and as before")
 
@@ -218,8 +219,9 @@ def _others(truth: Truth, service: ServiceData) -> list[str]:
     for number in range(1, truth.replicas(service) + 1):
         for box in truth.slots.get(f"{service.name}/{number}", ()):
             marks = truth.site.marks(box)
-            going = box.phase(truth.now) is Phase.REMOVING
-            if marks is not None and not going and marks.spec not in truth.specs(service):
+            if marks is None or box.phase(truth.now) is Phase.REMOVING:
+                continue
+            if marks.spec not in truth.specs(service) or marks.generation < truth.generation(service.name):
                 found.append(f"{box.name} ({box.image})")
     return found
 

@@ -48,7 +48,7 @@ def ledger(daemon: Daemon) -> list[dict[str, Any]]:
         return []
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
         connection.row_factory = sqlite3.Row
-        return [{**dict(one), **json.loads(one["body"])} for one in connection.execute("SELECT * FROM patch")]
+        return [{**json.loads(one["body"]), **dict(one)} for one in connection.execute("SELECT * FROM patch")]
 
 
 def row(daemon: Daemon, id: str) -> dict[str, Any]:

@@ -3,42 +3,27 @@ patch is taken."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.appliance import service, worker
 from tests.integration.daemon import Daemon
-from tests.integration.patches.drops import dropped, ended, images, ledger, put
+from tests.integration.patches.drops import dropped, ended, images, put
 from tests.integration.patches.hostile import BUNDLES, MANIFESTS, NO_FILES, Hostile
-from tests.lab.eventually import eventually, settled
+from tests.integration.patches.witness import (
+    by_name,
+    engine_images,
+    filed,
+    journal,
+    lives,
+    readable,
+    reason_of,
+    shown,
+    small_appliance,
+)
+from tests.lab.eventually import settled
 from tests.unit.patching.given import REFERENCE, built, saved
-
-
-def appliance(daemon: Daemon) -> None:
-    """web, and mail: well, and judged stable."""
-    update = "deploy: {update_config: {monitor: 300ms}}\n"
-    daemon.file("20-web.yaml", service("web", "core", update, healthy=False))
-    daemon.file("30-mail.yaml", worker("mail", "batch"))
-    daemon.start()
-    daemon.converged()
-    eventually((daemon.spool / "incoming").is_dir, 20, "the drop directory")
-
-
-def lives(daemon: Daemon) -> dict[str, tuple[Any, ...]]:
-    """Of every container: since when its one process runs, and how often it was started."""
-    found = {}
-    for one in daemon.containers():
-        told = daemon.engine.inspect(one["Id"])
-        found[one["Id"]] = (told["State"]["StartedAt"], told["State"]["Pid"], told["RestartCount"])
-    return found
-
-
-def engine_images(daemon: Daemon) -> set[str]:
-    return {str(reference) for one in daemon.engine.client().images() for reference in one["RepoTags"] or ()}
 
 
 def drop(daemon: Daemon, one: Hostile) -> None:
@@ -49,53 +34,12 @@ def drop(daemon: Daemon, one: Hostile) -> None:
     os.rename(aside / one.name, daemon.spool / "incoming" / one.name)
 
 
-def shown(name: str) -> str:
-    """As the ledger has it."""
-    text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def by_name(daemon: Daemon) -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in ledger(daemon)}
-
-
-def filed(daemon: Daemon, names: set[str]) -> dict[str, dict[str, Any]]:
-    """The rows of these files once all have ended and are put away."""
-
-    def missing() -> list[str]:
-        rows = by_name(daemon)
-        return sorted(name for name in names if not rows.get(name, {}).get("filed"))
-
-    def none() -> bool:
-        assert not missing()
-        return True
-
-    eventually(none, 120, "every file put away", 0.3)
-    return by_name(daemon)
-
-
-def readable(text: str) -> bool:
-    """Whether nothing in it steers a terminal."""
-    return all(line.isprintable() for line in text.splitlines())
-
-
-def reason_of(row: dict[str, Any]) -> dict[str, Any]:
-    """What lies beside the file in quarantine."""
-    text = (Path(row["filed"]).parent / "reason.json").read_text()
-    assert readable(text), row["name"]
-    told: dict[str, Any] = json.loads(text)
-    return told
-
-
-def journal(daemon: Daemon) -> list[str]:
-    return [str(entry["text"]) for entry in daemon.ask("/v1/events", limit="500")]
-
-
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("cases", [NO_FILES + MANIFESTS, BUNDLES], ids=["files and manifests", "bundles"])
 def test_whatever_is_dropped_is_refused_with_its_reason_and_nothing_is_touched(
     daemon: Daemon, cases: list[Hostile]
 ) -> None:
-    appliance(daemon)
+    small_appliance(daemon)
     before, known = lives(daemon), engine_images(daemon)
     for one in cases:
         drop(daemon, one)
@@ -122,7 +66,7 @@ def test_whatever_is_dropped_is_refused_with_its_reason_and_nothing_is_touched(
 
 def test_what_is_not_complete_or_is_no_patch_is_left_alone(daemon: Daemon, tmp_path: Path) -> None:
     """A bundle that is cut off at each 4 KiB; what is still being copied; what is somebody else's."""
-    appliance(daemon)
+    small_appliance(daemon)
     mail = daemon.running("mail")
     before = lives(daemon)
     path, _ = built(tmp_path, saved(REFERENCE, config=os.urandom(100_000)))

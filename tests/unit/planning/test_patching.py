@@ -8,8 +8,10 @@ import pytest
 
 from tests.unit.planning.build import again, needs, service
 from tests.unit.planning.play import Play, manifest
+from zpmd.model.memory import Verdict
 from zpmd.model.patch import Stage
 from zpmd.model.service import Condition, Group, PullPolicy, PullWhen
+from zpmd.planning.reverting import to_revert
 
 USER = service("user", "zona/user:v1")
 SIEM = service("siem", "zona/siem:v1", depends_on=(needs("user"),))
@@ -196,6 +198,19 @@ def test_no_progress_within_the_deadline_is_a_failure() -> None:
     assert play.reason() == "user: it made no progress within 30 s"
 
 
+def test_what_a_failed_rollout_went_back_to_is_no_reason_to_leave_a_service_out() -> None:
+    """Its file names one image, and it runs the last stable one: the patch counts from the file."""
+    play = Play(USER, SIEM, images={"zona/user:sick": "sick"})
+    play.run()
+    play.declare(again(USER, image="zona/user:sick"))
+    play.run(lambda: "user" in play.revisions and play.revisions["user"].verdict is Verdict.FAILED)
+    play.here |= {"zona/user:v2", "zona/siem:v2"}
+    play.drop(TAG)
+    play.run()
+    assert [step.service for step in play.ledger[1].steps] == ["user", "siem"]
+    assert play.running() == {"siem": "zona/siem:v2", "user": "zona/user:v2"}
+
+
 # --- several of them --------------------------------------------------------------------------------------------------
 
 
@@ -320,3 +335,25 @@ def test_below_the_one_that_goes_back_the_earlier_one_is_what_runs() -> None:
     play.run()
     assert (play.stage(1), play.stage(2)) == (Stage.APPLIED, Stage.ROLLED_BACK)
     assert play.running() == {"user": "zona/user:v2"}
+
+
+def test_a_patch_under_one_that_is_on_its_way_is_not_reverted() -> None:
+    play = Play(USER, images={"zona/user:v2": "well", "zona/user:v3": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.drop(manifest("b", ["user"], tag="v3"))
+    play.run(lambda: play.stage(2) is Stage.ROLLING)
+    rows, refused = to_revert("a", play.patches(), with_later=True)
+    assert (rows, refused) == ((), "cannot revert a: b is on its way on top of it; try again when that has ended")
+
+
+def test_a_patch_that_goes_back_from_under_another_has_gone_when_its_image_has() -> None:
+    """An operator asked in the instant in which the other was switched."""
+    play = Play(USER, images={"zona/user:v2": "well"})
+    play.drop(manifest("a", ["user"], tag="v2"))
+    play.run()
+    play.drop(manifest("b", ["user"], restart_only=True))
+    play.run(lambda: play.stage(2) is Stage.ROLLING)
+    play.ask_revert(1)
+    play.run(lambda: play.stage(1) is Stage.REVERTED)
+    assert play.running() == {"user": "zona/user:v1"}
