@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,7 @@ def lives(daemon: Daemon, id: str, moment: str) -> int:
         begun(daemon, moment)
         process = daemon.process
         assert process is not None
-        eventually(
-            lambda p=process: p.poll() is not None or row(daemon, id).get("filed"), LIFE_SECONDS, f"life {number}"
-        )
+        eventually(partial(_over, daemon, process, id), LIFE_SECONDS, f"life {number}")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1 if row(daemon, id).get("filed") else 0)
         if process.poll() is None:
@@ -76,6 +75,10 @@ def lives(daemon: Daemon, id: str, moment: str) -> int:
             return number
         assert process.returncode == -signal.SIGKILL, f"it ended with {process.returncode}:\n{daemon.log[-4000:]}"
     raise AssertionError(f"it has no end: {ledger(daemon)}")
+
+
+def _over(daemon: Daemon, process: subprocess.Popen[bytes], id: str) -> bool:
+    return process.poll() is not None or bool(row(daemon, id).get("filed"))
 
 
 def begun(daemon: Daemon, moment: str) -> None:
@@ -94,7 +97,7 @@ class Witness:
 @contextlib.contextmanager
 def witness(daemon: Daemon) -> Iterator[Witness]:
     """Listens to the engine itself: no container that comes and goes is missed."""
-    client = docker.APIClient(base_url=daemon.engine.url, version=API_VERSION, timeout=None)
+    client = docker.APIClient(base_url=daemon.engine.url, version=API_VERSION, timeout=3600)
     seen = Witness()
     stream = client.events(decode=True, filters={"type": "container", "event": "create"})
 
