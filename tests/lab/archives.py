@@ -44,6 +44,20 @@ def archive(
     return buffer.getvalue(), ids
 
 
+def of_one_layer(reference: str, layer: bytes) -> bytes:
+    """An archive with one image whose file system is this layer (a tar)."""
+    diff = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": diff}).encode()
+    name = f"{hashlib.sha256(config).hexdigest()}.json"
+    told = [{"Config": name, "RepoTags": [reference], "Layers": ["layer/layer.tar"]}]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as new:
+        _add(new, "layer/layer.tar", layer)
+        _add(new, name, config)
+        _add(new, "manifest.json", json.dumps(told).encode())
+    return buffer.getvalue()
+
+
 def bundle(path: Path, member: str, content: bytes) -> None:
     """A zip with nothing but one archive, as it is."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as made:

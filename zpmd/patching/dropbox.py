@@ -29,7 +29,7 @@ from zpmd.patching.folders import INCOMING, QUARANTINE, Folders
 from zpmd.patching.incoming import Candidate, Incoming
 from zpmd.patching.keys import Keyring
 from zpmd.patching.noticing import NAMES_KEPT, Notices, PromptObserver
-from zpmd.patching.shapes import shape_of
+from zpmd.patching.shapes import shape_of, shown
 from zpmd.patching.taking import Taking
 from zpmd.patching.telling import Telling
 from zpmd.ports import Clock, Store, Wake
@@ -155,7 +155,6 @@ class DropBox:
 
     def _take_some(self) -> bool:
         """Take a bounded number of files; whether there may be more."""
-        self._heard.extend(self._notices.take())
         try:
             with self._folders.open(INCOMING) as folder:
                 self._inotify.arm({str(self._folders.path(INCOMING)): False})
@@ -169,20 +168,34 @@ class DropBox:
             return False
 
     def _take_from(self, folder: int) -> bool:
-        room = self._room_for_rows()
-        taken = 0
-        for candidate in islice(self._ready(folder), min(AT_ONCE, room)):
-            self._take(candidate, folder)
-            taken += 1
+        begun = self._begin_some(folder)
+        for candidate, row in begun:
+            self._take(candidate, row, folder)
             if self._stop.is_set():
                 return False
         self._end_of_lost(folder)
         self._say("incoming", "")
-        return taken == AT_ONCE
+        return len(begun) == AT_ONCE
+
+    def _begin_some(self, folder: int) -> list[tuple[Candidate, Patch]]:
+        """Rows of a bounded number of files that are ready. Files that were dropped together have their rows before the
+        first of them is read, so that the loop can put them in order: one that was renamed while the first row was
+        written counts as well."""
+        room = min(AT_ONCE, self._room_for_rows())
+        begun: dict[str, tuple[Candidate, Patch]] = {}
+        for ready in (self._ready, self._told):
+            # what is told may be found as well; and of two names that look the same the second comes later
+            fresh = (candidate for candidate in ready(folder) if shown(candidate.name) not in begun)
+            for candidate in islice(fresh, room - len(begun)):
+                begun[shown(candidate.name)] = candidate, self._begin(candidate)
+        return list(begun.values())
 
     def _ready(self, folder: int) -> Iterator[Candidate]:
-        heard = (self._heard.popleft() for _ in range(len(self._heard)))
-        return chain(self._incoming.told(folder, heard), self._incoming.scanned(folder))
+        return chain(self._told(folder), self._incoming.scanned(folder))
+
+    def _told(self, folder: int) -> Iterator[Candidate]:
+        self._heard.extend(self._notices.take())
+        return self._incoming.told(folder, (self._heard.popleft() for _ in range(len(self._heard))))
 
     def _room_for_rows(self) -> int:
         # rows that are SEEN are the files that are to be taken; whoever follows those bounds their number
@@ -196,7 +209,7 @@ class DropBox:
         self._say("full", full)
         return 0 if full else OPEN_AT_ONCE - open_rows
 
-    def _take(self, candidate: Candidate, folder: int) -> None:
+    def _begin(self, candidate: Candidate) -> Patch:
         try:
             row, fresh = self._taking.begin(candidate)
         except StoreError:
@@ -205,6 +218,9 @@ class DropBox:
         if fresh:
             self._wake(Reason.PATCHES)
             self._telling.of(row, "patch-seen", f"seen, {row.size} bytes from {row.owner}")
+        return row
+
+    def _take(self, candidate: Candidate, row: Patch, folder: int) -> None:
         try:
             row = self._taking.take(candidate, row, folder, self._stop.is_set)
         except copying.Stopped:

@@ -120,6 +120,10 @@ def _switch(scene: Scene, patch: Patch, manifest: Manifest) -> None:
     if before:
         scene.wait(patch, f"waits for patch {names(other.id for other in before)} to end")
         return
+    unread, until = precedence.unread(scene.view.memory.patches, patch, scene.now)
+    if unread:
+        scene.wait(patch, f"waits until {names(other.name for other in unread)}, which came with it, is read", until)
+        return
     answer = admission.admit(patch, manifest, scene.site)
     if answer.refused or answer.done:
         scene.refuse(patch, answer.refused or answer.done)

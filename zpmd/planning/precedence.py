@@ -2,6 +2,9 @@
 
 One that still waits for a patch that it requires keeps nobody else waiting: it may have to let pass what the required
 one itself waits for. So all waiting leads either to a lower id or along what is required, and ends.
+
+What came in one delivery is put in order before any of it begins: a patch that is read first lets the others be read,
+for one of them may go before it. It costs a patch that came alone nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +14,11 @@ from collections.abc import Iterable, Iterator, Set
 
 from zpmd.model.patch import ENDS, MOVING, Patch, Stage
 from zpmd.planning.scene import Scene
+
+DELIVERY_SECONDS = 1.0
+"""Files that are seen no later than this after a patch was read came with it."""
+READ_SECONDS = 60.0
+"""How long they are waited for: as long as it takes to read a large bundle on a slow disk."""
 
 _NUMBER = re.compile(r"([0-9]+)")
 
@@ -40,6 +48,22 @@ def ahead(scene: Scene, patch: Patch) -> Iterator[Patch]:
             continue
         if other.stage in MOVING or other.reverting or _before(other, patch, coming):
             yield other
+
+
+def unread(patches: Iterable[Patch], patch: Patch, now: float) -> tuple[list[Patch], float]:
+    """What came together with this patch and is still being read, and until when that is waited for. A file that says
+    why it waits keeps nobody else waiting."""
+    read_at = patch.since(Stage.COPIED) or now
+    found = [
+        (other, seen)
+        for other in patches
+        if other.stage is Stage.SEEN
+        and not other.reason
+        and (seen := other.since(Stage.SEEN)) is not None
+        and seen <= read_at + DELIVERY_SECONDS
+        and seen <= now < seen + READ_SECONDS
+    ]
+    return [other for other, _ in found], min((seen for _, seen in found), default=now) + READ_SECONDS
 
 
 def _pending(patch: Patch) -> bool:

@@ -73,7 +73,10 @@ def roll_back(scene: Scene, patch: Patch, manifest: Manifest) -> None:
 def begun_anew(patch: Patch, now: float) -> Patch:
     """The same row with every deadline counting from now: zpmd or the engine was away, or the clock was set."""
     steps = tuple(s if s.clock is None else dataclasses.replace(s, clock=now) for s in patch.steps)
-    times = (*patch.times, (Stage.VERIFIED, now)) if patch.stage is Stage.VERIFIED else patch.times
+    times = patch.times
+    if patch.stage is Stage.VERIFIED:  # the first time stays, and of what counts anew the last
+        again = [stage for stage, _ in times].count(Stage.VERIFIED) > 1
+        times = (*(times[:-1] if again else times), (Stage.VERIFIED, now))
     return dataclasses.replace(patch, steps=steps, times=times) if patch.moving or times != patch.times else patch
 
 

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def lives(daemon: Daemon, id: str, moment: str) -> int:
         begun(daemon, moment)
         process = daemon.process
         assert process is not None
-        eventually(lambda p=process: p.poll() is not None or row(daemon, id).get("filed"), LIFE_SECONDS, f"life {number}")
+        eventually(partial(_over, daemon, process, id), LIFE_SECONDS, f"life {number}")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1 if row(daemon, id).get("filed") else 0)
         if process.poll() is None:
@@ -74,6 +75,10 @@ def lives(daemon: Daemon, id: str, moment: str) -> int:
             return number
         assert process.returncode == -signal.SIGKILL, f"it ended with {process.returncode}:\n{daemon.log[-4000:]}"
     raise AssertionError(f"it has no end: {ledger(daemon)}")
+
+
+def _over(daemon: Daemon, process: subprocess.Popen[bytes], id: str) -> bool:
+    return process.poll() is not None or bool(row(daemon, id).get("filed"))
 
 
 def begun(daemon: Daemon, moment: str) -> None:
@@ -92,7 +97,7 @@ class Witness:
 @contextlib.contextmanager
 def witness(daemon: Daemon) -> Iterator[Witness]:
     """Listens to the engine itself: no container that comes and goes is missed."""
-    client = docker.APIClient(base_url=daemon.engine.url, version=API_VERSION, timeout=None)
+    client = docker.APIClient(base_url=daemon.engine.url, version=API_VERSION, timeout=3600)
     seen = Witness()
     stream = client.events(decode=True, filters={"type": "container", "event": "create"})
 
@@ -119,13 +124,15 @@ def lifetimes(daemon: Daemon, *services: str) -> dict[str, str]:
 
 
 def has_one_end(daemon: Daemon, id: str, end: str) -> dict[str, Any]:
-    """The row of a patch after all crashes: it ended once, began once, and its file lies in one place with its result."""
+    """The row of a patch after all crashes. It began and ended once; its file lies in one place, with its result."""
     assert ended(daemon, id) == end
     (found,) = eventually(lambda: [r for r in ledger(daemon) if r["name"].startswith(f"{id}.") and r["filed"]])
     reached = Counter(stage for stage, _ in found["times"])
     assert [stage for stage in reached if stage in ENDS] == [end], found["times"]
     twice = {stage for stage, count in reached.items() if count > 1}
-    assert twice <= {"verified"}, f"the time for its images counts anew after a start, and nothing else: {found['times']}"
+    assert twice <= {"verified"}, (
+        f"the time for its images counts anew after a start, and nothing else: {found['times']}"
+    )
     assert reached["switched"] == (0 if end == "quarantined" else 1)
     name = found["name"]
     places = [str(path.parent.relative_to(daemon.spool)) for path in daemon.spool.rglob(name)]

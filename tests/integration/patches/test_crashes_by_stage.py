@@ -102,7 +102,6 @@ LADDERS = [
     (HEALTHY, "before write 2"),
     (FAILING, "after write"),
     (FAILING, "before write 2"),
-    (REFUSED, "after write"),
     (REFUSED, "before write 2"),
 ]
 

@@ -69,6 +69,17 @@ def test_a_file_that_was_there_before_the_start_is_taken_after_the_quiet_time(id
     idle.row(Stage.COPIED)
 
 
+def test_files_that_came_together_have_their_rows_before_the_first_is_read(idle: Site) -> None:
+    site = idle
+    site.incoming.mkdir(parents=True)
+    for number in range(10):
+        site.drop(f"{number}.patch.yaml", manifest(f"fix-{number}"))
+    site.start()
+    eventually(lambda: [row.stage for row in site.rows()] == [Stage.COPIED] * 10)
+    seen, copied = ([row.since(stage) for row in site.rows()] for stage in (Stage.SEEN, Stage.COPIED))
+    assert max(at for at in seen if at) <= min(at for at in copied if at)
+
+
 def test_a_slow_copy_is_left_alone_until_it_is_closed(site: Site) -> None:
     text = manifest() + "description: " + "x" * 100 + "\n"
     with (site.incoming / "slow.patch.yaml").open("w") as file:
