@@ -30,6 +30,7 @@ from rich.table import Table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 VICTIM = "zona_user"
+PATCH = "demo-1"
 UI, UI_PORT = "securaa_ui_nginx", 8443
 COLOURS = {"running": "green", "completed": "green", "starting": "yellow", "waiting": "dim", "updating": "yellow"}
 
@@ -66,6 +67,10 @@ class Place:
     @property
     def log(self) -> Path:
         return self.root / "zpmd.log"
+
+    @property
+    def patches(self) -> Path:
+        return self.root / "patches"
 
     @property
     def engine(self) -> Path:
@@ -137,11 +142,14 @@ def lay_out(place: Place, url: str) -> None:
     for name in ("services.d", "files", "data.d"):
         if not (place.root / name).exists():
             shutil.copytree(CHECKOUT / "etc" / "zpmd" / name, place.root / name)
+    (place.root / f"{PATCH}.patch.yaml").write_text(
+        f"id: {PATCH}\ndescription: Two services to version 1.1\ntag: '1.1'\nservices: [zona_user, zona_siem]\n"
+    )
     if not (place.root / "appliance.env").exists():
         (place.root / "appliance.env").write_text(f"APPLIANCE_UI_PORT={UI_PORT}\n" if free(UI_PORT) else "")
     place.settings.write_text(
         f"project: appliance\nservices_dir: services.d\ndata_dir: data.d\nstate_dir: state\nsocket: zpmd.sock\n"
-        f"env_file: appliance.env\nengine:\n  url: {url}\n"
+        f"env_file: appliance.env\nengine:\n  url: {url}\npatches:\n  dir: patches\n  keys_dir: patch-keys\n"
     )
 
 
@@ -313,6 +321,9 @@ The appliance is running, and zpmd with it. What to try:
     zpmctl tenants; zpmctl integrations  # each row of data.d is a service: this one, and its port
     sed -i 's/status: inactive/status: active/' {folder}/data.d/20-integrations.yaml; zpmctl ports
     sed -i 's/PORT: 8090/PORT: 8091/' {folder}/services.d/20-core.yaml; zpmctl status --watch
+    zpmctl patch plan {folder}/{PATCH}.patch.yaml     # a patch: two services to version 1.1, and what that would take
+    cp {folder}/{PATCH}.patch.yaml {shlex.quote(str(place.patches))}/incoming/; zpmctl patch show {PATCH} --watch
+    zpmctl patch revert {PATCH} --wait    # and back; next time it needs another id
     zpmctl doctor""",
         markup=False,
         soft_wrap=True,
