@@ -84,7 +84,9 @@ def _turn(one: tuple[Patch, Move]) -> tuple[int, int]:
 def _over(service: ServiceData, moves: Mapping[str, Sequence[tuple[Patch, Move]]]) -> ServiceData:
     concerning = moves.get(service.name, ())
     if service.template in moves:
-        concerning = sorted([*moves[service.template], *concerning], key=_turn)
+        own = {patch.number for patch, _ in concerning}
+        of_template = [one for one in moves[service.template] if one[0].number not in own]
+        concerning = sorted([*of_template, *concerning], key=_turn)
     image, patched = service.container.image, None
     for patch, move in concerning:
         if overtaken(move, service):

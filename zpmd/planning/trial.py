@@ -14,6 +14,7 @@ from zpmd.model.memory import Verdict
 from zpmd.model.patch import Manifest, Patch, Stage, Step
 from zpmd.model.plan import Cause, Code, JudgeSpec
 from zpmd.model.service import Under
+from zpmd.model.spechash import spec_hash
 from zpmd.planning import layer, rollout
 from zpmd.planning.scene import Scene
 from zpmd.planning.target import Target
@@ -214,10 +215,14 @@ def _step(scene: Scene, patch: Patch, target: Target) -> Step:
 
 
 def _proven(scene: Scene, targets: Iterable[Target], why: str) -> None:
-    """What has proved itself under the patch is the stable definition from here on."""
+    """What has proved itself under the patch is the stable definition from here on; but not where a failed rollout had
+    gone back to it: its file asks for something else, and the verdict on that has to stay."""
+    declared = {service.name: service for service in scene.view.desired.services}
     for target in targets:
         lineups = scene.lineups[target.name]
         if not lineups or target.leaving or target.verdict is Verdict.STABLE:
+            continue
+        if target.spec != spec_hash(declared[target.name].container):
             continue
         if rollout.done(scene.view, target, lineups, scene.draft):
             scene.draft.act(

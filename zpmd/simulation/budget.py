@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zpmd.model.plan import (
+    Code,
     RemoveReplica,
     RestartReplica,
     RunReplica,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from zpmd.simulation.truth import Truth
 
 SLACK_SECONDS = 0.001
+ANOTHER = frozenset({Code.DRIFT, Code.PATCH, Code.ROLLBACK})
+"""Causes that replace a failed replica for the sake of another definition: what comes back after that begins anew."""
 SHORTEST_WINDOW_SECONDS = 10.0
 
 
@@ -68,7 +71,7 @@ class Budget:
     def called(self, call: Call) -> None:
         action = call.action
         if isinstance(action, StopReplica | RemoveReplica):
-            if not action.evidence or self._follows(action.replica.service):
+            if not action.evidence or action.cause.code in ANOTHER or self._follows(action.replica.service):
                 self._rows.pop(action.subject, None)
         elif isinstance(action, RunReplica | StartReplica | RestartReplica):
             self._tried(call, action)

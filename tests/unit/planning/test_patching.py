@@ -208,3 +208,18 @@ def test_what_a_failed_rollout_went_back_to_is_no_reason_to_leave_a_service_out(
     play.run()
     assert [step.service for step in play.ledger[1].steps] == ["user", "siem"]
     assert play.running() == {"siem": "zona/siem:v2", "user": "zona/user:v2"}
+
+
+def test_going_back_to_what_a_failed_rollout_had_gone_back_to_keeps_its_verdict() -> None:
+    """Otherwise the failed definition, which its file still names, would be rolled out once more."""
+    play = Play(USER, images={"zona/user:sick": "sick"})
+    play.run()
+    play.declare(again(USER, image="zona/user:sick"))
+    play.run(lambda: "user" in play.revisions and play.revisions["user"].verdict is Verdict.FAILED)
+    play.run(lambda: play.running() == {"user": "zona/user:v1"} and not play.plan.actions)
+    play.drop(manifest(services=["user"], restart_only=True))
+    play.run()
+    assert play.stage() is Stage.ROLLED_BACK
+    assert play.running() == {"user": "zona/user:v1"}
+    assert play.revisions["user"].verdict is Verdict.FAILED
+    assert str(play.step()) == ""

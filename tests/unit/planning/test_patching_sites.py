@@ -235,3 +235,12 @@ def test_a_passive_host_takes_the_patch_of_what_it_will_run_when_it_becomes_acti
     play.declare(USER)
     play.run(lambda: "user" in play.running())
     assert play.running()["user"] == "zona/user:v2"
+
+
+def test_of_one_patch_an_integrations_own_word_goes_before_that_of_its_template() -> None:
+    play = Play(integration("t1"), integration("t2"), templates=("splunk",))
+    play.here |= {"other/splunk:v9", "zona/splunk:v2"}
+    changes = (Change(service="splunk", image="other/splunk:v9"), Change(service="splunk-t1-1", tag="v2"))
+    play.drop(Manifest(id="hotfix-1", services=changes))
+    play.run()
+    assert play.running() == {"splunk-t1-1": "zona/splunk:v2", "splunk-t2-1": "other/splunk:v9"}
