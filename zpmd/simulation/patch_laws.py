@@ -83,7 +83,8 @@ class PatchLaws:
             return
         if before.moves and row.moves != before.moves:
             raise Violation("patches", f"{name} changes something else than when it was switched")
-        if before.times != row.times[: len(before.times)]:
+        past = _past(before)
+        if past != _past(row)[: len(past)]:
             raise Violation("patches", f"{name} has another past: {before.times}, and now {row.times}")
         if row.stage is before.stage:
             return
@@ -192,6 +193,14 @@ class PatchLaws:
             raise Violation(
                 "patches", f"{verb(action)} {action.subject} ({action.cause}), and the patch does not name it"
             )
+
+
+def _past(row: Patch) -> list[tuple[Stage, float]]:
+    """Each stage with its first time: while images are waited for, the patience with them may begin anew."""
+    first: dict[Stage, float] = {}
+    for stage, at in row.times:
+        first.setdefault(stage, at)
+    return list(first.items())
 
 
 def counts(truth: Truth, row: Patch, service: ServiceData) -> bool:
