@@ -62,7 +62,8 @@ def result_file(patch: Patch) -> str:
 
 
 def _stages(patch: Patch) -> tuple[StageView, ...]:
-    lasted: list[float | None] = [after - at for (_, at), (_, after) in pairwise(patch.times)]
+    # a pass decides as of its beginning, so a stage may be dated before the one that was written meanwhile
+    lasted: list[float | None] = [max(0.0, after - at) for (_, at), (_, after) in pairwise(patch.times)]
     return tuple(
         StageView(stage=stage.value, at=at, seconds=seconds)
         for (stage, at), seconds in zip(patch.times, [*lasted, None], strict=False)
