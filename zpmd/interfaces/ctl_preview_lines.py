@@ -27,7 +27,7 @@ WHERE = {
 
 def preview_lines(view: Preview) -> list[Text]:
     lines = [_headline(view)] if not view.refused else _refused(view)
-    if view.waits:
+    if view.waits and not view.refused:
         lines.append(line((f"  first it {view.waits}", NOTICE)))
     if view.steps:
         lines += [Text(""), *_steps(view.steps)]
