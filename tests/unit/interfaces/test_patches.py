@@ -322,7 +322,7 @@ def test_a_patch_that_nobody_knows_is_not_found(surface: Surface, ctl: Ctl) -> N
     said = ctl("patch", "show", "nope")
     assert (said.code, said.err) == (
         4,
-        "zpmctl: no patch nope: `zpmctl patch list --all` has those that there are\n",
+        "zpmctl: no patch nope: `zpmctl patch list` has those that there are; what was refused unread goes by its file\n",
     )
     assert ctl("patch", "show", "a/b").code == 4
     assert ctl("patch", "revert", "nope").code == 4
@@ -418,3 +418,24 @@ def test_a_stage_that_is_dated_before_the_last_one_took_no_time(surface: Surface
     surface.publish()
     stages = api.get("/v1/patches/hotfix-1042").json()["stages"]
     assert [stage["seconds"] for stage in stages] == [2.0, 0.0, None]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "probe", "meaning"),
+    [
+        (0, ("exit 0", "exit 1: refused"), "unhealthy until it was stopped"),
+        (0, ("exit 1: refused", "exit 0"), "exit code 0: it ended without an error"),
+        (0, (), "exit code 0: it ended without an error"),
+        (3, ("exit 1: refused",), "exit code 3"),
+    ],
+)
+def test_a_culprit_that_obeyed_when_it_was_stopped_did_not_end_well(
+    surface: Surface, api: httpx.Client, exit_code: int, probe: tuple[str, ...], meaning: str
+) -> None:
+    put(surface.store, ROLLED_BACK)
+    kept = Dossier(
+        service="zona_user", slot=1, container_id="c1", at=NOON - 75, exit_code=exit_code, health_output=probe
+    )
+    surface.store.keep_dossier(kept)
+    surface.publish()
+    assert api.get(f"/v1/patches/{ROLLED_BACK.id}").json()["evidence"]["meaning"] == meaning
