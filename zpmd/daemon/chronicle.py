@@ -20,6 +20,7 @@ from zpmd.model.events import Entry, Outcome, Result, Unwritable
 from zpmd.model.memory import Attempt, Memory, Retry, Revision, Tried, Verdict
 from zpmd.model.plan import (
     Action,
+    Code,
     JudgeSpec,
     MovePatch,
     PullImage,
@@ -37,6 +38,9 @@ from zpmd.model.spechash import spec_hash
 from zpmd.planning.trial import begun_anew
 from zpmd.ports import Store
 from zpmd.redaction import redact
+
+WENT_WRONG = frozenset({Code.PATCH_REFUSED, Code.PATCH_FAILED, Code.PATCH_STUCK})
+"""Decisions that the log has as warnings: an error in somebody's patch, carried out as it should be."""
 
 
 class Chronicle:
@@ -69,7 +73,8 @@ class Chronicle:
             attempt=attempt,
         )
         self._begin(entry, action.subject)
-        _log(action).info("{} {}: {}", verb(action), action.subject, action.cause.text)
+        level = "WARNING" if action.cause.code in WENT_WRONG else "INFO"
+        _log(action).log(level, "{} {}: {}", verb(action), action.subject, action.cause.text)
 
     def judged(self, action: JudgeSpec, now: float) -> None:
         """A verdict touches the store alone: it is carried out here."""

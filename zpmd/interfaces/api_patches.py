@@ -63,5 +63,7 @@ def _drops(control: Control, name: str) -> tuple[Patch, ...]:
     if not rows:
         rows = tuple(row for row in control.patches(DROPS_SEARCHED, None) if name in (row.name, str(row.number)))[:1]
     if not rows:
-        raise NotFound(f"no patch {name}: `zpmctl patch list --all` has those that there are")
+        raise NotFound(
+            f"no patch {name}: `zpmctl patch list` has those that there are; what was refused unread goes by its file"
+        )
     return rows

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure
-from zpmd.interfaces.patch_views import PatchStoryView
+from zpmd.interfaces.patch_views import PatchStoryView, PatchView
 from zpmd.interfaces.views import StatusView
 
 LOOK_SECONDS = 1.0
@@ -19,16 +19,26 @@ AWAY = frozenset({Exit.UNREACHABLE, Exit.REFUSED, Exit.TIMED_OUT})
 """What a daemon that is restarted answers: nothing, or that its first pass has not ended."""
 
 
-def follow(daemon: Daemon, path: str) -> Iterator[PatchStoryView]:
-    """The story again and again, at least once a second; the last one is of a patch that has ended."""
+def newest(story: PatchStoryView) -> PatchView:
+    return story.patch
+
+
+def taken_back(story: PatchStoryView) -> PatchView:
+    """The drop that somebody asked to take back: one that was refused since has the same id."""
+    return next((drop for drop in (story.patch, *story.drops) if drop.asked), story.patch)
+
+
+def follow(daemon: Daemon, path: str, drop: Callable[[PatchStoryView], PatchView] = newest) -> Iterator[PatchStoryView]:
+    """The story again and again, at least once a second, until this drop of it has ended."""
     story = daemon.get(PatchStoryView, path)
     number, seen_at = 0, time.monotonic()
     ended_at: float | None = None
     while True:
         yield story
-        if story.patch.ended:
+        patch = drop(story)
+        if patch.ended:
             ended_at = time.monotonic() if ended_at is None else ended_at
-            if story.patch.filed or time.monotonic() - ended_at >= FILING_SECONDS:
+            if patch.filed or time.monotonic() - ended_at >= FILING_SECONDS:
                 return
         else:
             ended_at = None

@@ -6,8 +6,9 @@ container, a file, a row or an operator goes through `clean`, which it does here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
+from itertools import groupby
 
 from rich.text import Text
 
@@ -31,6 +32,12 @@ def state_style(state: str) -> str:
 
 def line(*cells: Cell) -> Text:
     return Text.assemble(*((clean(text), style) for text, style in cells))
+
+
+def folded(output: Iterable[str]) -> list[str]:
+    """A line that comes again and again, as a probe's does, said once."""
+    runs = ((text, len(list(same))) for text, same in groupby(output))
+    return [text if count == 1 else f"{text}  ({count} times)" for text, count in runs]
 
 
 def table(rows: Sequence[Row | Text]) -> list[Text]:

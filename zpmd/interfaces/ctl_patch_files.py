@@ -115,6 +115,8 @@ def verify(
       zpmctl patch verify hotfix.patch.yaml --keys ./public-keys
     """
     _check_name(file)
+    if keys_dir and not keys_dir.is_dir():
+        raise Failure(Exit.NOT_FOUND, f"{keys_dir}: no such folder")
     ring = keys.read(keys_dir, keys.REQUIRED) if keys_dir else keys.read(Patches().keys_dir)
     with told():
         found, signer, signature = _judged(file, ring)
@@ -246,7 +248,7 @@ def _facts(file: PatchFile) -> Iterator[tuple[str, str]]:
     else:
         yield "signed by", "nobody"
     for change in file.services:
-        yield "service", f"{change.service}  {change.image or change.tag or 'is restarted'}"
+        yield "service", f"{change.service}  {change.image or (f'tag {change.tag}' if change.tag else 'is restarted')}"
     for group in file.groups:
         yield "group", group
     for required in file.requires:

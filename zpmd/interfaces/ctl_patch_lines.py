@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from zpmd.interfaces import patch_story, patches
-from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zone, line, table
+from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zone, folded, line, table
 from zpmd.interfaces.patch_views import (
     EvidenceView,
     PatchesView,
@@ -46,6 +46,11 @@ BUSY: Mapping[str, str] = {
     patches.REVERTING: "it is about to go back",
 }
 """What goes on in a stage where nothing better is known."""
+AFTER: Mapping[str, str] = {
+    Stage.QUARANTINED: "nothing has moved; once what is wrong is mended, drop it again",
+    Stage.ROLLED_BACK: "its services run again what they ran before; drop a mended patch under a new id",
+}
+"""What a bad end means for the appliance, and what to do about it; nothing is urgent."""
 
 
 def told_lines(told: Sequence[PatchView], untold: int, now: float, zone: Zone) -> list[Text]:
@@ -75,7 +80,8 @@ def _told(patch: PatchView, now: float, zone: Zone) -> list[Text]:
         return [line((f"  {name} {patch.state}{lasts}", NOTICE), (f": {_doing(patch, now, zone)}", ""))]
     ago = f" {span(now - patch.since)} ago" if patch.since is not None else ""
     said = "was refused" if patch.state == Stage.QUARANTINED else "was rolled back"
-    return [line((f"  {name} {said}{ago}", NOTICE), (f": {patch.reason}", ""))]
+    again = "" if patch.state == Stage.QUARANTINED else ", and what ran before runs again"
+    return [line((f"  {name} {said}{ago}{again}", NOTICE), (f": {patch.reason}", ""))]
 
 
 def _name(patch: PatchView) -> str:
@@ -169,6 +175,8 @@ def headline(view: PatchStoryView, zone: Zone) -> Text:
 def _about(view: PatchStoryView, zone: Zone) -> list[Text]:
     patch = view.patch
     lines = [line((f"  {text}", "")) for text in view.description.splitlines()]
+    if patch.state in AFTER:
+        lines.append(line((f"  {AFTER[patch.state]}", NOTICE)))
     if patch.attention == patches.FAILED:
         lines.append(line(("  a person is needed: what runs is kept as it is; `zpmctl restart SERVICE` goes on", BAD)))
     if patch.state == patches.REVERTING or (patch.asked and not patch.ended):
@@ -236,7 +244,7 @@ def _evidence(kept: EvidenceView, now: float, zone: Zone) -> list[Text]:
     for name, output in (("health", kept.health_output), ("log", kept.log_tail)):
         if output:
             lines.append(line((f"  {name}", FAINT)))
-            lines += [line((f"    | {text}", "")) for text in output[-LOG_LINES_SHOWN:]]
+            lines += [line((f"    | {text}", "")) for text in folded(output)[-LOG_LINES_SHOWN:]]
     return lines
 
 

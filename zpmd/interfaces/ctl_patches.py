@@ -14,7 +14,7 @@ from rich.text import Text
 from zpmd.interfaces import ctl_patch_lines as lines
 from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
 from zpmd.interfaces.ctl_files import told
-from zpmd.interfaces.ctl_follow import follow
+from zpmd.interfaces.ctl_follow import follow, taken_back
 from zpmd.interfaces.ctl_lines import BAD, line
 from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Timeout, Wait, complete_patch
 from zpmd.interfaces.ctl_preview_lines import preview_lines
@@ -170,16 +170,17 @@ def _reverted(daemon: Daemon, done: DoneView, timeout_seconds: float, screen: Sc
     deadline = time.monotonic() + timeout_seconds
     with screen.progress() as note:
         for id in done.patches:
-            for story in follow(daemon, _path(id)):
-                if story.patch.ended:
+            for story in follow(daemon, _path(id), taken_back):
+                patch = taken_back(story)
+                if patch.ended:
                     break
-                pending = f"{id} is {story.patch.state}" + (f": {story.patch.waits}" if story.patch.waits else "")
+                pending = f"{id} is {patch.state}" + (f": {patch.waits}" if patch.waits else "")
                 if time.monotonic() >= deadline:
                     text = f"not done after {timeout_seconds:.0f} s, and still going on: {pending}"
                     raise Failure(Exit.TIMED_OUT, text)
                 note(story.now, pending)
-            if story.patch.state != Stage.REVERTED:
-                raise Failure(Exit.FAILED, f"{id} is {story.patch.state}: {story.patch.reason}")
+            if patch.state != Stage.REVERTED:
+                raise Failure(Exit.FAILED, f"{id} is {patch.state}: {patch.reason}")
     return f"taken back: {', '.join(done.patches)}"
 
 

@@ -14,6 +14,7 @@ from zpmd.interfaces.words import plural, span
 from zpmd.model.preview import Preview, PreviewStep, Where
 
 TITLES = ("WAVE", "SERVICE", "REPLICAS", "ORDER", "AWAY", "TAKES", "IMAGE")
+NOTHING = "moves nothing"
 PATCH = "patch"
 """`PreviewStep.why` of a service that the patch itself names."""
 WHERE = {
@@ -25,10 +26,8 @@ WHERE = {
 
 
 def preview_lines(view: Preview) -> list[Text]:
-    lines = [_headline(view)]
-    if view.refused:
-        lines.append(line((f"  it would be refused: {view.refused}", BAD)))
-    if view.waits:
+    lines = [_headline(view)] if not view.refused else _refused(view)
+    if view.waits and not view.refused:
         lines.append(line((f"  first it {view.waits}", NOTICE)))
     if view.steps:
         lines += [Text(""), *_steps(view.steps)]
@@ -43,13 +42,23 @@ def preview_lines(view: Preview) -> list[Text]:
     return lines
 
 
+def _refused(view: Preview) -> list[Text]:
+    head = line((f"patch {view.id}", STRONG), ("  would be refused", BAD), (f": {view.refused}", ""))
+    return [head, line((f"  but for that it {_moves(view)}", FAINT))] if view.steps else [head]
+
+
 def _headline(view: Preview) -> Text:
+    return line((f"patch {view.id}", STRONG), (f"  {_moves(view)}", ""))
+
+
+def _moves(view: Preview) -> str:
     steps = view.steps
     tenants = len({step.tenant for step in steps if step.tenant})
     of = f" of {plural(tenants, 'tenant')}" if tenants else ""
     waves = len({step.wave for step in steps})
-    what = f"moves {plural(len(steps), 'service')}{of} in {plural(waves, 'wave')}" if steps else "moves nothing"
-    return line((f"patch {view.id}", STRONG), (f"  {what}", ""), (f", {_in_all(steps)}" if steps else "", ""))
+    return (
+        f"moves {plural(len(steps), 'service')}{of} in {plural(waves, 'wave')}, {_in_all(steps)}" if steps else NOTHING
+    )
 
 
 def _in_all(steps: Sequence[PreviewStep]) -> str:
@@ -75,8 +84,12 @@ def _step(step: PreviewStep) -> Row:
         (step.order + (" *" if step.hindrance else ""), NOTICE if step.hindrance else ""),
         _away(step.away_seconds),
         ("?" if step.seconds is None else _spoken(step.seconds), "" if step.seconds is not None else FAINT),
-        (moved_text(step.was, step.image) + ("" if step.why == PATCH else f" ({step.why})"), ""),
+        (_moved(step) + ("" if step.why == PATCH else f" ({step.why})"), ""),
     )
+
+
+def _moved(step: PreviewStep) -> str:
+    return f"{step.image}, restarted" if step.was == step.image else moved_text(step.was, step.image)
 
 
 def _away(seconds: float | None) -> Cell:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from types import MappingProxyType
 
 from rich.text import Text
 
 from zpmd.interfaces import patches, status
-from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Cell, Row, Zone, line, state_style, table
+from zpmd.interfaces.ctl_lines import (
+    BAD,
+    FAINT,
+    GOOD,
+    NOTICE,
+    STRONG,
+    Cell,
+    Row,
+    Zone,
+    folded,
+    line,
+    state_style,
+    table,
+)
 from zpmd.interfaces.ctl_patch_lines import told_lines
 from zpmd.interfaces.ctl_rows import away_text, registry_lines
 from zpmd.interfaces.views import (
@@ -240,14 +252,8 @@ def _dossier_lines(dossier: DossierView, now: float, zone: Zone) -> list[Text]:
     for name, output in (("health", dossier.health_output), ("last words", dossier.log_tail)):
         if output:
             lines.append(line((f"    {name}", FAINT)))
-            lines += [line((f"      | {text}", "")) for text in _folded(output)[-LOG_LINES_SHOWN:]]
+            lines += [line((f"      | {text}", "")) for text in folded(output)[-LOG_LINES_SHOWN:]]
     return lines
-
-
-def _folded(output: Iterable[str]) -> list[str]:
-    """A line that comes again and again, as a probe's does, said once."""
-    runs = ((text, len(list(same))) for text, same in groupby(output))
-    return [text if count == 1 else f"{text}  ({count} times)" for text, count in runs]
 
 
 def entry_lines(entries: Sequence[EntryView], now: float, zone: Zone) -> list[Text]:

@@ -21,6 +21,8 @@ from zpmd.patching import results
 WAITING, MOVING, HELD, MOVED = "waiting", "moving", "held", "moved"
 GOING_BACK, BACK, STUCK = "going-back", "back", "stuck"
 """`PatchStepView.state`."""
+PROBE_OK = "exit 0"
+"""How a line of `Dossier.health_output` begins where the probe was content."""
 TALKING = frozenset({MOVING, HELD, GOING_BACK, STUCK})
 """States in which how the service stands belongs to the story."""
 
@@ -62,7 +64,8 @@ def result_file(patch: Patch) -> str:
 
 
 def _stages(patch: Patch) -> tuple[StageView, ...]:
-    lasted: list[float | None] = [after - at for (_, at), (_, after) in pairwise(patch.times)]
+    # a pass decides as of its beginning, so a stage may be dated before the one that was written meanwhile
+    lasted: list[float | None] = [max(0.0, after - at) for (_, at), (_, after) in pairwise(patch.times)]
     return tuple(
         StageView(stage=stage.value, at=at, seconds=seconds)
         for (stage, at), seconds in zip(patch.times, [*lasted, None], strict=False)
@@ -132,6 +135,14 @@ def _stands(service: ServiceView) -> str:
     return f"{service.state}, {service.ready} of {service.desired} ready" + (f": {why}" if why else "")
 
 
+def _meaning(kept: Dossier) -> str:
+    """How it ended; of one that obeyed when it was stopped for its health, that says less than its probe."""
+    failing = bool(kept.health_output) and not kept.health_output[-1].startswith(PROBE_OK)
+    if failing and kept.exit_code == 0 and not kept.error:
+        return "unhealthy until it was stopped"
+    return kept.error or exit_meaning(kept.exit_code, kept.oom_killed)
+
+
 def _evidence(patch: Patch, dossiers: Sequence[Dossier]) -> EvidenceView | None:
     """The last that was kept of its culprit while it was on its way."""
     began, ended_at = patch.since(Stage.SWITCHED), patch.times[-1][1] if patch.times and patch.ended else math.inf
@@ -141,7 +152,7 @@ def _evidence(patch: Patch, dossiers: Sequence[Dossier]) -> EvidenceView | None:
     return EvidenceView(
         service=kept.service,
         at=kept.at,
-        meaning=kept.error or exit_meaning(kept.exit_code, kept.oom_killed),
+        meaning=_meaning(kept),
         health_output=kept.health_output,
         log_tail=kept.log_tail,
     )

@@ -118,9 +118,10 @@ class Bundle:
         try:
             carried = archive.images(stream, self.limits.archive)
         except BadPatch as bad:
-            raise BadPatch(f"{entry.file}: {bad}") from bad
+            said = str(bad)  # what is wrong with the member itself has its name already
+            raise BadPatch(said if said.startswith(entry.file) else f"{entry.file}: {said}") from bad
         if stream.digest.hexdigest() != entry.sha256:
-            raise BadPatch(f"{entry.file} has another SHA-256 than {words.MANIFEST} says")
+            raise BadPatch(f"{entry.file} has another SHA-256 than {words.MANIFEST} says: copy it again")
         if carried != entry.images:
             found, said = {i.reference for i in carried}, {i.reference for i in entry.images}
             for reference in sorted(found - said):

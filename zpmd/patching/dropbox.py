@@ -282,7 +282,7 @@ class DropBox:
         filed = self._filing.put(row, drop)
         if filed.text != row.filed:
             self._store.file_patch(row.number, filed.text)
-            self._telling.of(row, "patch-filed", filed.text, warning=not filed.moved)
+            self._telling.of(row, "patch-filed", f"its file: {filed.text}", warning=not filed.moved)
             self._wake(Reason.PATCHES)
         self._unfiled.pop(row.number, None)
         if filed.moved:

@@ -83,7 +83,7 @@ class MemberStream(io.RawIOBase):
             if rest or not self._inflate.eof or self._inflate.unused_data or self._packed_left:
                 raise BadPatch(f"{self._member.name} is longer than the directory says")
         if self._crc != self._member.crc:
-            raise BadPatch(f"{self._member.name} is damaged: its CRC differs")
+            raise BadPatch(f"{self._member.name} is damaged (its CRC differs): copy it again")
 
 
 def opened(source: int, member: Member) -> BinaryIO:

@@ -75,8 +75,8 @@ def _first(row: Patch, stage: Stage) -> str | None:
 
 
 def _stages(row: Patch) -> list[Value]:
-    """Each stage, when it was reached, and how long it lasted in seconds; the last one lasts. Two threads write
-    them, and a clock may be set: what seems to have ended before it began took no time."""
+    """Each stage, when it was reached, and how long it lasted in seconds; the last one lasts. A pass decides as
+    of its beginning, so a stage may be dated a little before the one that was written meanwhile."""
     lasted: list[float | None] = [round(max(0.0, after - at), 3) for (_, at), (_, after) in pairwise(row.times)]
     times = zip(row.times, [*lasted, None], strict=False)
     return [{"stage": stage.value, "at": moment(at), "seconds": seconds} for (stage, at), seconds in times]

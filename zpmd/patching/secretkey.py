@@ -69,6 +69,8 @@ class Sealed:
 
 def parse(data: bytes) -> Sealed:
     """Raises Refused."""
+    if _is_public(data):
+        raise Refused("it is a public key, which signs nothing: name the secret one (.key)")
     try:
         _comment, line = minisign.lines(data, 2, "secret key")
         raw = minisign.decoded(line, "secret key", HEAD_BYTES + SEALED_BYTES)
@@ -84,6 +86,14 @@ def parse(data: bytes) -> Sealed:
         memlimit=int.from_bytes(limits[8:], "little"),
         body=raw[HEAD_BYTES:],
     )
+
+
+def _is_public(data: bytes) -> bool:
+    try:
+        minisign.parse_public_key(data)
+    except BadPatch:
+        return False
+    return True
 
 
 def generate(password: str | None, opslimit: int = OPSLIMIT, memlimit: int = MEMLIMIT) -> tuple[bytes, bytes]:

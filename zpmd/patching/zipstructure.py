@@ -90,7 +90,7 @@ def _end(stream: BinaryIO, size: int, limits: Limits) -> tuple[int, int, int]:
     at = size - end.size
     magic, disk, first_disk, here, count, length, start, comment = end.unpack(_at(stream, at, end.size))
     if magic != zipformat.END_MAGIC or comment:
-        raise BadPatch("it is no zip, is cut off, or has a comment or other bytes at its end")
+        raise BadPatch("it is no zip, is cut off, or has a comment or other bytes at its end: copy it again")
     if disk or first_disk or here != count:
         raise BadPatch("it is one of several volumes")
     if at >= zipformat.LOCATOR.size and _at(stream, at - zipformat.LOCATOR.size, 4) == zipformat.LOCATOR_MAGIC:

@@ -92,7 +92,8 @@ def _known(patch: Patch, manifest: Manifest, others: Iterable[Patch]) -> Answer 
         if patch.sha256 and other.sha256 != patch.sha256:
             if other.number > patch.number > 0 and other.stage not in ENDS:
                 continue  # it was here first
-            return Answer(refused=f"the id {manifest.id} was used by drop {other.number}, which had another content")
+            text = f"the id {manifest.id} was used by drop {other.number}, which had another content: give it a new id"
+            return Answer(refused=text)
         if other.stage is Stage.APPLIED and not other.reverting:
             return Answer(done=f"it is applied already, by drop {other.number}")
         if other.stage not in ENDS and (other.number < patch.number or not patch.number):
@@ -147,7 +148,8 @@ def _older(manifest: Manifest, others: Collection[Patch], site: Site) -> Answer 
     for service, image in images_under(manifest, site.desired.services):
         now, then = tag_of(service.container.image), tag_of(image)
         if _lower(then, now):
-            return Answer(refused=f"{service.name} runs {now}, and it would go down to {then}: revert what is applied")
+            up = f"revert {service.patched.patch}" if service.patched else "change its service file"
+            return Answer(refused=f"{service.name} runs {now}, and it would go down to {then}: {up} instead")
     return None
 
 

@@ -25,7 +25,7 @@ def to_revert(id: str, patches: Sequence[Patch], with_later: bool) -> tuple[tupl
     later = [patch.id for patch in reversed(standing) if patch is not mine]
     if later and not with_later:
         text = (
-            f"cannot revert {id} alone: {names(later)} was applied on top of it;"
+            f"cannot revert {id} alone: {names(later)} came on top of it;"
             f" `zpmctl patch revert {id} --with-later` takes back all of them, the latest first"
         )
         return (), text
@@ -53,7 +53,7 @@ def _stands_on(patch: Patch, other: Patch) -> bool:
 def _why_not(rows: Sequence[Patch]) -> str:
     if not rows:
         return "it is too long ago; the ledger alone knows of it"
-    row = rows[-1]
+    row = next((row for row in reversed(rows) if row.stage is not Stage.QUARANTINED), rows[-1])
     if row.asked and row.stage is Stage.APPLIED:
         return f"{row.asked} has asked for that already"
     if row.stage is Stage.APPLIED:

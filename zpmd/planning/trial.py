@@ -68,7 +68,7 @@ def roll_back(scene: Scene, patch: Patch, manifest: Manifest) -> None:
         text = f"{names(unwell)} did not get well after going back ({patch.reason}); what runs is kept"
         scene.move(patch, Stage.ROLLBACK_FAILED, Code.PATCH_STUCK, text, reason=text)
         return
-    scene.wait(patch, f"goes back: {patch.reason}; {names(unwell)} is not well yet", until=due)
+    scene.wait(patch, f"goes back: {patch.reason}; not well yet: {names(unwell)}", until=due)
 
 
 def begun_anew(patch: Patch, now: float) -> Patch:
@@ -243,7 +243,7 @@ def _wait(scene: Scene, patch: Patch, steps: Sequence[Step], targets: Sequence[T
     if moving:
         scene.wait(patch, f"{done}; {names(moving)} on the way")
     else:
-        scene.wait(patch, f"{done}; waits for {names(held)}, held by an operator")
+        scene.wait(patch, f"{done}; waits for {names(held)}, held by an operator: `zpmctl release {held[0]}`")
 
 
 def _how_far(steps: Sequence[Step], targets: dict[str, Target]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from tests.unit.full_disk import no_room
 from tests.unit.planning.build import NOW, replica, service, slot
@@ -13,12 +14,14 @@ from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
 from zpmd.model.events import Outcome, Result
 from zpmd.model.memory import Tried, Verdict
+from zpmd.model.patch import Patch, Stage
 from zpmd.model.plan import (
     Action,
     Cause,
     Code,
     CreateVolume,
     JudgeSpec,
+    MovePatch,
     PullImage,
     RemoveReplica,
     RestartReplica,
@@ -173,3 +176,24 @@ def test_a_full_disk_holds_nothing_up_is_said_and_ends(store: EmbeddedStore) -> 
     assert chronicle.unwritable is None
     (entry,) = store.journal()
     assert entry.text == "it can be written again after 10 s; 1 lines of the journal are lost"
+
+
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [
+        (Code.PATCH_APPLIED, "INFO"),
+        (Code.PATCH_BACK, "INFO"),
+        (Code.PATCH_REFUSED, "WARNING"),
+        (Code.PATCH_FAILED, "WARNING"),
+        (Code.PATCH_STUCK, "WARNING"),
+    ],
+)
+def test_a_patch_that_goes_wrong_is_among_the_warnings(store: EmbeddedStore, code: Code, level: str) -> None:
+    levels: list[str] = []
+    sink = logger.add(lambda message: levels.append(message.record["level"].name), level="DEBUG")
+    try:
+        patch = Patch(number=1, name="p.patch.yaml", stage=Stage.ROLLING, id="p")
+        Chronicle(store).decided(MovePatch(patch=patch, cause=Cause(code, "goes back")), NOW)
+    finally:
+        logger.remove(sink)
+    assert levels == [level]

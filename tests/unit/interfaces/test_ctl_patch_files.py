@@ -64,7 +64,7 @@ def test_a_bundle_is_built_signed_and_verified(folder: Path, vendor: Path, ctl: 
         f"  file       {out}\n"
         f"  signed by  {key_id(folder)}COMMENT\n"
         "  service    zona_user  zona/user:v2.3.1\n"
-        "  service    zona_siem  v2.3.1\n"
+        "  service    zona_siem  tag v2.3.1\n"
         "  group      system\n"
         "  requires   hotfix-1041\n"
         "  requires   zpmd 0.1\n"
@@ -174,6 +174,8 @@ def test_a_manifest_that_is_wrong_is_refused_with_its_place(folder: Path, ctl: C
             5,
             "cannot read the secret key: it is not 2 lines",
         ),
+        (["sign", "hotfix.patch.yaml", "--key", "open.pub"], 5, "it is a public key, which signs nothing"),
+        (["verify", "hotfix.patch.yaml", "--keys", "gone"], 4, "gone: no such folder"),
         (["sign", "hotfix.patch.yaml", "--key", "locked.key"], 5, "nobody is there to type the key's password"),
         (
             ["sign", "hotfix.patch.yaml", "--key", "locked.key", "--password-file", "wrong"],
@@ -188,6 +190,7 @@ def test_every_wrong_way_ends_in_one_line(
 ) -> None:
     monkeypatch.chdir(folder)
     (folder / "locked.key").write_bytes(secretkey.generate("secret", 32_768, 16 << 20)[0])
+    (folder / "open.pub").write_bytes(secretkey.generate(None)[1])
     (folder / "wrong").write_text("password\n")
     (folder / "folder.zpatch").mkdir()
     (folder / "large.patch.yaml").write_bytes(b"#" * (1 << 20) + b"\n")

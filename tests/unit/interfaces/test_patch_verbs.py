@@ -14,6 +14,7 @@ from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface
 from tests.unit.interfaces.given_patches import (
     APPLIED,
+    drop,
     manifest,
     put,
 )
@@ -80,8 +81,8 @@ def test_the_plan_of_a_bundle_reads_the_manifest_inside(surface: Surface, ctl: C
         (
             PLAN.replace("zona_user", "zona_usr"),
             [
-                "patch hotfix-1050  moves 1 service in 1 wave, and how long that takes has not been measured yet",
-                "  it would be refused: there is no service zona_usr here: did you mean zona_user?",
+                "patch hotfix-1050  would be refused: there is no service zona_usr here: did you mean zona_user?",
+                "  but for that it moves 1 service in 1 wave, and how long that takes has not been measured yet",
             ],
         ),
     ],
@@ -151,8 +152,11 @@ def test_taking_a_patch_back_names_what_stands_on_it_first(surface: Surface, ctl
         (Stage.ROLLBACK_FAILED, 1, "zpmctl: p-1 is rollback-failed: redis did not get well\n"),
     ],
 )
-def test_waiting_for_a_revert_tells_the_truth(surface: Surface, ctl: Ctl, end: Stage, code: int, text: str) -> None:
-    (row,) = put(surface.store, moved("p-1", NOON - 200))
+@pytest.mark.parametrize("refused_since", [(), (drop(Stage.QUARANTINED, "p-1", reason="the id p-1 was used"),)])
+def test_waiting_for_a_revert_tells_the_truth(
+    surface: Surface, ctl: Ctl, refused_since: tuple[Patch, ...], end: Stage, code: int, text: str
+) -> None:
+    row, *_ = put(surface.store, moved("p-1", NOON - 200), *refused_since)
     surface.publish()
 
     def end_it() -> None:
@@ -166,6 +170,14 @@ def test_waiting_for_a_revert_tells_the_truth(surface: Surface, ctl: Ctl, end: S
     said = ctl("patch", "revert", "p-1", "--wait")
     thread.join()
     assert (said.code, said.out if code == 0 else said.err.splitlines(keepends=True)[-1]) == (code, text)
+
+
+def test_a_refused_drop_of_the_same_id_does_not_hide_the_one_that_goes_back(surface: Surface, ctl: Ctl) -> None:
+    put(surface.store, moved("p-1", NOON - 200), drop(Stage.QUARANTINED, "p-1", reason="the id p-1 was used"))
+    surface.publish()
+    assert ctl("patch", "revert", "p-1").code == 0
+    again = ctl("patch", "revert", "p-1")
+    assert (again.code, "has asked for that already" in again.err) == (5, True)
 
 
 def test_waiting_for_a_revert_ends_at_the_timeout(surface: Surface, ctl: Ctl) -> None:

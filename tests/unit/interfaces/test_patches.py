@@ -66,7 +66,7 @@ def test_status_tells_the_loudest_first_and_the_good_not_at_all(surface: Surface
         "  patch hotfix-1042 rolling for 1 s: 1 of 2 moved; zona_user on the way, 59 s (12:01:00)",
         "  patch hotfix-1043 copied for 1 s: whether it fits this site is looked at",
         "  patch file login.patch.yaml was refused 10 min ago: login.patch.yaml:3:1: services is missing",
-        "  patch hotfix-1041 was rolled back 61 s ago: zona_user: it is unhealthy",
+        "  patch hotfix-1041 was rolled back 61 s ago, and what ran before runs again: zona_user: it is unhealthy",
         "",
     ]
     assert "waiting" not in said, "what a patch waits for is in its own line"
@@ -226,13 +226,14 @@ def test_the_story_of_a_patch_that_was_rolled_back_has_the_last_words_of_the_cul
                 at=at,
                 exit_code=1,
                 log_tail=(line,),
-                health_output=("connection refused",),
+                health_output=("connection refused", "connection refused"),
             )
         )
     surface.publish()
     assert ctl("patch", "show", "hotfix-1041").out == (
         "patch hotfix-1041  rolled-back at 11:59:00: zona_user: it is unhealthy\n"
         "  Fixes the login loop\n"
+        "  its services run again what they ran before; drop a mended patch under a new id\n"
         "  drop 2: hotfix-1041.patch.yaml, 312 bytes, of release, signed with key E7620F1842B4E81F\n"
         f"  sha256 {'5f2c' * 16}\n"
         "  file    /var/spool/zpmd/rolled-back/hotfix-1041.patch.yaml\n"
@@ -254,7 +255,7 @@ def test_the_story_of_a_patch_that_was_rolled_back_has_the_last_words_of_the_cul
         "\n"
         "last words of zona_user  11:58:45, exit code 1\n"
         "  health\n"
-        "    | connection refused\n"
+        "    | connection refused  (2 times)\n"
         "  log\n"
         "    | cannot reach db\n"
         "\n"
@@ -321,7 +322,7 @@ def test_a_patch_that_nobody_knows_is_not_found(surface: Surface, ctl: Ctl) -> N
     said = ctl("patch", "show", "nope")
     assert (said.code, said.err) == (
         4,
-        "zpmctl: no patch nope: `zpmctl patch list --all` has those that there are\n",
+        "zpmctl: no patch nope: `zpmctl patch list` has those that there are; what was refused unread goes by its file\n",
     )
     assert ctl("patch", "show", "a/b").code == 4
     assert ctl("patch", "revert", "nope").code == 4
@@ -409,3 +410,32 @@ def test_images_that_differ_in_their_tag_alone_are_told_in_short() -> None:
         "zona/user:v2.3.0",
         "h:5/a -> h:5/b",
     ]
+
+
+def test_a_stage_that_is_dated_before_the_last_one_took_no_time(surface: Surface, ctl: Ctl, api: httpx.Client) -> None:
+    way = ((Stage.SEEN, NOON - 5), (Stage.COPIED, NOON - 3), (Stage.VERIFIED, NOON - 4))
+    put(surface.store, drop(Stage.VERIFIED, times=way))
+    surface.publish()
+    stages = api.get("/v1/patches/hotfix-1042").json()["stages"]
+    assert [stage["seconds"] for stage in stages] == [2.0, 0.0, None]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "probe", "meaning"),
+    [
+        (0, ("exit 0", "exit 1: refused"), "unhealthy until it was stopped"),
+        (0, ("exit 1: refused", "exit 0"), "exit code 0: it ended without an error"),
+        (0, (), "exit code 0: it ended without an error"),
+        (3, ("exit 1: refused",), "exit code 3"),
+    ],
+)
+def test_a_culprit_that_obeyed_when_it_was_stopped_did_not_end_well(
+    surface: Surface, api: httpx.Client, exit_code: int, probe: tuple[str, ...], meaning: str
+) -> None:
+    put(surface.store, ROLLED_BACK)
+    kept = Dossier(
+        service="zona_user", slot=1, container_id="c1", at=NOON - 75, exit_code=exit_code, health_output=probe
+    )
+    surface.store.keep_dossier(kept)
+    surface.publish()
+    assert api.get(f"/v1/patches/{ROLLED_BACK.id}").json()["evidence"]["meaning"] == meaning

@@ -148,7 +148,10 @@ def test_a_held_service_is_waited_for_and_its_deadline_does_not_run() -> None:
     for _ in range(5):
         play.step()
     assert play.stage() is Stage.SWITCHED
-    assert str(play.plan.waiting[-1].cause) == "0 services of 1 moved; waits for user, held by an operator"
+    assert (
+        str(play.plan.waiting[-1].cause)
+        == "0 services of 1 moved; waits for user, held by an operator: `zpmctl release user`"
+    )
     play.now += 100_000
     play.step()
     play.intent = dataclasses.replace(play.intent, holds=())
