@@ -129,7 +129,9 @@ def test_the_manual_knows_every_key_of_a_manifest() -> None:
 def test_the_manual_quotes_reasons_that_are_given() -> None:
     """What stands in the first column of the troubleshooting table is said somewhere in the code."""
     code = "".join(
-        path.read_text() for room in ("patching", "interfaces") for path in (ROOT / "zpmd" / room).glob("*.py")
+        path.read_text()
+        for room in ("patching", "planning", "interfaces")
+        for path in (ROOT / "zpmd" / room).glob("*.py")
     )
     said = re.sub(r"\{[^}]*\}", "...", re.sub(r'"\s*\n\s*f?"', "", code)).replace("`", "")
     table = PATCHES.split("\n## Troubleshooting\n")[1]

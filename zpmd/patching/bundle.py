@@ -118,8 +118,8 @@ class Bundle:
         try:
             carried = archive.images(stream, self.limits.archive)
         except BadPatch as bad:
-            said = str(bad)  # what is wrong with the member itself has its name already
-            raise BadPatch(said if said.startswith(entry.file) else f"{entry.file}: {said}") from bad
+            text = str(bad)  # what is wrong with the member itself has its name already
+            raise BadPatch(text if text.startswith(entry.file) else f"{entry.file}: {text}") from bad
         if stream.digest.hexdigest() != entry.sha256:
             raise BadPatch(f"{entry.file} has another SHA-256 than {words.MANIFEST} says: copy it again")
         if carried != entry.images:
