@@ -322,7 +322,8 @@ def test_a_patch_that_nobody_knows_is_not_found(surface: Surface, ctl: Ctl) -> N
     said = ctl("patch", "show", "nope")
     assert (said.code, said.err) == (
         4,
-        "zpmctl: no patch nope: `zpmctl patch list` has those that there are; what was refused unread goes by its file\n",
+        "zpmctl: no patch nope: `zpmctl patch list` has those that there are;"
+        " what was refused unread goes by its file\n",
     )
     assert ctl("patch", "show", "a/b").code == 4
     assert ctl("patch", "revert", "nope").code == 4
