@@ -43,10 +43,10 @@ def plan(
     removal.belongings(seen, draft)
     removal.held_losses(seen, draft)
     _gates(order, draft)
-    standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in seen.targets.values()]
-    standings += _leftovers(seen, draft)
     if memory.patches:
         patching.progress(Scene(view=seen, order=order, lineups=lineups, draft=draft, away=away))
+    standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in seen.targets.values()]
+    standings += _leftovers(seen, draft)
     return _wave(seen, order, standings, draft)
 
 
@@ -64,6 +64,8 @@ def _service(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], d
 
 def _steps(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], draft: Draft) -> None:
     removal.surplus(seen, aim, draft)
+    if aim.name in draft.changing:
+        return
     if not rollout.judge(seen, order, aim, lineups, draft):
         _slots(seen, order, aim, lineups, draft)
 

@@ -8,7 +8,7 @@ dependant that was well before. Going back is not judged again: what does not ge
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 
 from zpmd.model.memory import Verdict
 from zpmd.model.patch import Manifest, Patch, Stage, Step
@@ -105,6 +105,7 @@ def _fail(scene: Scene, patch: Patch, culprit: str, why: str) -> None:
     reason = f"{culprit}: {why}"
     steps = tuple(dataclasses.replace(step, clock=scene.now) for step in patch.steps)
     text = f"goes back as a whole, because of {reason}"
+    scene.draft.changing.update(step.service for step in patch.steps)
     scene.move(patch, Stage.ROLLING_BACK, Code.PATCH_FAILED, text, reason=reason, culprit=culprit, steps=steps)
 
 
@@ -239,16 +240,16 @@ def _proven(scene: Scene, targets: Iterable[Target], why: str) -> None:
 def _wait(scene: Scene, patch: Patch, steps: Sequence[Step], targets: Sequence[Target]) -> None:
     moving = [step.service for step in steps if step.done_at is None]
     held = [target.name for target in targets if target.hold and target.name not in {s.service for s in steps}]
-    done = f"{_count([step for step in steps if step.done_at is not None])} of {len(targets)} moved"
+    done = _how_far(steps, targets)
     if moving:
         scene.wait(patch, f"{done}; {names(moving)} on the way")
     else:
         scene.wait(patch, f"{done}; waits for {names(held)}, held by an operator: `zpmctl release {held[0]}`")
 
 
-def _how_far(steps: Sequence[Step], targets: dict[str, Target]) -> str:
-    return f"{_count([step for step in steps if step.done_at is not None])} of {len(targets)} moved"
+def _how_far(steps: Sequence[Step], targets: Sized) -> str:
+    return f"{sum(step.done_at is not None for step in steps)} of {_count(targets)} moved"
 
 
-def _count(steps: Sequence[Step]) -> str:
-    return f"{len(steps)} service{'' if len(steps) == 1 else 's'}"
+def _count(services: Sized) -> str:
+    return f"{len(services)} service{'' if len(services) == 1 else 's'}"

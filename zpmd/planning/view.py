@@ -83,6 +83,8 @@ class Draft:
     actions: list[Action] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     wakes: list[float] = field(default_factory=list)
+    changing: set[str] = field(default_factory=set)
+    """Services whose target is another one from the next pass on: what they run now is left as it is, for evidence."""
     _subjects: set[str] = field(default_factory=set)
 
     def act(self, action: Action) -> None:

@@ -48,7 +48,7 @@ def test_each_stage_is_a_pass_of_its_own_so_that_it_is_stored_before_anything_is
         "patch patch:hotfix-1: begins: user",
         "patch patch:hotfix-1: user moves",
         "stop user/1: patch hotfix-1 changes it (image zona/user:v1 -> zona/user:v2)\n"
-        "waiting patch:hotfix-1: 0 services of 1 moved; user on the way",
+        "waiting patch:hotfix-1: 0 of 1 service moved; user on the way",
     ]
 
 
@@ -223,3 +223,14 @@ def test_going_back_to_what_a_failed_rollout_had_gone_back_to_keeps_its_verdict(
     assert play.running() == {"user": "zona/user:v1"}
     assert play.revisions["user"].verdict is Verdict.FAILED
     assert str(play.step()) == ""
+
+
+def test_what_failed_is_left_as_it_is_in_the_pass_that_takes_the_patch_back() -> None:
+    """It is evidence, and it is about to go."""
+    play = Play(USER, SIEM, images={"zona/siem:v2": "dies"})
+    play.here.add("zona/user:v2")
+    play.drop(TAG)
+    play.run(lambda: play.stage() is Stage.ROLLING_BACK)
+    assert [str(action.cause) for action in play.plan.actions] == [
+        "goes back as a whole, because of siem: its new replica exited with 1"
+    ]

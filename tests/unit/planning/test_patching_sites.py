@@ -150,7 +150,7 @@ def test_a_held_service_is_waited_for_and_its_deadline_does_not_run() -> None:
     assert play.stage() is Stage.SWITCHED
     assert (
         str(play.plan.waiting[-1].cause)
-        == "0 services of 1 moved; waits for user, held by an operator: `zpmctl release user`"
+        == "0 of 1 service moved; waits for user, held by an operator: `zpmctl release user`"
     )
     play.now += 100_000
     play.step()
