@@ -15,6 +15,8 @@ AWAY_SECONDS = 60.0
 """How long a daemon may be away before that is an error."""
 FILING_SECONDS = 3.0
 """How long the end of a patch waits for its file to be put away."""
+UNSEEN_SECONDS = 5.0
+"""A file that was dropped a moment ago has no row yet: for so long it is waited for."""
 AWAY = frozenset({Exit.UNREACHABLE, Exit.REFUSED, Exit.TIMED_OUT})
 """What a daemon that is restarted answers: nothing, or that its first pass has not ended."""
 
@@ -30,7 +32,7 @@ def taken_back(story: PatchStoryView) -> PatchView:
 
 def follow(daemon: Daemon, path: str, drop: Callable[[PatchStoryView], PatchView] = newest) -> Iterator[PatchStoryView]:
     """The story again and again, at least once a second, until this drop of it has ended."""
-    story = daemon.get(PatchStoryView, path)
+    story = _first(daemon, path)
     number, seen_at = 0, time.monotonic()
     ended_at: float | None = None
     while True:
@@ -50,6 +52,17 @@ def follow(daemon: Daemon, path: str, drop: Callable[[PatchStoryView], PatchView
             if failure.code not in AWAY or time.monotonic() - seen_at >= AWAY_SECONDS:
                 raise
             time.sleep(LOOK_SECONDS)
+
+
+def _first(daemon: Daemon, path: str) -> PatchStoryView:
+    until = time.monotonic() + UNSEEN_SECONDS
+    while True:
+        try:
+            return daemon.get(PatchStoryView, path)
+        except Failure as failure:
+            if failure.code is not Exit.NOT_FOUND or time.monotonic() >= until:
+                raise
+            time.sleep(LOOK_SECONDS / 4)
 
 
 def _next(daemon: Daemon, number: int) -> int:

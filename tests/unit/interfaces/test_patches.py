@@ -384,6 +384,31 @@ def test_watching_does_not_wait_for_ever_for_a_file_to_be_put_away(
     assert [json.loads(line)["patch"]["state"] for line in lines] == ["applied"]
 
 
+def test_watching_waits_for_a_file_that_was_dropped_a_moment_ago(
+    surface: Surface, ctl: Ctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctl_follow, "UNSEEN_SECONDS", 60.0)
+    surface.publish()
+    asked = threading.Event()
+    ledger = surface.store.ledger
+
+    def looked(limit: int = 100, id: str | None = None) -> tuple[Patch, ...]:
+        rows = ledger(limit, id)
+        asked.set()
+        return rows
+
+    def take_it() -> None:
+        assert asked.wait(20)
+        put(surface.store, APPLIED)
+
+    monkeypatch.setattr(surface.store, "ledger", looked)
+    thread = threading.Thread(target=take_it)
+    thread.start()
+    said = ctl("patch", "show", "hotfix-1039", "--watch")
+    thread.join()
+    assert (said.code, said.err) == (0, "")
+
+
 # metrics
 
 
