@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from zpmd.engines.simulated_container import Box
-from zpmd.simulation import session
+from zpmd.simulation import liveness, session
 from zpmd.simulation.failpoints import How
 from zpmd.simulation.session import Ended
 from zpmd.simulation.site import Site
@@ -37,9 +37,21 @@ def clean(script: str) -> Ended:
     return session.from_script(script)
 
 
-def cases(of: Ended) -> Iterator[Case]:
-    """Every boundary of a run, in every way that it can be crossed."""
+def shared_beginning(script: str) -> tuple[str, int]:
+    """(appliance, boundaries) of the beginning that a script shares with others: its appliance comes up, until it is at
+    rest. ("", 0) where it begins otherwise: what it goes on from is then its own."""
+    lines = session.script_lines(script)
+    begun = session.from_script("\n".join(lines[:2])) if lines[1].startswith("run ") else None
+    if begun is None or not liveness.at_rest(begun.site):
+        return "", 0
+    return lines[0], len(begun.site.failpoints.order)
+
+
+def cases(of: Ended, after: int = 0) -> Iterator[Case]:
+    """Every boundary of a run beyond number `after`, in every way that it can be crossed."""
     for number, name in enumerate(of.site.failpoints.order, 1):
+        if number <= after:
+            continue
         yield Case(number, name, How.KILL)
         verb, _, where = name.partition(": ")
         if where == "before" and verb in ENGINE_VERBS:
