@@ -10,6 +10,7 @@ import dataclasses
 
 from zpmd.model.patch import Manifest, Patch, Stage, Step
 from zpmd.model.plan import Cause, Code, LoadImages, PullImage
+from zpmd.model.service import ServiceData
 from zpmd.planning import admission, backoff, layer, precedence, trial
 from zpmd.planning.scene import Scene
 from zpmd.planning.view import names
@@ -99,11 +100,10 @@ def _archives(scene: Scene, patch: Patch, manifest: Manifest) -> list[LoadImages
 
 def _pulls(scene: Scene, manifest: Manifest) -> list[PullImage]:
     inside, here = admission.carried(manifest), scene.view.world.images
-    wanted = {
-        reference: service
-        for service, reference in admission.images_under(manifest, scene.view.desired.services)
-        if reference not in inside and reference not in here
-    }
+    wanted: dict[str, ServiceData] = {}
+    for service, reference in admission.images_under(manifest, scene.view.desired.services):
+        if reference not in inside and reference not in here:
+            wanted.setdefault(reference, service)
     return [
         PullImage(
             image=reference,

@@ -43,7 +43,7 @@ def test_what_is_not_on_the_engine_not_in_the_patch_and_not_to_be_had_is_refused
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("fix-1", {"description": "another content"}, "the id fix-1 was used by drop 1, which had another content"),
     ("fix-0", {}, "it is older than fix-1"),
-    ("down", {"tag": "0.9"}, "web runs 1.1, and it would go down to 0.9: revert what is applied"),
+    ("down", {"tag": "0.9"}, "web runs 1.1, and it would go down to 0.9: revert fix-1"),
     ("late", {"expires": "2020-01-01"}, "it has expired"),
     ("future", {"min_version": "999.0"}, f"it needs zpmd 999.0 or newer, and this is {__version__}"),
     ("lonely", {"requires": ["fix-17"]}, "it requires patch fix-17, which is not applied: drop fix-17 first"),

@@ -247,3 +247,13 @@ def test_of_one_patch_an_integrations_own_word_goes_before_that_of_its_template(
     play.drop(Manifest(id="hotfix-1", services=changes))
     play.run()
     assert play.running() == {"splunk-t1-1": "zona/splunk:v2", "splunk-t2-1": "other/splunk:v9"}
+
+
+def test_an_image_that_several_need_is_pulled_in_the_name_of_the_first_whatever_their_order() -> None:
+    two = [service("b", "x:v1"), service("a", "x:v1")]
+    for services in (two, two[::-1]):
+        play = Play(*services)
+        play.drop(manifest(services=["b", "a"], tag="v2"))
+        play.step()
+        (action,) = play.step().actions
+        assert str(action.cause) == "a patch brings a to it"
