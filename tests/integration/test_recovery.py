@@ -112,6 +112,7 @@ def test_dependants_of_a_stopped_service_wait_spend_no_budget_and_return_with_it
     assert tiers.running("db") == []
     for one in web:
         tiers.engine.kill_container_process(one)
+    eventually(lambda: not tiers.running("web"), 15, "the engine to see both of them dead", 0.1)
     row = eventually(lambda: (r := tiers.service("web"))["state"] == "waiting" and r, 15, "web to wait for db", 0.1)
     assert all("db" in w["text"] for w in row["waiting"]), row["waiting"]
     assert row["restarts"] == 0
