@@ -232,7 +232,9 @@ def test_starting_what_is_gone_is_permanent(world: Harness) -> None:
 
 
 def test_a_stopped_replica_has_its_exit_code_and_end(world: Harness) -> None:
-    replica = world.run(service())
+    replica = world.run(service(image=WORKER))
+    said = world.eventually(lambda: list(world.engine.logs(replica.id, tail=1, follow=False)), 30, "it says a word")
+    assert said, "so it has come past the point where it learns what to do with SIGTERM"
     outcome = world.apply(stop(replica))
     after = world.seen("web")
     assert outcome.ok, outcome.detail
