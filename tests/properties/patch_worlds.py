@@ -39,7 +39,7 @@ def rows(draw: st.DrawFn, number: int, declared: tuple[ServiceData, ...]) -> Pat
     since = NOW - draw(AGES)
     reached = [Stage.COPIED, *([Stage.VERIFIED] if stage is not Stage.COPIED else []), stage]
     moves = () if stage in BEFORE else layer.moves_of(manifest, declared)
-    named = [s.name for s in declared if layer.move_for(moves, s) is not None]
+    named = [s.name for s in declared if layer.by_service(moves)(s) is not None]
     moved = [] if stage is Stage.SWITCHED else [name for name in named if draw(st.booleans())]
     return Patch(
         number=number,

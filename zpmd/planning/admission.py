@@ -184,8 +184,8 @@ def _services(manifest: Manifest, site: Site) -> Answer | None:
 
 def images_under(manifest: Manifest, services: Collection[ServiceData]) -> list[tuple[ServiceData, str]]:
     """Each service that the manifest concerns, by name, with the image that it would run."""
-    moves = layer.moves_of(manifest, services)
-    found = [(s, layer.move_for(moves, s)) for s in services]
+    move_of = layer.by_service(layer.moves_of(manifest, services))
+    found = [(s, move_of(s)) for s in services]
     found.sort(key=lambda one: one[0].name)
     return [(s, layer.image_under(move, s.container.image)) for s, move in found if move is not None]
 

@@ -7,7 +7,7 @@ goes back. Where its file names another image than the patch replaced, the file 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from zpmd.model.patch import Manifest, Move, Patch, Stage
 from zpmd.model.reference import retagged
@@ -37,10 +37,6 @@ def image_under(move: Move, image: str) -> str:
     return retagged(image, move.tag) if move.tag else image
 
 
-def named_by(move: Move, service: ServiceData) -> bool:
-    return move.service in (service.name, service.template)
-
-
 def overtaken(move: Move, service: ServiceData) -> bool:
     """Whether its file names another image than when the patch was switched."""
     return bool(move.bases) and base_image(service) not in move.bases
@@ -56,16 +52,17 @@ def moves_of(manifest: Manifest, services: Collection[ServiceData]) -> tuple[Mov
         if service.group in manifest.groups and not {service.name, service.template} & moves.keys():
             name = service.template or service.name
             moves[name] = Move(service=name, tag=manifest.tag)
-    return tuple(
-        dataclasses.replace(move, bases=tuple(sorted({base_image(s) for s in services if named_by(move, s)})))
-        for move in moves.values()
-    )
+    bases: dict[str, set[str]] = {}
+    for service in services:
+        for name in {service.name, service.template} & moves.keys():
+            bases.setdefault(name, set()).add(base_image(service))
+    return tuple(dataclasses.replace(move, bases=tuple(sorted(bases.get(name, ())))) for name, move in moves.items())
 
 
-def move_for(moves: Iterable[Move], service: ServiceData) -> Move | None:
-    """The one that concerns this service: by its own name before that of its template."""
-    found = [move for move in moves if named_by(move, service)]
-    return min(found, key=lambda move: move.service != service.name, default=None)
+def by_service(moves: Iterable[Move]) -> Callable[[ServiceData], Move | None]:
+    """Which of one patch's moves concerns a service: by its own name before that of its template."""
+    known = {move.service: move for move in moves}
+    return lambda service: known.get(service.name) or known.get(service.template)
 
 
 def _by_name(patches: Sequence[Patch]) -> Mapping[str, Sequence[tuple[Patch, Move]]]:

@@ -18,7 +18,7 @@ from zpmd.planning.view import names
 
 def progress(scene: Scene) -> None:
     """Draft the next step of every patch that has one, and say what the others wait for."""
-    for patch in precedence.in_order(scene.view.memory.patches):
+    for patch in precedence.in_order(scene.patches):
         manifest = patch.manifest
         if manifest is None:
             continue
@@ -120,7 +120,7 @@ def _switch(scene: Scene, patch: Patch, manifest: Manifest) -> None:
     if before:
         scene.wait(patch, f"waits for patch {names(other.id for other in before)} to end")
         return
-    unread, until = precedence.unread(scene.view.memory.patches, patch, scene.now)
+    unread, until = precedence.unread(scene.patches, patch, scene.now)
     if unread:
         scene.wait(patch, f"waits until {names(other.name for other in unread)}, which came with it, is read", until)
         return
@@ -133,7 +133,7 @@ def _switch(scene: Scene, patch: Patch, manifest: Manifest) -> None:
         moves = layer.moves_of(manifest, scene.view.desired.services)
         baseline = scene.serving(scene.reach(patch, manifest))
         text = f"begins: {names(target.name for target in scene.concerned(moves)) or 'nothing of it runs here'}"
-        turn = max(other.turn for other in scene.view.memory.patches) + 1
+        turn = max(other.turn for other in scene.patches) + 1
         switched = {"turn": turn, "moves": moves, "baseline": baseline, "reason": ""}
         scene.move(patch, Stage.SWITCHED, Code.PATCH_SWITCHED, text, **switched)
 

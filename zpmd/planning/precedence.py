@@ -40,8 +40,8 @@ def ahead(scene: Scene, patch: Patch) -> Iterator[Patch]:
     if manifest is None:
         return
     reach = scene.reach(patch, manifest)
-    coming = {other.id for other in scene.view.memory.patches if other.stage not in ENDS}
-    for other in scene.view.memory.patches:
+    coming = {other.id for other in scene.patches if other.stage not in ENDS}
+    for other in scene.patches:
         if other.number == patch.number or other.manifest is None or not _pending(other):
             continue
         if reach.isdisjoint(scene.reach(other, other.manifest)):

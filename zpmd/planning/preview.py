@@ -77,7 +77,7 @@ def _steps(scene: Scene, moves: Sequence[Move], manifest: Manifest) -> list[Prev
 
 
 def _image(aim: Target, moves: Sequence[Move]) -> str:
-    move = layer.move_for(moves, aim.service)
+    move = layer.by_service(moves)(aim.service)
     image = aim.service.container.image
     return layer.image_under(move, image) if move else image
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,17 +27,24 @@ class Scene:
     lineups: Mapping[str, Sequence[Lineup]]
     draft: Draft
     away: str = ""
+    _reaches: dict[int, frozenset[str]] = field(default_factory=dict)
+    """By the number of the row: each is compared with every other one that is on its way."""
 
     @property
     def now(self) -> float:
         return self.view.now
 
     @cached_property
+    def patches(self) -> tuple[Patch, ...]:
+        """The rows of the ledger, by number."""
+        return tuple(sorted(self.view.memory.patches, key=lambda patch: patch.number))
+
+    @cached_property
     def site(self) -> admission.Site:
         return admission.Site(
             desired=self.view.desired,
             world=self.view.world,
-            patches=self.view.memory.patches,
+            patches=self.patches,
             now=self.view.now,
             away=self.away,
         )
@@ -45,9 +52,9 @@ class Scene:
     def concerned(self, moves: Collection[Move]) -> list[Target]:
         """The services that these moves concern, in the order in which they start; without those whose files have
         overtaken the move."""
-        found = []
+        found, move_of = [], layer.by_service(moves)
         for service in self.view.desired.services:  # as its file has it: its target may be the last stable definition
-            move = layer.move_for(moves, service)
+            move = move_of(service)
             if move is not None and not layer.overtaken(move, service):
                 found.append(self.view.targets[service.name])
         return sorted(found, key=lambda t: (self.order.rank(t.name), t.name))
@@ -58,6 +65,8 @@ class Scene:
 
     def reach(self, patch: Patch, manifest: Manifest) -> frozenset[str]:
         """The services that a patch concerns and all that depend on them."""
+        if patch.number in self._reaches:
+            return self._reaches[patch.number]
         found: set[str] = set()
         front = [target.name for target in self.concerned(self.moves(patch, manifest))]
         while front:
@@ -65,7 +74,8 @@ class Scene:
             if name not in found:
                 found.add(name)
                 front += self._dependants.get(name, ())
-        return frozenset(found)
+        self._reaches[patch.number] = frozenset(found)
+        return self._reaches[patch.number]
 
     @cached_property
     def _dependants(self) -> Mapping[str, Sequence[str]]:

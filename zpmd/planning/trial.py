@@ -111,7 +111,7 @@ def _fail(scene: Scene, patch: Patch, culprit: str, why: str) -> None:
 
 def _await_dependants(scene: Scene, patch: Patch, manifest: Manifest, unwell: Sequence[str]) -> None:
     """Everything has moved, and what was well before has to be well again, too."""
-    due = _due(scene, manifest, max((step.done_at or 0.0 for step in patch.steps), default=0.0))
+    due = _due(scene, manifest, max((max(s.done_at or 0.0, s.clock or 0.0) for s in patch.steps), default=0.0))
     if scene.now >= due:
         why = f"it was well before the patch, and is not since {names(step.service for step in patch.steps)} moved"
         _fail(scene, patch, unwell[0], why)
@@ -137,7 +137,7 @@ def _progress(scene: Scene, target: Target, since: float) -> float:
 def _latest(scene: Scene, patch: Patch, late: Sequence[Step]) -> float:
     """Since when the slowest of those that go back has made no progress; of the dependants, since the last was back."""
     clocks = [_progress_back(scene, step) for step in late]
-    return min(clocks) if clocks else max((step.back_at or 0.0 for step in patch.steps), default=0.0)
+    return min(clocks) if clocks else max((max(s.back_at or 0.0, s.clock or 0.0) for s in patch.steps), default=0.0)
 
 
 def _progress_back(scene: Scene, step: Step) -> float:
@@ -210,7 +210,7 @@ def _step(scene: Scene, patch: Patch, target: Target) -> Step:
     patched = target.service.patched
     labels = [replica.generation for replica in scene.view.replicas(name)]
     generation = max([intent.generations.get(name, 0), patched.generation if patched else 0, *labels]) + 1
-    was, move = target.service.container.image, layer.move_for(patch.moves, target.service)
+    was, move = target.service.container.image, layer.by_service(patch.moves)(target.service)
     image = layer.image_under(move, was) if move else was
     return Step(service=name, at=scene.now, generation=generation, was=was, image=image, clock=scene.now)
 
@@ -238,8 +238,9 @@ def _proven(scene: Scene, targets: Iterable[Target], why: str) -> None:
 
 
 def _wait(scene: Scene, patch: Patch, steps: Sequence[Step], targets: Sequence[Target]) -> None:
-    moving = [step.service for step in steps if step.done_at is None]
-    held = [target.name for target in targets if target.hold and target.name not in {s.service for s in steps}]
+    finished = {step.service for step in steps if step.done_at is not None}
+    held = [target.name for target in targets if target.hold and target.name not in finished]
+    moving = [step.service for step in steps if step.service not in finished and step.service not in held]
     done = _how_far(steps, targets)
     if moving:
         scene.wait(patch, f"{done}; {names(moving)} on the way")

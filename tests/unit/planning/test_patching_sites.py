@@ -10,8 +10,9 @@ from tests.unit.planning.build import NOW, again, needs, service, start_first
 from tests.unit.planning.play import Play, manifest
 from zpmd.model.patch import Archive, CarriedImage, Change, Manifest, Stage
 from zpmd.model.plan import LoadImages, PullImage
-from zpmd.model.service import Group, PullPolicy, PullWhen, Under
+from zpmd.model.service import Condition, Group, PullPolicy, PullWhen, Under
 from zpmd.planning.layer import layered
+from zpmd.planning.trial import begun_anew
 
 USER = service("user", "zona/user:v1")
 SIEM = service("siem", "zona/siem:v1", depends_on=(needs("user"),))
@@ -257,3 +258,29 @@ def test_an_image_that_several_need_is_pulled_in_the_name_of_the_first_whatever_
         play.step()
         (action,) = play.step().actions
         assert str(action.cause) == "a patch brings a to it"
+
+
+def test_a_service_that_is_held_on_its_way_is_said_to_be_held() -> None:
+    play = Play(USER, images={"zona/user:v2": "well"})
+    play.drop(manifest(services=["user"], tag="v2"))
+    play.run(lambda: play.stage() is Stage.ROLLING)
+    play.hold("user")
+    play.run(lambda: play.ledger[1].steps[0].clock is None)
+    play.step()
+    assert (
+        play.plan.waiting[0].cause.text
+        == "0 of 1 service moved; waits for user, held by an operator: `zpmctl release user`"
+    )
+
+
+def test_dependants_have_their_time_anew_when_zpmd_was_away() -> None:
+    """A host that was off for a day: what depends on the patched service is still coming up."""
+    ui = service("ui", "ui:v1", depends_on=(needs("user", Condition.HEALTHY),))
+    play = Play(USER, ui, images={"zona/user:v2": "well"})
+    play.drop(manifest(services=["user"], tag="v2"))
+    play.run(lambda: bool(play.ledger[1].steps) and play.ledger[1].steps[0].done_at is not None)
+    play.replicas = [r for r in play.replicas if r.service != "ui"]
+    play.now += 86_400
+    play.ledger[1] = begun_anew(play.ledger[1], play.now)
+    play.run()
+    assert play.stage() is Stage.APPLIED
