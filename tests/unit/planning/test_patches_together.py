@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tests.unit.planning.build import needs, service
 from tests.unit.planning.play import Play, manifest
+from zpmd.model.observed import Observed, World
 from zpmd.model.patch import Stage
+from zpmd.planning.layer import layered
+from zpmd.planning.planner import plan
 from zpmd.planning.reverting import to_revert
 
 USER = service("user", "zona/user:v1")
@@ -159,3 +164,23 @@ def test_a_patch_that_goes_back_from_under_another_has_gone_when_its_image_has()
     play.ask_revert(1)
     play.run(lambda: play.stage(1) is Stage.REVERTED)
     assert play.running() == {"user": "zona/user:v1"}
+
+
+def test_what_is_said_does_not_follow_the_order_in_which_rows_are_handed_in() -> None:
+    play = Play(USER)
+    play.here |= {"zona/user:v2", "zona/user:v3", "zona/user:v4"}
+    for number in (1, 2, 3):
+        play.drop(manifest(f"hotfix-{number}", ["user"], tag=f"v{number + 1}"))
+    play.run()
+    for number in (1, 2, 3):
+        play.ask_revert(number)
+    rows = play.patches()
+    world = Observed(world=World(replicas=tuple(play.replicas), images=frozenset(play.here)))
+    plans = [
+        plan(layered(play.declared, some), world, dataclasses.replace(play.memory(), patches=some), play.now)
+        for some in (rows, rows[::-1])
+    ]
+    assert plans[0] == plans[1]
+    assert [str(w.cause) for w in plans[0].waiting if w.subject == "patch:hotfix-1"] == [
+        "goes back after patch hotfix-2, hotfix-3"
+    ]
