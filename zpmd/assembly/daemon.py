@@ -30,6 +30,7 @@ from zpmd.errors import ZpmdError
 from zpmd.interfaces.api import create_app
 from zpmd.interfaces.server import ApiServer
 from zpmd.model.events import Reason
+from zpmd.ports import Clock
 from zpmd.settings import Settings
 from zpmd.stores.embedded import EmbeddedStore
 
@@ -61,16 +62,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     rows = tenants(settings, os.environ, store, clock)
     desire = Desire(rows.sources, store)
     desire.first(clock.now())
-    engine = DockerEngine(
-        url=settings.engine_url,
-        owner=owner,
-        project=settings.project,
-        materials_dir=settings.materials_dir,
-        declared=lambda: desire.desired,
-        workers=settings.engine_workers + STOP_LANE + PULL_LANE,
-        timeout_seconds=settings.engine_timeout_seconds,
-        clock=clock,
-    )
+    engine = _engine(settings, owner, desire, clock)
     mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
@@ -114,6 +106,19 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     for outcome in mailbox.take(0)[1]:
         chronicle.ended(outcome)
     return code
+
+
+def _engine(settings: Settings, owner: str, desire: Desire, clock: Clock) -> DockerEngine:
+    return DockerEngine(
+        url=settings.engine_url,
+        owner=owner,
+        project=settings.project,
+        materials_dir=settings.materials_dir,
+        declared=lambda: desire.desired,
+        workers=settings.engine_workers + STOP_LANE + PULL_LANE,
+        timeout_seconds=settings.engine_timeout_seconds,
+        clock=clock,
+    )
 
 
 def _reloader(systemd: Systemd, mailbox: Mailbox) -> Callable[[], None]:

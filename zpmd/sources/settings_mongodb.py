@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from zpmd.settings import Member, Mongo, ReplicaSet
-from zpmd.sources.compose.files import absolute
 from zpmd.sources.compose.service import ROLES
 from zpmd.sources.nodes import Map, shortened
 from zpmd.sources.reading import Cursor, Fate, Key, Section, honoured
+from zpmd.sources.settings_paths import written_path
 
 NO_PASSWORD = Key(
     Fate.REFUSED,
@@ -55,10 +54,10 @@ def mongodb(cursor: Cursor) -> Mongo | None:
         database=database(f["database"], default.database),
         mode=f["mode"].word({mode: mode for mode in MODES}, default.mode),
         username=f["username"].text(),
-        password_file=file_of(f["password_file"]),
+        password_file=written_path(f["password_file"]),
         auth_source=database(f["auth_source"], default.auth_source),
         tls=f["tls"].boolean(),
-        tls_ca_file=file_of(f["tls_ca_file"]),
+        tls_ca_file=written_path(f["tls_ca_file"]),
         timeout_seconds=f["timeout_seconds"].number(low=0.5, high=60, default=default.timeout_seconds),
         poll_seconds=f["poll_seconds"].number(low=0.5, high=3600, default=default.poll_seconds),
         probe_seconds=f["probe_seconds"].number(low=0, high=86400, default=default.probe_seconds),
@@ -111,10 +110,3 @@ def database(cursor: Cursor, default: str) -> str:
     if not DATABASE.fullmatch(name):
         cursor.problem(f"{shortened(name)!r} cannot be the name of a database")
     return name
-
-
-def file_of(cursor: Cursor) -> Path | None:
-    text = cursor.text()
-    if cursor.written and not text:
-        cursor.problem("the path is empty: write one, or leave the key out")
-    return Path(absolute(text, cursor.node.mark.origin.folder)) if text else None

@@ -15,13 +15,13 @@ from zpmd.model.service import Problem
 from zpmd.settings import VMS, Settings
 from zpmd.sources import yamltext
 from zpmd.sources.compose.desired import PROJECT
-from zpmd.sources.compose.files import absolute
 from zpmd.sources.compose.service import ROLES
 from zpmd.sources.disk import read_regular
 from zpmd.sources.nodes import Node, Origin, shortened
 from zpmd.sources.reading import Cursor, Report, Section, honoured, in_order
 from zpmd.sources.settings_mongodb import mongodb
 from zpmd.sources.settings_patches import patches
+from zpmd.sources.settings_paths import path_of
 
 DEFAULT_PATH = Path("/etc/zpmd/zpmd.yaml")
 
@@ -139,13 +139,6 @@ def project(cursor: Cursor, default: str) -> str:
     if not PROJECT.fullmatch(name):
         cursor.problem(f"{shortened(name)!r} is not a project name: use lower-case letters, digits, `_` and `-`")
     return name
-
-
-def path_of(cursor: Cursor, default: Path) -> Path:
-    text = cursor.text()
-    if cursor.written and not text:
-        cursor.problem("the path is empty: write one, or leave the key out")
-    return Path(absolute(text, cursor.node.mark.origin.folder)) if text else default
 
 
 def engine_url(cursor: Cursor, default: str) -> str:
