@@ -18,7 +18,7 @@ from dataclasses import replace
 from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs
 from zpmd.errors import EngineUnknown, NotFound, Refused
-from zpmd.model.events import Entry, Reason, Result, Snapshot
+from zpmd.model.events import Entry, Reason, Result, Snapshot, away
 from zpmd.model.memory import Attempt, Down, Hold, Tried
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Manifest, Patch, Stage
@@ -171,7 +171,6 @@ class DaemonControl:
         snapshot = self.snapshot()
         if snapshot.observed.world is None:
             raise Refused(f"cannot tell what patch {manifest.id} would do: the engine does not answer")
-        away = next((state.away or "its files are wrong" for state in snapshot.sources if not state.ok), "")
         row = Patch(number=0, name="", stage=Stage.COPIED, id=manifest.id, manifest=manifest)
         asked = images_asked((row,), snapshot.desired) | {s.container.image for s in snapshot.desired.services}
         try:
@@ -179,7 +178,8 @@ class DaemonControl:
         except EngineUnknown as error:
             raise Refused(f"cannot tell what patch {manifest.id} would do: {error}") from error
         memory = self._store.memory()
-        return preview(manifest, snapshot.desired, world, memory, self._clock.now(), self._limits, away)
+        now, why = self._clock.now(), away(snapshot.sources)
+        return preview(manifest, snapshot.desired, world, memory, now, self._limits, why)
 
     def revert(self, id: str, with_later: bool, actor: str) -> tuple[str, ...]:
         patches = self._store.memory().patches

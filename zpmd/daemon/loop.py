@@ -25,7 +25,7 @@ from zpmd.daemon.stopwatch import Stopwatch
 from zpmd.daemon.watchers import Watchers
 from zpmd.daemon.watchnews import WatchNews
 from zpmd.errors import EngineUnknown
-from zpmd.model.events import Outcome, Reason, Snapshot
+from zpmd.model.events import Outcome, Reason, Snapshot, away
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed
 from zpmd.model.patch import ENDS, Stage
@@ -148,7 +148,7 @@ class Loop:
         memory = replace(self._p.chronicle.memory(), gates=self._gates)
         if observed.world is not None:
             self._stopwatch.looked(observed.world, desired, memory, now)
-        decision = plan(desired, observed, memory, now, self._p.limits, self._away())
+        decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
         planned = clock.monotonic()
         self._gates = decision.gates
         if self._sane(decision, desired, observed, now):
@@ -211,15 +211,11 @@ class Loop:
                 self._p.chronicle.note("lost", "engine", f"{why}; containers go on, nothing is changed", now, bad=True)
             return Observed(world=None, error=why, unknown_since=self._unknown_since, in_flight=flights)
         if self._unknown_since is not None:
-            away = now - self._unknown_since
-            self._p.chronicle.note("found", "engine", f"it answers again after {away:.0f} s", now)
+            gone_for = now - self._unknown_since
+            self._p.chronicle.note("found", "engine", f"it answers again after {gone_for:.0f} s", now)
             self._anew = True
         self._unknown_since, self._engine_failures = None, 0
         return Observed(world=world, in_flight=flights)
-
-    def _away(self) -> str:
-        """Why a source cannot tell everything that it knows now; "" where all do."""
-        return next((state.away or "its files are wrong" for state in self._p.desire.states if not state.ok), "")
 
     def _sane(self, decision: Plan, desired: Desired, observed: Observed, now: float) -> bool:
         complaints = checks.problems(decision, desired, observed, self._p.limits)

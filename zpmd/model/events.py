@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -93,6 +93,11 @@ class SourceState:
     problems: tuple[Problem, ...] = ()
     since: float | None = None
     away: str = ""
+
+
+def away(sources: Iterable[SourceState]) -> str:
+    """Why one of them cannot tell everything that it knows now; "" where all do."""
+    return next((state.away or "its files are wrong" for state in sources if not state.ok), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
