@@ -26,6 +26,7 @@ from tests.lab.eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 API_VERSION = "1.41"
+CONFLICT = 409
 OWN_NETWORKS = frozenset({"bridge", "host", "none"})
 NEEDED = ("dockerd", "containerd", "iptables", "ip", "busybox", "nsenter", "unshare")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -189,15 +190,29 @@ class LabEngine:
                 client.remove_network(network["Id"])
         for volume in client.volumes()["Volumes"] or ():
             client.remove_volume(volume["Name"], force=True)
-        for image in client.images():
-            if image["Id"] not in self._kept_images:
-                client.remove_image(image["Id"], force=True)
+        self._remove_images()
 
     def remove_containers(self) -> None:
         """Remove every container, running or not, with its anonymous volumes."""
         for container in self.client().containers(all=True, quiet=True):
             with contextlib.suppress(docker.errors.NotFound):
                 self.client().remove_container(container["Id"], force=True, v=True)
+
+    def _remove_images(self) -> None:
+        """All but the sample images: those that are made of others first, as the engine wants it."""
+        client, refused = self.client(), 0
+        while extra := [image["Id"] for image in client.images() if image["Id"] not in self._kept_images]:
+            assert len(extra) != refused, f"none of these images can be removed: {extra}"
+            refused = 0
+            for image in extra:
+                try:
+                    client.remove_image(image, force=True)
+                except docker.errors.ImageNotFound:  # it went with one that was made of it
+                    continue
+                except docker.errors.APIError as error:
+                    if error.status_code != CONFLICT:
+                        raise
+                    refused += 1
 
     def keep_artifacts(self, folder: Path) -> None:
         """Write what helps to understand a failure: the containers with their logs, and the engine's own log."""

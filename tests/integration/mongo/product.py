@@ -134,8 +134,9 @@ class Product:
 
     @contextmanager
     def database(self) -> Iterator[Database[Row]]:
-        """By a client of its own."""
+        """By a client of its own, once the server takes writes: one that has just been started is elected first."""
         with client_of(self.daemon) as client:
+            eventually(lambda: client.admin.command("hello")["isWritablePrimary"], 30, "a primary", 0.1)
             yield client[DATABASE]
 
     def insert(self, collection: str, *rows: Row) -> None:
