@@ -17,7 +17,7 @@ from tests.architecture.checkout import ROOT
 from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.interfaces import metrics, patch_file_views, patch_views, row_views, views
-from zpmd.interfaces.ctl import app
+from zpmd.interfaces.ctl.program import app
 from zpmd.model.preview import Preview, PreviewImage, PreviewStep
 from zpmd.patching import manifest
 from zpmd.settings import Settings

@@ -27,8 +27,8 @@ from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
-from zpmd.interfaces.api import create_app
-from zpmd.interfaces.server import ApiServer
+from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason
 from zpmd.ports import Clock
 from zpmd.settings import Settings

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.unit.interfaces.given import Surface
-from zpmd.interfaces import ctl as program
+from zpmd.interfaces.ctl import program
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
 from zpmd.errors import EngineUnknown, NotFound
-from zpmd.interfaces.api import create_app
-from zpmd.interfaces.server import ApiServer
+from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory

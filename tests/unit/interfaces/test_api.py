@@ -17,7 +17,7 @@ import pytest
 from tests.lab.eventually import eventually
 from tests.unit.interfaces.given import NOON, Surface, service
 from zpmd.errors import Refused, ZpmdError
-from zpmd.interfaces.server import ApiServer
+from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Entry, Reason, Result
 from zpmd.model.memory import Attempt, Down, Tried
 from zpmd.model.observed import Slot

@@ -32,8 +32,8 @@ from tests.unit.interfaces.given_patches import (
     put,
     step,
 )
-from zpmd.interfaces import ctl_follow
-from zpmd.interfaces.ctl_patch_lines import moved_text
+from zpmd.interfaces.ctl import follow
+from zpmd.interfaces.ctl.patch_lines import moved_text
 from zpmd.model.observed import Dossier
 from zpmd.model.patch import Patch, Stage
 from zpmd.model.plan import Cause, Code, Plan, State, Waiting
@@ -377,7 +377,7 @@ def test_on_a_terminal_the_story_is_alive_and_stays_when_it_is_over(surface: Sur
 def test_watching_does_not_wait_for_ever_for_a_file_to_be_put_away(
     surface: Surface, ctl: Ctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ctl_follow, "FILING_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "FILING_SECONDS", 0.0)
     put(surface.store, replace(APPLIED, filed=""))
     surface.publish()
     lines = ctl("patch", "show", "hotfix-1039", "--watch", "--json").out.splitlines()
@@ -387,7 +387,7 @@ def test_watching_does_not_wait_for_ever_for_a_file_to_be_put_away(
 def test_watching_waits_for_a_file_that_was_dropped_a_moment_ago(
     surface: Surface, ctl: Ctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ctl_follow, "UNSEEN_SECONDS", 60.0)
+    monkeypatch.setattr(follow, "UNSEEN_SECONDS", 60.0)
     surface.publish()
     asked = threading.Event()
     ledger = surface.store.ledger

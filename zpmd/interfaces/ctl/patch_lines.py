@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from zpmd.interfaces import patch_story, patches
-from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zone, folded, line, table
+from zpmd.interfaces.ctl.lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zone, folded, line, table
 from zpmd.interfaces.patch_views import (
     EvidenceView,
     PatchesView,

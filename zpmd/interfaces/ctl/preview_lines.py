@@ -8,8 +8,8 @@ from itertools import groupby
 
 from rich.text import Text
 
-from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Cell, Row, line, table
-from zpmd.interfaces.ctl_patch_lines import moved_text
+from zpmd.interfaces.ctl.lines import BAD, FAINT, GOOD, NOTICE, STRONG, Cell, Row, line, table
+from zpmd.interfaces.ctl.patch_lines import moved_text
 from zpmd.interfaces.words import plural, span
 from zpmd.model.preview import Preview, PreviewStep, Where
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from zpmd.interfaces.ctl_client import Exit, Failure
+from zpmd.interfaces.ctl.client import Exit, Failure
 
 ARCHIVE = "images.tar"
 """One for all of them: layers that they share are in it once."""

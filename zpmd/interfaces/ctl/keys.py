@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from zpmd.interfaces.ctl_client import Exit, Failure
+from zpmd.interfaces.ctl.client import Exit, Failure
 from zpmd.patching import secretkey
 from zpmd.patching.minisign import SecretKey
 

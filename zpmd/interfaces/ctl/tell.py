@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from zpmd.interfaces import until
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
-from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Name, NameAndCount, NameOrAll, Timeout, Wait, duration
-from zpmd.interfaces.ctl_screen import Screen
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, segment
+from zpmd.interfaces.ctl.options import FIVE_MINUTES, Json, Name, NameAndCount, NameOrAll, Timeout, Wait, duration
+from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.views import DoneView, StatusView
 from zpmd.interfaces.words import clean
 

@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
-from zpmd.interfaces import ctl_render as render
-from zpmd.interfaces import ctl_rows as rows
 from zpmd.interfaces import doctor as checks
 from zpmd.interfaces import doctor_patches as patch_checks
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, parsed, segment
-from zpmd.interfaces.ctl_options import Follow, Json, Name, NameAndSlot, OfTenant, complete_service
-from zpmd.interfaces.ctl_screen import Screen
+from zpmd.interfaces.ctl import render, rows
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, parsed, segment
+from zpmd.interfaces.ctl.options import Follow, Json, Name, NameAndSlot, OfTenant, complete_service
+from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
 from zpmd.model.tenant import Status

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from rich.text import Text
 
 from zpmd.interfaces import patches, status
-from zpmd.interfaces.ctl_lines import (
+from zpmd.interfaces.ctl.lines import (
     BAD,
     FAINT,
     GOOD,
@@ -22,8 +22,8 @@ from zpmd.interfaces.ctl_lines import (
     state_style,
     table,
 )
-from zpmd.interfaces.ctl_patch_lines import told_lines
-from zpmd.interfaces.ctl_rows import away_text, registry_lines
+from zpmd.interfaces.ctl.patch_lines import told_lines
+from zpmd.interfaces.ctl.rows import away_text, registry_lines
 from zpmd.interfaces.views import (
     CheckView,
     DossierView,

@@ -1,4 +1,4 @@
-"""zpmctl: what people say to zpmd. Its commands are in ctl_look, ctl_tell and ctl_patch; here they become one program.
+"""zpmctl: what people say to zpmd. Its commands are in look, tell and patch; here they become one program.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 would change, 4 not found, 5 refused, 6 daemon unreachable, 7 timed out, and 130
 after Ctrl-C. An error is one line on stderr; with --json it is the daemon's problem as JSON, on stderr too.
@@ -16,11 +16,9 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces import ctl_look as look
-from zpmd.interfaces import ctl_patch as patch
-from zpmd.interfaces import ctl_tell as tell
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure
-from zpmd.interfaces.ctl_options import DEFAULT_SOCKET
+from zpmd.interfaces.ctl import look, patch, tell
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
+from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
 from zpmd.interfaces.words import clean
 
 app = typer.Typer(
@@ -93,7 +91,3 @@ def _complain(line: str) -> None:
 
 def main() -> None:
     sys.exit(run())
-
-
-if __name__ == "__main__":
-    main()

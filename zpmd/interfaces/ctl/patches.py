@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from zpmd.interfaces import ctl_patch_lines as lines
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure, segment
-from zpmd.interfaces.ctl_files import told
-from zpmd.interfaces.ctl_follow import follow, taken_back
-from zpmd.interfaces.ctl_lines import BAD, line
-from zpmd.interfaces.ctl_options import FIVE_MINUTES, Json, Timeout, Wait, complete_patch
-from zpmd.interfaces.ctl_preview_lines import preview_lines
-from zpmd.interfaces.ctl_screen import Screen
+from zpmd.interfaces.ctl import patch_lines as lines
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, segment
+from zpmd.interfaces.ctl.files import told
+from zpmd.interfaces.ctl.follow import follow, taken_back
+from zpmd.interfaces.ctl.lines import BAD, line
+from zpmd.interfaces.ctl.options import FIVE_MINUTES, Json, Timeout, Wait, complete_patch
+from zpmd.interfaces.ctl.preview_lines import preview_lines
+from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.patch_views import PatchesView, PatchStoryView
 from zpmd.interfaces.views import DoneView
 from zpmd.interfaces.words import clean, plural

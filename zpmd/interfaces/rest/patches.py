@@ -15,7 +15,7 @@ from zpmd.interfaces import patches
 from zpmd.interfaces.asked import PatchesQuery, PatchPlanBody, RevertBody, actor
 from zpmd.interfaces.patch_story import story
 from zpmd.interfaces.patch_views import PatchesView, PatchStoryView
-from zpmd.interfaces.problems import StrictRoute
+from zpmd.interfaces.rest.problems import StrictRoute
 from zpmd.interfaces.views import DoneView
 from zpmd.model.patch import Patch
 from zpmd.model.preview import Preview

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zpmd.errors import Refused
-from zpmd.interfaces.ctl_client import Exit, Failure
+from zpmd.interfaces.ctl.client import Exit, Failure
 from zpmd.interfaces.words import clean
 from zpmd.patching.bundle import unwatched
 from zpmd.patching.refusal import BadPatch

@@ -15,11 +15,12 @@ import typer
 from rich import filesize
 from rich.text import Text
 
-from zpmd.interfaces import ctl_keys, ctl_lines, ctl_saved
-from zpmd.interfaces.ctl_client import Exit, Failure
-from zpmd.interfaces.ctl_files import busy, told
-from zpmd.interfaces.ctl_options import Json
-from zpmd.interfaces.ctl_screen import Screen
+from zpmd.interfaces.ctl import keys as minting
+from zpmd.interfaces.ctl import lines, saved
+from zpmd.interfaces.ctl.client import Exit, Failure
+from zpmd.interfaces.ctl.files import busy, told
+from zpmd.interfaces.ctl.options import Json
+from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.patch_file_views import KeyPair, PatchFile, patch_file
 from zpmd.interfaces.words import clean
 from zpmd.model.patch import Manifest
@@ -65,13 +66,13 @@ def build(
     _check_build(out, images, archives)
     with told():
         asked = _manifest(_text(manifest_file), manifest_file.name)
-        secret = ctl_keys.opened(key, password_file) if key else None
+        secret = minting.opened(key, password_file) if key else None
         sign_it = _signing(secret, asked.id, words.MANIFEST) if secret else None
         # Beside the bundle, which needs as much room again; nobody takes a folder with a dot for a patch.
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
             if images:
                 with busy("saving images"):
-                    archives = [*archives, ctl_saved.save(images, Path(folder))]
+                    archives = [*archives, saved.save(images, Path(folder))]
             size = sum(file.stat().st_size for file in archives)
             with busy(f"building {out.name}", 2 * size) as progress:
                 built = building.build(asked, archives, out, sign_it, progress)
@@ -91,7 +92,7 @@ def sign(file: File, key: Key, password_file: PasswordFile = None, as_json: Json
     _check_name(file)
     with told():
         signed = _sign_bundle if file.name.endswith(words.BUNDLE_SUFFIX) else _sign_manifest
-        found, secret = signed(file, lambda: ctl_keys.opened(key, password_file))
+        found, secret = signed(file, lambda: minting.opened(key, password_file))
     _show(patch_file(str(file), found, secret.id), as_json)
 
 
@@ -147,10 +148,10 @@ def keygen(
         for file in (secret_file, public_file):
             if file.exists():
                 raise Failure(Exit.REFUSED, f"{file} is there already: a key is never written over")
-        password = None if no_password else ctl_keys.new_password(password_file)
+        password = None if no_password else minting.new_password(password_file)
         with busy("making the key"):
             secret, public = secretkey.generate(password)
-        ctl_keys.keep(secret_file, secret, public_file, public)
+        minting.keep(secret_file, secret, public_file, public)
     made = KeyPair(key=minisign.parse_public_key(public).id, secret=str(secret_file), public=str(public_file))
     line = f"key {made.key}: {made.secret} signs, keep it secret; {made.public} goes to the sites"
     Screen().say(as_json, made, [Text(clean(line))])
@@ -164,7 +165,7 @@ def _check_build(out: Path, images: list[str], archives: list[Path]) -> None:
     for reference in images:
         if not words.is_reference(reference):
             raise typer.BadParameter(f"{reference!r} is no image with a tag, as zona/user:v2.3.1")
-    called = [archive.name for archive in archives] + ([ctl_saved.ARCHIVE] if images else [])
+    called = [archive.name for archive in archives] + ([saved.ARCHIVE] if images else [])
     for name in called:
         if called.count(name) > 1:
             raise typer.BadParameter(f"two archives are called {name!r}: rename one of them")
@@ -236,7 +237,7 @@ def _signature_of(file: Path) -> Path:
 def _show(file: PatchFile, as_json: bool) -> None:
     rows = [((f"  {name}", ""), (what, "")) for name, what in _facts(file)]
     head = Text(clean(f"{file.id}  {file.description}".strip()))
-    Screen().say(as_json, file, [head, *ctl_lines.table(rows)])
+    Screen().say(as_json, file, [head, *lines.table(rows)])
 
 
 def _facts(file: PatchFile) -> Iterator[tuple[str, str]]:

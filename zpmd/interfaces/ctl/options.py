@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zpmd.interfaces.ctl_client import Daemon, Failure
+from zpmd.interfaces.ctl.client import Daemon, Failure
 from zpmd.interfaces.patch_views import PatchesView
 from zpmd.interfaces.views import StatusView
 from zpmd.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from zpmd.interfaces.ctl_client import Daemon, Exit, Failure
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.patch_views import PatchStoryView, PatchView
 from zpmd.interfaces.views import StatusView
 

@@ -14,9 +14,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from zpmd.interfaces.ctl_client import WAIT_SECONDS, Daemon, Exit, Failure
-from zpmd.interfaces.ctl_lines import BAD
-from zpmd.interfaces.ctl_render import status_lines
+from zpmd.interfaces.ctl.client import WAIT_SECONDS, Daemon, Exit, Failure
+from zpmd.interfaces.ctl.lines import BAD
+from zpmd.interfaces.ctl.render import status_lines
 from zpmd.interfaces.views import StatusView
 from zpmd.interfaces.words import clean, clock
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from zpmd.interfaces import ctl_patch_files as files
-from zpmd.interfaces import ctl_patches as look
+from zpmd.interfaces.ctl import patch_files as files
+from zpmd.interfaces.ctl import patches as look
 
 app = typer.Typer(
     name="patch",

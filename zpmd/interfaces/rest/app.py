@@ -19,7 +19,7 @@ from fastapi.responses import StreamingResponse
 import zpmd
 from zpmd.daemon.control import unknown
 from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import api_patches, doctor, doctor_patches, metrics, registry, status, streams, tenancy
+from zpmd.interfaces import doctor, doctor_patches, metrics, registry, status, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
     HoldBody,
@@ -34,7 +34,9 @@ from zpmd.interfaces.asked import (
     WaitQuery,
     actor,
 )
-from zpmd.interfaces.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.rest import patches as patches_routes
+from zpmd.interfaces.rest import streams
+from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
@@ -60,7 +62,7 @@ def create_app(
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
-    app.include_router(api_patches.router(control, now))
+    app.include_router(patches_routes.router(control, now))
     app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
     app.include_router(_domain(control, now))
     return app

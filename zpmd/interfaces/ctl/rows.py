@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from zpmd.interfaces import tenancy
-from zpmd.interfaces.ctl_lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zone, line, state_style, table
+from zpmd.interfaces.ctl.lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zone, line, state_style, table
 from zpmd.interfaces.registry import NONE
 from zpmd.interfaces.row_views import (
     IntegrationsView,
