@@ -1,10 +1,9 @@
-"""What the API accepts: request bodies and query strings, and from whom. A field that is not named here is refused."""
+"""What the API accepts: request bodies and query strings. A field that is not named here is refused."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from zpmd.model.tenant import Status
@@ -13,12 +12,6 @@ Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
 HOLD_SECONDS_MOST = 366 * 86_400
-
-
-def actor(request: Request) -> str:
-    """Who asks, as the server knows it from the socket: never from anything that the peer sent."""
-    peer = getattr(request.state, "peer", None)
-    return str(peer) if peer is not None else "api"
 
 
 class Asked(BaseModel):

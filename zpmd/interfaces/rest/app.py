@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 import zpmd
@@ -32,10 +32,10 @@ from zpmd.interfaces.asked import (
     ServiceBody,
     TenantsQuery,
     WaitQuery,
-    actor,
 )
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
+from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
@@ -54,7 +54,14 @@ def create_app(
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
     drop directory, for the doctor; None: the defaults."""
-    app = FastAPI(title="zpmd", version=zpmd.__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="zpmd",
+        version=zpmd.__version__,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(admit)],
+    )
     app.state.stopping = threading.Event()
     answer_with_problems(app)
     app.include_router(_reading(control, now))

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Query, Request
 
 from zpmd.errors import ConfigError, NotFound
 from zpmd.interfaces import patches
-from zpmd.interfaces.asked import PatchesQuery, PatchPlanBody, RevertBody, actor
+from zpmd.interfaces.asked import PatchesQuery, PatchPlanBody, RevertBody
 from zpmd.interfaces.patch_story import story
 from zpmd.interfaces.patch_views import PatchesView, PatchStoryView
+from zpmd.interfaces.rest.access import actor
 from zpmd.interfaces.rest.problems import StrictRoute
 from zpmd.interfaces.views import DoneView
 from zpmd.model.patch import Patch

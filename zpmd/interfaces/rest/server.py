@@ -27,6 +27,7 @@ from loguru import logger
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from zpmd.errors import Refused, ZpmdError
+from zpmd.interfaces.rest.access import Principal, Scope
 
 MODE = 0o660
 BACKLOG = 128
@@ -54,14 +55,15 @@ class Peer:
 
 
 class PeerProtocol(H11Protocol):
-    """HTTP/1.1 that puts the peer into `request.state.peer`."""
+    """HTTP/1.1 that makes the peer of the socket the principal."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _gid = _CREDENTIALS.unpack(raw)
-        self.app_state = {**self.app_state, "peer": Peer(uid, pid)}
+        who = Principal(name=str(Peer(uid, pid)), scopes=frozenset(Scope))
+        self.app_state = {**self.app_state, "principal": who}
 
 
 class ApiServer:
