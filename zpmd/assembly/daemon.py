@@ -96,7 +96,15 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
     authenticator = Authenticator(store.tokens, clock.now)
-    app = create_app(control, settings.state_dir, settings.socket, authenticator, patches=settings.patches)
+    app = create_app(
+        control,
+        settings.state_dir,
+        settings.socket,
+        authenticator,
+        patches=settings.patches,
+        answers=store.answers,
+        resync_seconds=settings.resync_seconds,
+    )
     server = ApiServer(app, settings.socket, settings.socket_group)
     server.start()
     ending.callback(server.stop)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from zpmd.interfaces import patches
+from zpmd.interfaces.planid import plan_id
 from zpmd.interfaces.registry import goes_on, registry
 from zpmd.interfaces.views import (
     ActionView,
@@ -72,6 +73,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
 
 def plan(snapshot: Snapshot, now: float) -> PlanView:
     return PlanView(
+        id=plan_id(snapshot),
         number=snapshot.number,
         at=snapshot.at,
         now=now,

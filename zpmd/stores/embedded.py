@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zpmd.errors import StoreError
-from zpmd.model.events import Entry, Result
+from zpmd.model.events import Entry, Lines, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Patch
@@ -26,6 +26,7 @@ from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
 from zpmd.stores import identity, keys, resealing
+from zpmd.stores.answers import EmbeddedAnswers
 from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database, Statement
 from zpmd.stores.good import Good
@@ -62,6 +63,7 @@ class EmbeddedStore:
         self._good = Good(self._database, self._seal)
         self._registered = Registered(self._database, self._seal)
         self.tokens = EmbeddedTokens(self._database)
+        self.answers = EmbeddedAnswers(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
@@ -185,16 +187,26 @@ class EmbeddedStore:
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
-        conditions: list[str] = ["id > ?"]
-        arguments: list[object] = [since_id]
-        for condition, value in (("service = ?", service), ("at >= ?", since)):
-            if value is not None:
-                conditions.append(condition)
-                arguments.append(value)
-        query = f"SELECT * FROM journal WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
-        rows = self._database.rows(query, *arguments, limit)
+        return self.lines(Lines(service=service, after=since_id, since=since, limit=limit))
+
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        bounds = {
+            "id > ?": asked.after,
+            "id < ?": asked.before,
+            "at >= ?": asked.since,
+            "at < ?": asked.until,
+            "service = ?": asked.service,
+            "kind = ?": asked.kind,
+            "code = ?": asked.code,
+            "actor = ?": asked.actor,
+        }
+        given = {condition: value for condition, value in bounds.items() if value is not None}
+        order = "ASC" if asked.oldest else "DESC"
+        query = f"SELECT * FROM journal WHERE {' AND '.join(given)} ORDER BY id {order} LIMIT ?"
+        rows = self._database.rows(query, *given.values(), asked.limit)
         return tuple(
-            Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None}) for row in reversed(rows)
+            Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None})
+            for row in (rows if asked.oldest else reversed(rows))
         )
 
     def keep_dossier(self, dossier: Dossier) -> None:

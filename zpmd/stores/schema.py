@@ -110,6 +110,19 @@ STEPS: tuple[str, ...] = (
         revoked_at REAL
     ) WITHOUT ROWID;
     """,
+    # Answers to writes that may come again.
+    """
+    CREATE TABLE answer (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        actor TEXT NOT NULL,
+        key TEXT NOT NULL,
+        asked TEXT NOT NULL,
+        at REAL NOT NULL,
+        status INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (actor, key)
+    );
+    """,
 )
 
 SCHEMA = len(STEPS)

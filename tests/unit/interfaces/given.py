@@ -176,6 +176,7 @@ class Surface:
             self.authenticator,
             self.clock.now,
             Patches(dir=folder, keys_dir=folder / "keys"),
+            answers=self.store.answers,
         )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, group="")

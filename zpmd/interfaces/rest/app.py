@@ -13,40 +13,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from fastapi.responses import StreamingResponse
 
 import zpmd
 from zpmd.daemon.control import unknown
-from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import doctor, doctor_patches, metrics, registry, status, tenancy
+from zpmd.errors import NotFound
+from zpmd.interfaces import metrics, registry, status, tenancy
 from zpmd.interfaces.asked import (
-    DownBody,
-    HoldBody,
     IntegrationsQuery,
     JournalQuery,
     LogsQuery,
-    Nothing,
     PortsQuery,
-    ScaleBody,
-    ServiceBody,
     TenantsQuery,
     WaitQuery,
 )
-from zpmd.interfaces.rest import feed, streams
+from zpmd.interfaces.rest import domain, feed, health, lists, streams, uploads, verbs
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
-from zpmd.interfaces.rest.access import actor, admit
+from zpmd.interfaces.rest.access import admit
 from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.gate import Gate
 from zpmd.interfaces.rest.own import own
 from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_problems
 from zpmd.interfaces.rest.throttle import Throttle
-from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
-from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
+from zpmd.interfaces.rest.writes import Writes
+from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
+from zpmd.interfaces.views import EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
-from zpmd.model.memory import Hold
-from zpmd.ports import Control
+from zpmd.ports import Answers, Control
 from zpmd.settings import Api, Patches
 
 Now = Callable[[], float]
@@ -62,9 +57,13 @@ def create_app(
     now: Now = time.time,
     patches: Patches | None = None,
     api: Api | None = None,
+    *,
+    answers: Answers,
+    resync_seconds: float = 30.0,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, for the doctor, `api` those of the API; None: the defaults."""
+    drop directory, `api` those of the API; None: the defaults."""
+    patches = patches or Patches()
     app = FastAPI(
         title="zpmd",
         version=zpmd.__version__,
@@ -80,15 +79,17 @@ def create_app(
     app.add_middleware(Gate, authenticator, app.state.throttle)
     app.add_middleware(LastResort)
     control = own(control)
+    app.state.writes = Writes(control, answers, now)
     app.include_router(_reading(control, now))
     app.include_router(_rows(control, now))
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(feed.router(control, now, app.state.stopping))
-    app.include_router(_services(control, now))
-    app.include_router(_everything(control, now))
+    app.include_router(lists.router(control, now))
+    app.include_router(verbs.router(control, now, app.state.stopping))
     app.include_router(patches_routes.router(control, now))
-    app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
-    app.include_router(_domain(control, now))
+    app.include_router(uploads.router(control, patches, now))
+    app.include_router(health.router(control, state_dir, socket, patches, resync_seconds, now))
+    app.include_router(domain.router(control, now))
     app.include_router(tokens_routes.router(authenticator.tokens, now))
     app.include_router(_about(app))
     return app
@@ -176,134 +177,6 @@ def _streaming(control: Control, now: Now, stopping: threading.Event) -> APIRout
     async def get_wait(query: Annotated[WaitQuery, Query()]) -> StatusView | Response:
         snapshot = await streams.next_snapshot(control, query.after, query.timeout, stopping)
         return Response(status_code=204) if snapshot is None else status.status(snapshot, now())
-
-    return router
-
-
-def _services(control: Control, now: Now) -> APIRouter:
-    router = APIRouter(prefix="/v1/services/{name}", route_class=StrictRoute)
-
-    def done(detail: str, name: str) -> DoneView:
-        return DoneView(detail=detail, at=now(), services=(name,))
-
-    @router.post("/start", status_code=202)
-    def start(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
-        control.start(name, actor(request))
-        return done(f"{name} is to run", name)
-
-    @router.post("/stop", status_code=202)
-    def stop(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
-        control.stop(name, actor(request))
-        return done(f"{name} is to stop", name)
-
-    @router.post("/restart", status_code=202)
-    def restart(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
-        control.restart(name, actor(request))
-        return done(f"{name} is to be restarted", name)
-
-    @router.post("/scale", status_code=202)
-    def scale(name: str, body: ScaleBody, request: Request) -> DoneView:
-        control.scale(name, body.replicas, actor(request))
-        count = "the replicas that its file says" if body.replicas is None else f"{body.replicas} replicas"
-        return done(f"{name} is to have {count}", name)
-
-    @router.post("/hold", status_code=202)
-    def hold(name: str, request: Request, body: HoldBody | None = None) -> DoneView:
-        asked = body or HoldBody()
-        since = now()
-        until = None if asked.for_seconds is None else since + asked.for_seconds
-        control.hold(Hold(service=name, owner=actor(request), reason=asked.reason, since=since, until=until))
-        return done(f"{'everything' if name == '*' else name} is held", name)
-
-    @router.post("/release", status_code=202)
-    def release(name: str, request: Request, _body: Nothing | None = None) -> DoneView:
-        control.release(name, actor(request))
-        return done(f"{'everything' if name == '*' else name} is released", name)
-
-    return router
-
-
-def _everything(control: Control, now: Now) -> APIRouter:
-    router = APIRouter(prefix="/v1", route_class=StrictRoute)
-
-    @router.post("/approve", status_code=202)
-    def approve(request: Request, _body: Nothing | None = None) -> DoneView:
-        services = control.approve(actor(request))
-        return DoneView(detail=f"approved: {', '.join(services)} will be removed", at=now(), services=services)
-
-    @router.post("/down", status_code=202)
-    def down(request: Request, body: DownBody | None = None) -> DoneView:
-        volumes = body is not None and body.volumes
-        control.down(volumes, actor(request))
-        return DoneView(detail="everything is to be removed" + (", volumes as well" if volumes else ""), at=now())
-
-    @router.post("/up", status_code=202)
-    def up(request: Request, _body: Nothing | None = None) -> DoneView:
-        control.start("*", actor(request))
-        return DoneView(detail="everything is to run", at=now())
-
-    @router.post("/reload", status_code=202)
-    def reload(request: Request, _body: Nothing | None = None) -> DoneView:
-        control.reload(actor(request))
-        return DoneView(detail="the files are read again", at=now())
-
-    return router
-
-
-def _health(control: Control, state_dir: Path, socket: Path, patches: Patches, now: Now) -> APIRouter:
-    router = APIRouter(prefix="/v1", route_class=StrictRoute)
-
-    @router.get("/doctor")
-    def get_doctor() -> list[CheckView]:
-        try:
-            about = dict(control.about_engine())
-            error = ""
-        except EngineUnknown as unknown:
-            about, error = {}, str(unknown)
-        facts = doctor.look(state_dir, socket, about.get("root", ""), now)
-        try:
-            snapshot = control.snapshot()
-        except ZpmdError:
-            snapshot = None
-        return [
-            *doctor.host_checks(facts),
-            *doctor_patches.checks(doctor_patches.look(patches), snapshot, now()),
-            *doctor.engine_checks(about, error, now()),
-            *doctor.daemon_checks(snapshot),
-        ]
-
-    return router
-
-
-def _domain(control: Control, now: Now) -> APIRouter:
-    """The endpoints that the product's other programs know, by their names for things."""
-    router = APIRouter(route_class=StrictRoute)
-
-    @router.post("/service/start")
-    def start(body: ServiceBody, request: Request) -> dict[str, Any]:
-        control.start(body.serviceName, actor(request))
-        return {"status": "ok", "details": f"{body.serviceName} is to run"}
-
-    @router.post("/service/stop")
-    def stop(body: ServiceBody, request: Request) -> dict[str, Any]:
-        control.stop(body.serviceName, actor(request))
-        return {"status": "ok"}
-
-    @router.get("/status")
-    def get_status() -> dict[str, Any]:
-        snapshot = control.snapshot()
-        return {
-            "services": status.status(snapshot, now()).services(),
-            "integrations": tenancy.listed_integrations(snapshot),
-        }
-
-    @router.get("/tenant/list")
-    def get_tenants() -> list[ListedTenant]:
-        return tenancy.listed_tenants(control.snapshot())
-
-    @router.get("/integration/list")
-    def get_integrations() -> list[ListedIntegration]:
-        return tenancy.listed_integrations(control.snapshot())
 
     return router
 
