@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -21,19 +22,24 @@ TOKEN_SECONDS_MOST = 10 * 366 * 86_400
 
 
 PAGE_MOST = 500
-WAIT_SECONDS_MOST = 300.0
+
+
+def _whole(number: object) -> object:
+    """To JSON 3.0 is an integer, as 3 is."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+WAIT_FORM = r"^([0-9]|[1-9][0-9]|[12][0-9]{2}|300)s?$"
 
 
 def _seconds(text: object) -> object:
+    if isinstance(text, str) and not re.match(WAIT_FORM, text):
+        raise ValueError("write seconds up to 300, as 30 or 30s")
     return text.removesuffix("s") if isinstance(text, str) else text
 
 
-_WAIT_FORM = {"type": "string", "pattern": r"^([0-9]|[1-9][0-9]|[12][0-9]{2}|300)s?$"}
 Wait = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    Field(ge=0, le=WAIT_SECONDS_MOST, allow_inf_nan=False),
-    WithJsonSchema(_WAIT_FORM),
+    float, Field(ge=0), BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": WAIT_FORM})
 ]
 
 
@@ -46,7 +52,7 @@ class Nothing(Asked):
 
 
 class ScaleBody(Asked):
-    replicas: Annotated[int, Field(ge=0, le=REPLICAS_MOST, strict=True)] | None
+    replicas: Annotated[int, Field(ge=0, le=REPLICAS_MOST, strict=True), BeforeValidator(_whole)] | None
     """null: back to what the file says."""
 
 

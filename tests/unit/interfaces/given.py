@@ -21,7 +21,7 @@ from zpmd.model.observed import Health, Observed, Phase, Replica, World
 from zpmd.model.plan import Action, Plan, Standing, State
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.ports import Wake
-from zpmd.settings import Patches
+from zpmd.settings import Api, Patches
 from zpmd.stores.embedded import EmbeddedStore
 
 NOON = 1_700_049_600.0
@@ -160,7 +160,7 @@ class WatchedBoard(Board):
 class Surface:
     """The real control, store, board, API and server; the loop is the test, which publishes snapshots."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, api: Api | None = None) -> None:
         self.clock = SteppedClock()
         self.board = WatchedBoard()
         self.engine = QuietEngine()
@@ -176,6 +176,7 @@ class Surface:
             self.authenticator,
             self.clock.now,
             Patches(dir=folder, keys_dir=folder / "keys"),
+            api,
             answers=self.store.answers,
         )
         self.socket = folder / "zpmd.sock"

@@ -34,7 +34,7 @@ COMMANDS = (
     *(look.status, look.plan, look.why, look.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
-    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics),
+    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, look.openapi),
 )
 for command in COMMANDS:
     app.command()(command)

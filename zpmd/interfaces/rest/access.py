@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from zpmd.model.token import Scope
 
@@ -109,6 +110,15 @@ RULES: Mapping[str, Rule] = {
     "GET /integration/list": Rule(Scope.READ, Tenants.OWN),
 }
 """By method and path of the route, as OpenAPI writes them."""
+
+
+_PATHS = [(method, compile_path(path)[0]) for method, path in (route.split(" ") for route in RULES)]
+
+
+def methods(path: str) -> tuple[str, ...]:
+    """What can be asked of a path; of one that is named in the table, what it is named for."""
+    named = {method for method in (route.split(" ")[0] for route in RULES) if f"{method} {path}" in RULES}
+    return tuple(sorted(named or {method for method, pattern in _PATHS if pattern.match(path)}))
 
 
 def principal(request: Request) -> Principal:

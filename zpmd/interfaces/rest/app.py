@@ -28,7 +28,7 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
-from zpmd.interfaces.rest import domain, feed, health, lists, streams, uploads, verbs
+from zpmd.interfaces.rest import domain, feed, health, lists, openapi, streams, uploads, verbs
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
 from zpmd.interfaces.rest.access import admit
@@ -47,6 +47,25 @@ from zpmd.settings import Api, Patches
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
 STORY_ENTRIES = 200
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Entries, the oldest first; with `follow` an entry a line",
+        "model": list[EntryView],
+        "content": {NDJSON: {"schema": {"type": "string"}}},
+    }
+}
+NEWER: dict[int | str, dict[str, Any]] = {
+    200: {"model": StatusView, "description": "The newer status"},
+    204: {"description": "No newer status within the time"},
+}
+
+
+class LinesResponse(StreamingResponse):
+    media_type = NDJSON
+
+
+class MetricsResponse(Response):
+    media_type = metrics.CONTENT_TYPE
 
 
 def create_app(
@@ -71,6 +90,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(admit)],
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = threading.Event()
     app.state.authenticator = authenticator
@@ -95,12 +115,20 @@ def create_app(
     return app
 
 
+def document() -> dict[str, Any]:
+    """What the API says of itself, without a daemon: routes are made, and none is asked."""
+    nobody: Any = None
+    app = create_app(nobody, Path("/"), Path("/"), Authenticator(nobody, time.time), answers=nobody)
+    return openapi.describe(app)
+
+
 def _about(app: FastAPI) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @router.get("/openapi.json", include_in_schema=False)
+    @router.get("/openapi.json", tags=["daemon"])
     def get_openapi() -> dict[str, Any]:
-        return app.openapi()
+        """This API, as OpenAPI 3.1."""
+        return openapi.describe(app)
 
     return router
 
@@ -108,20 +136,26 @@ def _about(app: FastAPI) -> APIRouter:
 def _reading(control: Control, now: Now) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @router.get("/status")
+    @router.get("/status", tags=["status"])
     def get_status() -> StatusView:
+        """Every service, what waits and why, and whether zpmd sees everything."""
         return status.status(control.snapshot(), now())
 
-    @router.get("/plan")
-    def get_plan() -> PlanView:
-        return status.plan(control.snapshot(), now())
+    @router.get("/plan", tags=["status"])
+    def get_plan(response: Response) -> PlanView:
+        """What zpmd does next, and what it holds back; its id is the ETag."""
+        view = status.plan(control.snapshot(), now())
+        response.headers["ETag"] = f'"{view.id}"'
+        return view
 
-    @router.get("/services/{name}")
+    @router.get("/services/{name}", tags=["services"])
     def get_service(name: str) -> ServiceView:
+        """One service."""
         return _service(control, name, now())
 
-    @router.get("/services/{name}/why")
+    @router.get("/services/{name}/why", tags=["services"])
     def get_why(name: str) -> WhyView:
+        """The causal story of one service."""
         snapshot = control.snapshot()
         entries = control.journal(name, 0, None, STORY_ENTRIES)
         dossiers = control.dossiers(name)
@@ -136,21 +170,25 @@ def _reading(control: Control, now: Now) -> APIRouter:
 def _rows(control: Control, now: Now) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
-    @router.get("/v1/tenants")
+    @router.get("/v1/tenants", tags=["rows"])
     def get_tenants(query: Annotated[TenantsQuery, Query()]) -> TenantsView:
+        """Tenants with what belongs to them, those that need attention first."""
         return tenancy.tenants(control.snapshot(), now(), query)
 
-    @router.get("/v1/integrations")
+    @router.get("/v1/integrations", tags=["rows"])
     def get_integrations(query: Annotated[IntegrationsQuery, Query()]) -> IntegrationsView:
+        """Integrations, their rows and their services in one."""
         return tenancy.integrations(control.snapshot(), now(), query)
 
-    @router.get("/v1/ports")
+    @router.get("/v1/ports", tags=["rows"])
     def get_ports(query: Annotated[PortsQuery, Query()]) -> PortsView:
+        """Ports that belong to integrations, and those that rest."""
         return tenancy.ports(control.snapshot(), now(), query)
 
-    @router.get("/metrics")
+    @router.get("/metrics", tags=["daemon"], response_class=MetricsResponse)
     def get_metrics() -> Response:
-        return Response(metrics.exposition(control.snapshot(), now()), media_type=metrics.CONTENT_TYPE)
+        """Metrics in the text format of Prometheus."""
+        return MetricsResponse(metrics.exposition(control.snapshot(), now()))
 
     return router
 
@@ -158,23 +196,26 @@ def _rows(control: Control, now: Now) -> APIRouter:
 def _streaming(control: Control, now: Now, stopping: threading.Event) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @router.get("/events", response_model=None)
+    @router.get("/events", tags=["journal"], response_model=None, responses=EVENTS)
     def get_events(query: Annotated[JournalQuery, Query()]) -> list[EntryView] | Response:
+        """The newest of the journal; with `follow` on and on, each entry once more when its outcome is known."""
         entries = control.journal(query.service, query.since_id, query.since, query.limit)
         if query.service and not entries:
             _service(control, query.service, now())  # nothing of it, and no such service: say so
         if query.follow:
             lines = streams.journal_lines(control, query.service, query.since_id, query.limit, stopping)
-            return StreamingResponse(lines, media_type=NDJSON)
+            return LinesResponse(lines)
         return [entry_view(e) for e in entries]
 
-    @router.get("/services/{name}/logs")
+    @router.get("/services/{name}/logs", tags=["services"], response_class=LinesResponse)
     def get_logs(name: str, query: Annotated[LogsQuery, Query()]) -> Response:
+        """Lines of a service's containers; with `follow` as they come."""
         lines = control.logs(name, query.slot, query.tail, query.follow)
-        return StreamingResponse(streams.log_lines(lines, stopping), media_type=NDJSON)
+        return LinesResponse(streams.log_lines(lines, stopping))
 
-    @router.get("/wait", responses={204: {"description": "no newer snapshot within the time"}}, response_model=None)
+    @router.get("/wait", tags=["status"], responses=NEWER, response_model=None)
     async def get_wait(query: Annotated[WaitQuery, Query()]) -> StatusView | Response:
+        """The first status whose number is above `after`."""
         snapshot = await streams.next_snapshot(control, query.after, query.timeout, stopping)
         return Response(status_code=204) if snapshot is None else status.status(snapshot, now())
 

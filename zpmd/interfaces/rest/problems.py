@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zpmd.errors import ConfigError, EngineUnknown, NotFound, Refused, StoreError, ZpmdError
-from zpmd.interfaces.rest.access import admit
+from zpmd.interfaces.rest.access import admit, methods
 from zpmd.interfaces.rest.strict import StrictRequest, Takes
 from zpmd.interfaces.rest.writes import Writes
 from zpmd.redaction import redact
@@ -90,11 +90,13 @@ def _message(error: Mapping[str, Any]) -> str:
     return redact(f"{error['msg']}: {said}" if said else error["msg"])
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     answer = problem(status, status.phrase.lower().replace(" ", "-"), str(error.detail))
     answer.headers.update(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:  # its router knows of the first route of a path alone
+        answer.headers["Allow"] = ", ".join(methods(request.url.path))
     return answer
 
 

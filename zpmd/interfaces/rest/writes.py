@@ -32,11 +32,14 @@ from zpmd.ports import Answers, Control
 KEY = "Idempotency-Key"
 KEY_FORM = r"^[!-~]{1,255}$"
 MATCH = "If-Match"
-TAG = r'"[0-9a-f]{1,64}"'
-MATCH_FORM = rf"^(\*|{TAG}( ?, ?{TAG}){{0,9}})$"
+TAG = r'"[0-9a-f]{24}"'
+ANY = "*"
+MATCH_FORM = rf"^(\{ANY}|{TAG})$"
 REPLAYED = "Idempotent-Replayed"
 """A header of an answer that was given before."""
 KEPT_BYTES_MOST = 65_536
+SECRET = ""
+"""Kept in the place of an answer that nobody may keep."""
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -76,10 +79,10 @@ class Writes:
     async def _matches(self, request: Request) -> None:
         """Raises 412 where the plan is not one of those that `If-Match` names."""
         wanted = _header(request, MATCH, MATCH_FORM)
-        if wanted in (None, "*"):
+        if wanted in (None, ANY):
             return
         current = await asyncio.to_thread(lambda: plan_id(self._control.snapshot()))
-        if f'"{current}"' not in re.findall(TAG, wanted or ""):
+        if wanted != f'"{current}"':
             text = f"the plan is not the one that was looked at: it is {current} now"
             raise HTTPException(412, text, {"ETag": f'"{current}"'})
 
@@ -87,9 +90,8 @@ class Writes:
         body = getattr(response, "body", b"")
         if not 200 <= response.status_code < 300 or len(body) > KEPT_BYTES_MOST:
             return
-        answer = Answer(
-            actor=who, key=key, asked=asked, at=self._now(), status=response.status_code, body=bytes(body).decode()
-        )
+        text = SECRET if response.headers.get("cache-control") == "no-store" else bytes(body).decode()
+        answer = Answer(actor=who, key=key, asked=asked, at=self._now(), status=response.status_code, body=text)
         try:
             await run_in_threadpool(self._answers.keep, answer)
         except StoreError as error:  # it is done, and saying otherwise would be wrong
@@ -118,4 +120,6 @@ def _again(known: Answer, asked: str) -> Response:
     if known.asked != asked:
         error = {"type": "reused", "loc": ("header", KEY), "msg": "it was used for another request", "input": None}
         raise RequestValidationError([error])
+    if known.body == SECRET:
+        raise HTTPException(409, "it was done before, and what it was answered with is shown once")
     return Response(known.body, known.status, {REPLAYED: "true"}, media_type=JSONResponse.media_type)
