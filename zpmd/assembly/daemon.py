@@ -23,6 +23,7 @@ from zpmd.daemon.heartbeat import Heartbeat
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.process import block_signals, only_instance, serve
+from zpmd.daemon.recorder import Recorder, settle
 from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
@@ -94,7 +95,9 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    app = create_app(control, settings.state_dir, settings.socket, patches=settings.patches)
+    settle(store.audit, store, clock.now())
+    recorder = Recorder(store.audit, store, clock.now)
+    app = create_app(control, settings.state_dir, settings.socket, patches=settings.patches, recorder=recorder)
     server = ApiServer(app, settings.socket, settings.socket_group)
     server.start()
     ending.callback(server.stop)

@@ -10,6 +10,7 @@ from typing import Any
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
+from zpmd.daemon.recorder import Recorder
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.server import ApiServer
@@ -167,8 +168,10 @@ class Surface:
         self.woken: list[Reason] = []
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
+        self.recorder = Recorder(self.store.audit, self.store, self.clock.now)
+        patches = Patches(dir=folder, keys_dir=folder / "keys")
         self.app = create_app(
-            self.control, folder, folder / "zpmd.sock", self.clock.now, Patches(dir=folder, keys_dir=folder / "keys")
+            self.control, folder, folder / "zpmd.sock", self.clock.now, patches, recorder=self.recorder
         )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, group="")

@@ -18,8 +18,9 @@ from fastapi.responses import StreamingResponse
 
 import zpmd
 from zpmd.daemon.control import unknown
+from zpmd.daemon.recorder import Recorder, faults
 from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import doctor, doctor_patches, metrics, registry, status, tenancy
+from zpmd.interfaces import audit, doctor, doctor_patches, metrics, registry, status, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
     HoldBody,
@@ -33,10 +34,12 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
+from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
 from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.rest.recording import Recorded, begins
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
@@ -50,19 +53,27 @@ STORY_ENTRIES = 200
 
 
 def create_app(
-    control: Control, state_dir: Path, socket: Path, now: Now = time.time, patches: Patches | None = None
+    control: Control,
+    state_dir: Path,
+    socket: Path,
+    now: Now = time.time,
+    patches: Patches | None = None,
+    recorder: Recorder | None = None,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, for the doctor; None: the defaults."""
+    drop directory, for the doctor; None: the defaults. `recorder` keeps the audit; None: nothing is recorded."""
     app = FastAPI(
         title="zpmd",
         version=zpmd.__version__,
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(admit)],
+        dependencies=[Depends(admit), Depends(begins(recorder))],
     )
     app.state.stopping = threading.Event()
+    if recorder is not None:
+        app.add_middleware(Recorded, recorder=recorder)
+        app.include_router(audit_routes.router(recorder.audit, now))
     answer_with_problems(app)
     app.include_router(_reading(control, now))
     app.include_router(_rows(control, now))
@@ -70,7 +81,7 @@ def create_app(
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(patches_routes.router(control, now))
-    app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
+    app.include_router(_health(control, state_dir, socket, patches or Patches(), recorder, now))
     app.include_router(_domain(control, now))
     return app
 
@@ -221,7 +232,9 @@ def _everything(control: Control, now: Now) -> APIRouter:
     return router
 
 
-def _health(control: Control, state_dir: Path, socket: Path, patches: Patches, now: Now) -> APIRouter:
+def _health(
+    control: Control, state_dir: Path, socket: Path, patches: Patches, recorder: Recorder | None, now: Now
+) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
     @router.get("/doctor")
@@ -241,6 +254,7 @@ def _health(control: Control, state_dir: Path, socket: Path, patches: Patches, n
             *doctor_patches.checks(doctor_patches.look(patches), snapshot, now()),
             *doctor.engine_checks(about, error, now()),
             *doctor.daemon_checks(snapshot),
+            *([] if recorder is None else [audit.check(faults(recorder.audit), recorder.audit.head())]),
         ]
 
     return router
