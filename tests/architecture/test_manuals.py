@@ -16,6 +16,7 @@ import yaml
 from tests.architecture.checkout import ROOT
 from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
+from zpmd.daemon.meters import Meters
 from zpmd.interfaces import audit, metrics, patch_file_views, patch_views, row_views, views
 from zpmd.interfaces.ctl.program import app
 from zpmd.model.preview import Preview, PreviewImage, PreviewStep
@@ -78,7 +79,7 @@ def test_the_manual_has_every_shape(shape: Any) -> None:
 
 
 def test_the_manual_has_every_metric() -> None:
-    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON).decode()
+    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON, Meters("0.1.0")).decode()
     assert names(first_cells("Metrics")) == set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
 
 

@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -46,12 +47,15 @@ class Begun:
 
 
 class Recorder:
-    """Thread-safe. `now` is the wall clock."""
+    """Thread-safe. `now` is the wall clock; `unrecorded` is told of each row that could not be written."""
 
-    def __init__(self, audit: Audit, store: Store, now: Callable[[], float]) -> None:
+    def __init__(
+        self, audit: Audit, store: Store, now: Callable[[], float], unrecorded: Callable[[], None] = lambda: None
+    ) -> None:
         self.audit = audit
         self._store = store
         self._now = now
+        self._unrecorded = unrecorded
         self._lock = threading.Lock()
         self._owed: dict[int, Record] = {}
         self._room, self._filled_at = REFUSED_AT_ONCE, now()
@@ -60,7 +64,8 @@ class Recorder:
 
     def begin(self, record: Record) -> Begun:
         """Raises StoreError: then the write is not to be carried out."""
-        self._pay()
+        with self._counted():
+            self._pay()
         memory = self._store.memory()
         newest = self._store.journal(limit=1)
         said = replace(
@@ -69,14 +74,16 @@ class Recorder:
             before=stored(memory, record.subject or EVERYTHING),
             upto=newest[-1].id if newest else 0,
         )
-        return Begun(self.audit.begin(said), said, memory)
+        with self._counted():
+            return Begun(self.audit.begin(said), said, memory)
 
     def end(self, begun: Begun, status: int, code: str = "") -> Link:
         """Raises StoreError: then nobody is to be told that it is done."""
         record = ended(begun.record, self._store, begun.memory)
         record = replace(record, status=status, code=code)
         try:
-            row = self.audit.end(begun.number, record)
+            with self._counted():
+                row = self.audit.end(begun.number, record)
         except StoreError:
             with self._lock:
                 self._owed[begun.number] = record
@@ -97,11 +104,20 @@ class Recorder:
             count, self._uncounted = self._uncounted, 0
         said = replace(_clean(record), at=now, kind=Kind.REFUSED, count=count)
         try:
-            row = self.audit.add(said)
+            with self._counted():
+                row = self.audit.add(said)
         except StoreError as error:
             logger.warning("{}: {} refused requests are not in the audit, the last one of {}", error, count, said.actor)
             return
         _tell(row, said)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError:
+            self._unrecorded()
+            raise
 
     def _pay(self) -> None:
         with self._lock:

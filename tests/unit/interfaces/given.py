@@ -10,6 +10,7 @@ from typing import Any
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
+from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.interfaces.rest.app import create_app
@@ -168,10 +169,17 @@ class Surface:
         self.woken: list[Reason] = []
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
-        self.recorder = Recorder(self.store.audit, self.store, self.clock.now)
+        self.meters = Meters("0.1.0")
+        self.recorder = Recorder(self.store.audit, self.store, self.clock.now, self.meters.unrecorded)
         patches = Patches(dir=folder, keys_dir=folder / "keys")
         self.app = create_app(
-            self.control, folder, folder / "zpmd.sock", self.clock.now, patches, recorder=self.recorder
+            self.control,
+            folder,
+            folder / "zpmd.sock",
+            self.clock.now,
+            patches,
+            recorder=self.recorder,
+            meters=self.meters,
         )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, group="")

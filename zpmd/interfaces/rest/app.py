@@ -18,8 +18,9 @@ from fastapi.responses import StreamingResponse
 
 import zpmd
 from zpmd.daemon.control import unknown
+from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder, faults
-from zpmd.errors import EngineUnknown, NotFound, ZpmdError
+from zpmd.errors import EngineUnknown, NotFound, Refused, ZpmdError
 from zpmd.interfaces import audit, doctor, doctor_patches, metrics, registry, status, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
@@ -38,8 +39,9 @@ from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
 from zpmd.interfaces.rest.access import actor, admit
+from zpmd.interfaces.rest.counting import Counted
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
-from zpmd.interfaces.rest.recording import Recorded, begins
+from zpmd.interfaces.rest.recording import Recorded, begin
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
@@ -59,24 +61,28 @@ def create_app(
     now: Now = time.time,
     patches: Patches | None = None,
     recorder: Recorder | None = None,
+    meters: Meters | None = None,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, for the doctor; None: the defaults. `recorder` keeps the audit; None: nothing is recorded."""
+    drop directory, for the doctor; None: the defaults. `recorder` keeps the audit; None: nothing is recorded. `meters`
+    count the requests."""
     app = FastAPI(
         title="zpmd",
         version=zpmd.__version__,
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(admit), Depends(begins(recorder))],
+        dependencies=[Depends(admit), Depends(begin)],
     )
     app.state.stopping = threading.Event()
     if recorder is not None:
         app.add_middleware(Recorded, recorder=recorder)
         app.include_router(audit_routes.router(recorder.audit, now))
     answer_with_problems(app)
+    if meters is not None:
+        app.add_middleware(Counted, meters=meters)
     app.include_router(_reading(control, now))
-    app.include_router(_rows(control, now))
+    app.include_router(_rows(control, now, meters))
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
@@ -114,7 +120,7 @@ def _reading(control: Control, now: Now) -> APIRouter:
     return router
 
 
-def _rows(control: Control, now: Now) -> APIRouter:
+def _rows(control: Control, now: Now, meters: Meters | None) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     @router.get("/v1/tenants")
@@ -131,7 +137,11 @@ def _rows(control: Control, now: Now) -> APIRouter:
 
     @router.get("/metrics")
     def get_metrics() -> Response:
-        return Response(metrics.exposition(control.snapshot(), now()), media_type=metrics.CONTENT_TYPE)
+        try:
+            snapshot = control.snapshot()
+        except Refused:  # before the first pass has ended
+            snapshot = None
+        return Response(metrics.exposition(snapshot, now(), meters), media_type=metrics.CONTENT_TYPE)
 
     return router
 

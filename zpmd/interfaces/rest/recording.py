@@ -24,14 +24,15 @@ from zpmd.redaction import redact
 
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-BEGUN = "audit"
+RECORDER, BEGUN = "recorder", "begun"
+"""What is handed on in the state of a request: who keeps the audit, and a write that is being carried out."""
 ONE_OF = {"patches": "patch", "tokens": "token"}
 CODE_BYTES = 64 * 1024
 """A problem that is longer tells no code."""
 
 
 class Recorded:
-    """The middleware that ends what `begins` began, and counts what was refused."""
+    """The middleware that ends what `begin` began, and counts what was refused."""
 
     def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
         self._app = app
@@ -41,7 +42,7 @@ class Recorded:
         if scope["type"] != "http" or scope["method"] in LOOKING:
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})
+        scope.setdefault("state", {})[RECORDER] = self._recorder
         answer = _Answer(scope, receive, send, self._end)
         try:
             await self._app(scope, receive, answer.pass_on)
@@ -90,16 +91,13 @@ class _Answer:
             await self._send(message)
 
 
-def begins(recorder: Recorder | None) -> Callable[[Request], object]:
-    """A dependency that stands behind `admit`: the beginning of a write is on disk before anything is done."""
-
-    async def begin(request: Request) -> None:
-        if recorder is None or request.method in LOOKING:
-            return
+async def begin(request: Request) -> None:
+    """Stands behind `admit`: the beginning of a write is on disk before anything is done. Once a request."""
+    state = request.scope.get("state", {})
+    recorder: Recorder | None = state.get(RECORDER)
+    if recorder is not None and BEGUN not in state:
         record = _record(request.scope, principal(request), 0, "")
-        request.scope["state"][BEGUN] = await run_in_threadpool(recorder.begin, record)
-
-    return begin
+        state[BEGUN] = await run_in_threadpool(recorder.begin, record)
 
 
 def _record(scope: Scope, who: Principal | None, status: int, code: str) -> Record:
