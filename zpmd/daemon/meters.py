@@ -60,8 +60,7 @@ class Meters:
             self._wakes.labels(reason.value).inc()
         groups = {standing.service: standing.group for standing in snapshot.plan.standings}
         for action in snapshot.plan.actions:
-            restarts = isinstance(action, StartReplica | RestartReplica | RunReplica)
-            if restarts and action.cause.code in RESTARTS:
+            if isinstance(action, StartReplica | RestartReplica | RunReplica) and action.cause.code in RESTARTS:
                 group = groups.get(action.place.service, Group.APP)
                 self._restarts.labels(group.value, action.cause.code.value).inc()
 
