@@ -1,4 +1,4 @@
-"""What the shell must provide to the loop: Protocols. Concrete ones are chosen in assembly alone."""
+"""What the shell must provide to the loop: a Protocol for each. Concrete ones are chosen in assembly alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
+from zpmd.model.audit import Head, Link, Record
 from zpmd.model.events import Entry, Outcome, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot, World
@@ -248,6 +249,37 @@ class Tokens(Protocol):
 
     def used(self, id: str, at: float) -> None:
         """Remembered about once a minute; may be lost with the power."""
+
+
+class Audit(Protocol):
+    """Who wrote what through the API: a chain of rows (model/audit.py). Durable when a method returns, from any thread.
+
+    Raises StoreError: then nothing of the call counts.
+    """
+
+    def begin(self, record: Record) -> int:
+        """Somebody's write is about to be carried out; returns its number. It is in no chain yet, and stays begun over
+        the death of this process."""
+
+    def end(self, begun: int, record: Record) -> Link:
+        """Its row, in the chain, in place of the beginning: both or neither."""
+
+    def add(self, record: Record) -> Link:
+        """A row without a beginning."""
+
+    def begun(self) -> Mapping[int, Record]:
+        """What has begun and not ended, of former processes too, the oldest first."""
+
+    def rows(self, after: int | None, limit: int) -> tuple[Link, ...]:
+        """The first `limit` rows after this number; None: the newest. The oldest first. Bounded: whole segments of the
+        oldest go, and the chain says so."""
+
+    def head(self) -> Head: ...
+
+    def looked_through(self) -> int | None:
+        """The last entry of the journal that was looked at for verbs without a row; None where nobody ever looked."""
+
+    def look_through(self, entry_id: int) -> None: ...
 
 
 class Control(Protocol):

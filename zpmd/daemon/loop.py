@@ -151,8 +151,7 @@ class Loop:
         decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
         planned = clock.monotonic()
         self._gates = decision.gates
-        if self._sane(decision, desired, observed, now):
-            self._dispatch(decision, now)
+        acted = self._dispatch(decision, now) if self._sane(decision, desired, observed, now) else None
         if Reason.RESYNC in reasons:
             self._forget(desired, observed, now)
         snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
@@ -162,7 +161,9 @@ class Loop:
             "plan": planned - seen,
             "dispatch": clock.monotonic() - planned,
         }
-        snapshot = replace(snapshot, seconds=MappingProxyType(seconds))
+        woken = self._p.mailbox.woken_at
+        reacted = acted - woken if acted is not None and woken is not None else None
+        snapshot = replace(snapshot, seconds=MappingProxyType(seconds), reacted_seconds=reacted)
         self._p.board.publish(snapshot)
         self._p.passed(snapshot)
         return snapshot
@@ -225,11 +226,14 @@ class Loop:
         self._complaints = complaints
         return not complaints
 
-    def _dispatch(self, decision: Plan, now: float) -> None:
+    def _dispatch(self, decision: Plan, now: float) -> float | None:
+        """The monotonic instant at which the first action was handed out; None where there was none."""
+        acted: float | None = None
         for action in decision.actions:
             if isinstance(action, MovePatch) and action.patch.stage is Stage.SWITCHED and self._p.chronicle.unwritable:
                 continue  # what cannot be written down is not begun
             self._p.chronicle.decided(action, now)
+            acted = self._p.clock.monotonic() if acted is None else acted
             if isinstance(action, JudgeSpec):
                 self._p.chronicle.judged(action, now)
                 self._p.mailbox.wake(Reason.OUTCOME)
@@ -240,6 +244,7 @@ class Loop:
                     self._p.filed()
             else:
                 self._p.executor.submit(action)
+        return acted
 
     def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:

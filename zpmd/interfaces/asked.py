@@ -53,6 +53,13 @@ class JournalQuery(Asked):
     follow: bool = False
 
 
+class AuditQuery(Asked):
+    """The first rows after a number; without one, the newest."""
+
+    after: Annotated[int, Field(ge=0)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 class LogsQuery(Asked):
     slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100

@@ -26,6 +26,7 @@ from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
 from zpmd.stores import identity, keys, resealing
+from zpmd.stores.audit import EmbeddedAudit
 from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database, Statement
 from zpmd.stores.good import Good
@@ -62,6 +63,7 @@ class EmbeddedStore:
         self._good = Good(self._database, self._seal)
         self._registered = Registered(self._database, self._seal)
         self.tokens = EmbeddedTokens(self._database)
+        self.audit = EmbeddedAudit(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")

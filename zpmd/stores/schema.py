@@ -110,6 +110,12 @@ STEPS: tuple[str, ...] = (
         revoked_at REAL
     ) WITHOUT ROWID;
     """,
+    # The head lies apart from the rows, so that rows that are missing at the end are missed.
+    """
+    CREATE TABLE audit (id INTEGER PRIMARY KEY, previous TEXT NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL);
+    CREATE TABLE audit_head (only INTEGER PRIMARY KEY CHECK (only = 1), id INTEGER NOT NULL, hash TEXT NOT NULL);
+    CREATE TABLE audit_begun (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
+    """,
 )
 
 SCHEMA = len(STEPS)

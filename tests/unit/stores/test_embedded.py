@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -22,7 +23,7 @@ from zpmd.model.observed import Slot
 from zpmd.model.patch import Patch, Stage
 from zpmd.model.service import Desired
 from zpmd.stores.embedded import EmbeddedStore
-from zpmd.stores.schema import SCHEMA
+from zpmd.stores.schema import SCHEMA, STEPS
 
 SEEN = Patch(number=0, name="hotfix-1042.patch.yaml", stage=Stage.SEEN)
 
@@ -147,7 +148,8 @@ def test_a_file_from_before_there_were_patches_gets_a_ledger(path: Path) -> None
     store = opened(path)
     store.set_stopped("web", True)
     store.close()
-    edit(path, "DROP TABLE patch; DROP TABLE timing; PRAGMA user_version = 2;")
+    later = re.findall(r"CREATE TABLE (\w+)", " ".join(STEPS[2:]))
+    edit(path, "".join(f"DROP TABLE {table};" for table in later) + "PRAGMA user_version = 2;")
     store = opened(path)
     assert store.begin_patch(SEEN) == 1
     assert store.memory().intent.stopped == {"web"}

@@ -71,6 +71,7 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/integrations": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/ports": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/doctor": Rule(Scope.READ),
+    "GET /v1/audit": Rule(Scope.ADMIN),
     "GET /metrics": Rule(Scope.READ),
     "GET /v1/openapi.json": Rule(Scope.READ, Tenants.ALL),
     "POST /v1/services/{name}/start": Rule(Scope.OPERATE, Tenants.OWN),
