@@ -55,7 +55,11 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     systemd = Systemd.from_environment()
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     store = EmbeddedStore(
-        settings.database, settings.journal_entries, clock, credentials=Path(credentials) if credentials else None
+        settings.database,
+        settings.journal_entries,
+        clock,
+        credentials=Path(credentials) if credentials else None,
+        journal_weeks=settings.journal_weeks,
     )
     ending.callback(store.close)
     owner = store.owner()

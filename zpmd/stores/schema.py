@@ -101,6 +101,13 @@ STEPS: tuple[str, ...] = (
 
     CREATE TABLE timing (service TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     """,
+    # What the story of a replacement tells beside its causes; and the oldest lines are found by their age.
+    """
+    ALTER TABLE journal ADD COLUMN exit_code INTEGER;
+    ALTER TABLE journal ADD COLUMN lived_seconds REAL;
+    ALTER TABLE journal ADD COLUMN ready_seconds REAL;
+    CREATE INDEX journal_by_time ON journal (at);
+    """,
 )
 
 SCHEMA = len(STEPS)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.interfaces.given import NOON, service, snapshot, standing
 from zpmd.interfaces.advice import ADVICE
-from zpmd.interfaces.views import WhyView
 from zpmd.interfaces.why import why
+from zpmd.interfaces.why_views import WhyView
 from zpmd.model.events import Entry
 from zpmd.model.memory import Down, Hold, Intent, Memory, Revision, Verdict
 from zpmd.model.observed import InFlight, Observed

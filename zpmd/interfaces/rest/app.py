@@ -35,18 +35,19 @@ from zpmd.interfaces.asked import (
 )
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
+from zpmd.interfaces.rest import why as why_routes
 from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
-from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
-from zpmd.interfaces.why import entry_view, why
+from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView
+from zpmd.interfaces.why import entry_view
+from zpmd.interfaces.why_views import WhyView
 from zpmd.model.memory import Hold
 from zpmd.ports import Control
 from zpmd.settings import Patches
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
-STORY_ENTRIES = 200
 
 
 def create_app(
@@ -70,6 +71,7 @@ def create_app(
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(patches_routes.router(control, now))
+    app.include_router(why_routes.router(control, now))
     app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
     app.include_router(_domain(control, now))
     return app
@@ -93,10 +95,9 @@ def _reading(control: Control, now: Now) -> APIRouter:
     @router.get("/services/{name}/why")
     def get_why(name: str) -> WhyView:
         snapshot = control.snapshot()
-        entries = control.journal(name, 0, None, STORY_ENTRIES)
-        dossiers = control.dossiers(name)
-        told = why(name, snapshot, entries, dossiers, now())
-        if not entries and not dossiers and not told.made_of and name not in dict(snapshot.desired.retired):
+        told = why_routes.story(control, snapshot, name, now())
+        known = told.replicas or told.operators or told.made_of or name in dict(snapshot.desired.retired)
+        if not known:
             _service(control, name, now())
         return told
 
