@@ -42,7 +42,8 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
     )
     told = story(entries=entries)
     assert told.answer == (
-        "redis runs since 10:00:00 (2 h): 1 of 1 replica ready; last start at 11:50:00: exited with code 1"
+        "redis runs since 10:00:00 (2 h): 1 of 1 replica ready;"
+        " replica 1 was started again at 11:50:00 because it exited with code 1; no outcome is known"
     )
     assert (told.handled, told.handling) == (True, "nothing to do")
 

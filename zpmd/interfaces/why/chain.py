@@ -78,7 +78,7 @@ def _well(entry: Entry) -> bool:
 def _told(slot: int, chain: Sequence[Entry], notes: Sequence[Entry], now: float, zone: tzinfo | None) -> ChainView:
     first, last = chain[0], next((e for e in reversed(chain) if e.verb != "run hook"), chain[-1])
     what = f"{_verb(chain)} at {clock(first.at, now, zone)}{_because(chain, notes)}"
-    parts = [what, *_old(chain), *_new(chain)]
+    parts = [what, *_old(chain), *_new(chain), *_unknown(chain)]
     return ChainView(
         at=first.at,
         slot=slot,
@@ -182,6 +182,11 @@ def _new(chain: Sequence[Entry]) -> list[str]:
     if _well(last) and last.ready_seconds is not None:
         told.append(f"{who} was ready after {lasting(last.ready_seconds)}")
     return told
+
+
+def _unknown(chain: Sequence[Entry]) -> list[str]:
+    """Of what is under way, and of what was when a zpmd died."""
+    return ["no outcome is known"] if chain[-1].result is None else []
 
 
 def _made(entry: Entry) -> str:
