@@ -146,20 +146,33 @@ class Store(Protocol):
 
     # the journal
     def begin(self, entry: Entry) -> int:
-        """Append; returns its id (the one in `entry` is ignored). Bounded: the oldest go first."""
+        """Append; returns its id (the one in `entry` is ignored). Bounded by age and number: the oldest go first, and
+        where they are too many, those of the service that has most (stores/retention.py)."""
 
-    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None: ...
+    def finish(
+        self,
+        entry_id: int,
+        result: Result,
+        detail: str,
+        seconds: float,
+        container_id: str,
+        exit_code: int | None = None,
+        lived_seconds: float | None = None,
+    ) -> None: ...
+
+    def ready(self, entry_id: int, seconds: float) -> None:
+        """What was run or started was ready so long after its start."""
 
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
-        """The newest `limit` entries, oldest first."""
+        """The newest `limit` entries, oldest first. `service` "": those that concern no service."""
 
     def keep_dossier(self, dossier: Dossier) -> None:
         """Bounded to the last 10 of a service."""
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        """Newest first."""
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        """Newest first, `limit` at most; of all services where None is given."""
 
     # last known good
     def last_good(self, source: str) -> Desired | None: ...
@@ -297,7 +310,7 @@ class Control(Protocol):
 
     def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]: ...
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]: ...
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]: ...
 
     def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
         """Pairs of (replica name, line)."""

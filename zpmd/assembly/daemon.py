@@ -59,7 +59,13 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     given = Path(credentials) if credentials else None
     tls = api.tls_context(settings.api)
-    store = EmbeddedStore(settings.database, settings.journal_entries, clock, credentials=given)
+    store = EmbeddedStore(
+        settings.database,
+        settings.journal_entries,
+        clock,
+        credentials=given,
+        journal_weeks=settings.journal_weeks,
+    )
     ending.callback(store.close)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)

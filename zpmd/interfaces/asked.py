@@ -66,6 +66,14 @@ class LogsQuery(Asked):
     follow: bool = False
 
 
+class DossiersQuery(Asked):
+    """Without a service: the newest of all."""
+
+    service: Service | None = None
+    slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+
+
 class WaitQuery(Asked):
     after: Annotated[int, Field(ge=0)] = 0
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 30.0

@@ -116,6 +116,13 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE audit_head (only INTEGER PRIMARY KEY CHECK (only = 1), id INTEGER NOT NULL, hash TEXT NOT NULL);
     CREATE TABLE audit_begun (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
     """,
+    # What the story of a replacement tells beside its causes; and the oldest lines are found by their age.
+    """
+    ALTER TABLE journal ADD COLUMN exit_code INTEGER;
+    ALTER TABLE journal ADD COLUMN lived_seconds REAL;
+    ALTER TABLE journal ADD COLUMN ready_seconds REAL;
+    CREATE INDEX journal_by_time ON journal (at);
+    """,
 )
 
 SCHEMA = len(STEPS)

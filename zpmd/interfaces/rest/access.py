@@ -64,6 +64,8 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/plan": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/why": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/why/{name}": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/dossiers": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/logs": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/events": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/wait": Rule(Scope.READ, Tenants.OWN),

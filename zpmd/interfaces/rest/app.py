@@ -39,6 +39,7 @@ from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
 from zpmd.interfaces.rest import tokens as tokens_routes
+from zpmd.interfaces.rest import why as why_routes
 from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.counting import Counted
@@ -48,15 +49,15 @@ from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_p
 from zpmd.interfaces.rest.recording import Recorded, begin
 from zpmd.interfaces.rest.throttle import Throttle
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
-from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
-from zpmd.interfaces.why import entry_view, why
+from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView
+from zpmd.interfaces.why import entry_view
+from zpmd.interfaces.why_views import WhyView
 from zpmd.model.memory import Hold
 from zpmd.ports import Control
 from zpmd.settings import Api, Patches
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
-STORY_ENTRIES = 200
 
 
 def create_app(
@@ -99,6 +100,7 @@ def create_app(
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(patches_routes.router(control, now))
+    app.include_router(why_routes.router(control, now))
     app.include_router(_health(control, state_dir, socket, patches or Patches(), recorder, now))
     app.include_router(_domain(control, now))
     app.include_router(tokens_routes.router(authenticator.tokens, now))
@@ -134,10 +136,9 @@ def _reading(control: Control, now: Now) -> APIRouter:
     @router.get("/services/{name}/why")
     def get_why(name: str) -> WhyView:
         snapshot = control.snapshot()
-        entries = control.journal(name, 0, None, STORY_ENTRIES)
-        dossiers = control.dossiers(name)
-        told = why(name, snapshot, entries, dossiers, now())
-        if not entries and not dossiers and not told.made_of and name not in dict(snapshot.desired.retired):
+        told = why_routes.story(control, snapshot, name, now())
+        known = told.replicas or told.operators or told.made_of or name in dict(snapshot.desired.retired)
+        if not known:
             _service(control, name, now())
         return told
 
