@@ -72,8 +72,8 @@ class DaemonControl:
     def lines(self, asked: Lines) -> tuple[Entry, ...]:
         return self._store.lines(asked)
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        return self._store.dossiers(service)
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        return self._store.dossiers(service, limit)
 
     def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
         self._known(service)

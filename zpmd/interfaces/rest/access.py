@@ -56,7 +56,7 @@ class Principal:
     key: str = ""
 
 
-ASKING: ContextVar[Principal] = ContextVar("asking")
+ASKING: ContextVar[Principal | None] = ContextVar("asking", default=None)
 """Who was let in, for what is worked out for him (own.py). Set by `admit`, in the context of one request."""
 
 
@@ -65,6 +65,8 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/plan": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/why": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/why/{name}": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/dossiers": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/logs": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/events": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services": Rule(Scope.READ, Tenants.OWN),
@@ -81,6 +83,7 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/integrations": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/ports": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/doctor": Rule(Scope.READ),
+    "GET /v1/audit": Rule(Scope.ADMIN),
     "GET /metrics": Rule(Scope.READ),
     "GET /v1/openapi.json": Rule(Scope.READ, Tenants.ALL),
     "POST /v1/services/{name}/start": Rule(Scope.OPERATE, Tenants.OWN),
@@ -137,9 +140,7 @@ async def admit(request: Request) -> None:
         raise HTTPException(403, "no rule says who may do this")
     if rule.scope is not None:
         _allowed(rule, rule.scope, principal(request))
-    known: Principal | None = getattr(request.state, "principal", None)
-    if known is not None:
-        ASKING.set(known)
+    ASKING.set(getattr(request.state, "principal", None))
 
 
 def _allowed(rule: Rule, scope: Scope, who: Principal) -> None:

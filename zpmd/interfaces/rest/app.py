@@ -18,7 +18,9 @@ from fastapi.responses import StreamingResponse
 
 import zpmd
 from zpmd.daemon.control import unknown
-from zpmd.errors import NotFound
+from zpmd.daemon.meters import Meters
+from zpmd.daemon.recorder import Recorder
+from zpmd.errors import NotFound, Refused
 from zpmd.interfaces import metrics, registry, status, tenancy
 from zpmd.interfaces.asked import (
     IntegrationsQuery,
@@ -28,25 +30,29 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
+from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import domain, feed, health, lists, openapi, streams, uploads, verbs
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
+from zpmd.interfaces.rest import why as why_routes
 from zpmd.interfaces.rest.access import admit
 from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.counting import Counted
 from zpmd.interfaces.rest.gate import Gate
 from zpmd.interfaces.rest.own import own
 from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_problems
+from zpmd.interfaces.rest.recording import Recorded, begin
 from zpmd.interfaces.rest.throttle import Throttle
 from zpmd.interfaces.rest.writes import Writes
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
-from zpmd.interfaces.views import EntryView, PlanView, ServiceView, StatusView, WhyView
-from zpmd.interfaces.why import entry_view, why
+from zpmd.interfaces.views import EntryView, PlanView, ServiceView, StatusView
+from zpmd.interfaces.why import entry_view
+from zpmd.interfaces.why_views import WhyView
 from zpmd.ports import Answers, Control
 from zpmd.settings import Api, Patches
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
-STORY_ENTRIES = 200
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Entries, the oldest first; with `follow` an entry a line",
@@ -76,12 +82,15 @@ def create_app(
     now: Now = time.time,
     patches: Patches | None = None,
     api: Api | None = None,
+    recorder: Recorder | None = None,
+    meters: Meters | None = None,
     *,
     answers: Answers,
     resync_seconds: float = 30.0,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, `api` those of the API; None: the defaults."""
+    drop directory, `api` those of the API; None: the defaults. `recorder` keeps the audit; None: nothing is recorded.
+    `meters` count the requests. `answers` are given again to those who ask again."""
     patches = patches or Patches()
     app = FastAPI(
         title="zpmd",
@@ -89,26 +98,32 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(admit)],
+        dependencies=[Depends(admit), Depends(begin)],
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = threading.Event()
     app.state.authenticator = authenticator
     app.state.throttle = Throttle(api or Api())
+    if recorder is not None:
+        app.add_middleware(Recorded, recorder=recorder)
+        app.include_router(audit_routes.router(recorder.audit, now))
     answer_with_problems(app)
     app.add_middleware(Gate, authenticator, app.state.throttle)
     app.add_middleware(LastResort)
+    if meters is not None:
+        app.add_middleware(Counted, meters=meters)
     control = own(control)
     app.state.writes = Writes(control, answers, now)
     app.include_router(_reading(control, now))
-    app.include_router(_rows(control, now))
+    app.include_router(_rows(control, now, meters))
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(feed.router(control, now, app.state.stopping))
     app.include_router(lists.router(control, now))
     app.include_router(verbs.router(control, now, app.state.stopping))
     app.include_router(patches_routes.router(control, now))
     app.include_router(uploads.router(control, patches, now))
-    app.include_router(health.router(control, state_dir, socket, patches, resync_seconds, now))
+    app.include_router(why_routes.router(control, now))
+    app.include_router(health.router(control, state_dir, socket, patches, resync_seconds, recorder, now))
     app.include_router(domain.router(control, now))
     app.include_router(tokens_routes.router(authenticator.tokens, now))
     app.include_router(_about(app))
@@ -118,7 +133,8 @@ def create_app(
 def document() -> dict[str, Any]:
     """What the API says of itself, without a daemon: routes are made, and none is asked."""
     nobody: Any = None
-    app = create_app(nobody, Path("/"), Path("/"), Authenticator(nobody, time.time), answers=nobody)
+    recorder = Recorder(nobody, nobody, time.time)
+    app = create_app(nobody, Path("/"), Path("/"), Authenticator(nobody, time.time), recorder=recorder, answers=nobody)
     return openapi.describe(app)
 
 
@@ -154,20 +170,19 @@ def _reading(control: Control, now: Now) -> APIRouter:
         return _service(control, name, now())
 
     @router.get("/services/{name}/why", tags=["services"])
-    def get_why(name: str) -> WhyView:
+    def get_service_why(name: str) -> WhyView:
         """The causal story of one service."""
         snapshot = control.snapshot()
-        entries = control.journal(name, 0, None, STORY_ENTRIES)
-        dossiers = control.dossiers(name)
-        told = why(name, snapshot, entries, dossiers, now())
-        if not entries and not dossiers and not told.made_of and name not in dict(snapshot.desired.retired):
+        told = why_routes.story(control, snapshot, name, now())
+        known = told.replicas or told.operators or told.made_of or name in dict(snapshot.desired.retired)
+        if not known:
             _service(control, name, now())
         return told
 
     return router
 
 
-def _rows(control: Control, now: Now) -> APIRouter:
+def _rows(control: Control, now: Now, meters: Meters | None) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     @router.get("/v1/tenants", tags=["rows"])
@@ -188,7 +203,11 @@ def _rows(control: Control, now: Now) -> APIRouter:
     @router.get("/metrics", tags=["daemon"], response_class=MetricsResponse)
     def get_metrics() -> Response:
         """Metrics in the text format of Prometheus."""
-        return MetricsResponse(metrics.exposition(control.snapshot(), now()))
+        try:
+            snapshot = control.snapshot()
+        except Refused:  # before the first pass has ended
+            snapshot = None
+        return MetricsResponse(metrics.exposition(snapshot, now(), meters))
 
     return router
 

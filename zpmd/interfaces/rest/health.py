@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
+from zpmd.daemon.recorder import Recorder, faults
 from zpmd.errors import EngineUnknown, ZpmdError
-from zpmd.interfaces import doctor, doctor_patches, listings
+from zpmd.interfaces import audit, doctor, doctor_patches, listings
 from zpmd.interfaces.listing_views import HealthView, ReadyView
 from zpmd.interfaces.rest.access import Principal, Scope
 from zpmd.interfaces.rest.own import whole
@@ -29,6 +30,7 @@ def router(
     socket: Path,
     patches: Patches,
     resync_seconds: float,
+    recorder: Recorder | None,
     now: Callable[[], float],
 ) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["daemon"])
@@ -65,6 +67,7 @@ def router(
             *doctor_patches.checks(doctor_patches.look(patches), snapshot, now()),
             *doctor.engine_checks(about, error, now()),
             *doctor.daemon_checks(snapshot),
+            *([] if recorder is None else [audit.check(faults(recorder.audit), recorder.audit.head())]),
         ]
 
     return made
