@@ -59,6 +59,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     tls = api.tls_context(settings.api)
     store = EmbeddedStore(settings.database, settings.journal_entries, clock, credentials=given)
     ending.callback(store.close)
+    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
     desire = Desire(rows.sources, store)
@@ -95,7 +96,6 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     app = create_app(
         control, settings.state_dir, settings.socket, authenticator, patches=settings.patches, api=settings.api
     )
