@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import Any
-
 import pytest
 
-from tests.unit.interfaces.given import NOON
 from zpmd.errors import NotFound, Refused
 from zpmd.interfaces.why.subject import Names, Subject, subject
 

@@ -1,8 +1,8 @@
 """What a name means that somebody asks about: a service, a slot of one, a tenant or a patch. Pure.
 
-Rules: a kind that is written down is taken at its word (`service:`, `tenant:`, `patch:`); a plain name is what it is the
-name of, and where it is the name of several, nothing is guessed. A service with a slot is `service/2`. A one-shot service
-is a service.
+Rules: a kind that is written down is taken at its word (`service:`, `tenant:`, `patch:`); a plain name is what it is
+the name of, and where it is the name of several, nothing is guessed. A service with a slot is `service/2`. A one-shot
+service is a service.
 """
 
 from __future__ import annotations
