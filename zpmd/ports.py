@@ -1,4 +1,4 @@
-"""What the shell must provide to the loop: five Protocols. Concrete ones are chosen in assembly alone."""
+"""What the shell must provide to the loop: a Protocol for each. Concrete ones are chosen in assembly alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
+from zpmd.model.audit import Head, Link, Record
 from zpmd.model.events import Entry, Outcome, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot, World
@@ -14,6 +15,7 @@ from zpmd.model.plan import Action
 from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
+from zpmd.model.token import ApiToken
 
 Wake = Callable[[Reason], None]
 """Call it from any thread, at any time, as often as you like: it never blocks and never raises."""
@@ -238,6 +240,59 @@ class Store(Protocol):
     def set_down(self, down: Down) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Tokens(Protocol):
+    """The API keys that were given out: not themselves, but what tells one when it comes. Any thread may call it.
+
+    What writes raises StoreError.
+    """
+
+    def find(self, id: str) -> ApiToken | None:
+        """Also one that is revoked or has expired. Never waits for the disk."""
+
+    def all(self) -> tuple[ApiToken, ...]:
+        """The oldest first."""
+
+    def keep(self, token: ApiToken) -> None:
+        """One more. Durable when it returns. Bounded: those that are not good any more go; Refused where all are."""
+
+    def revoke(self, id: str, at: float) -> ApiToken | None:
+        """It counts at once, also where StoreError is raised. Returns it; None where there is none."""
+
+    def used(self, id: str, at: float) -> None:
+        """Remembered about once a minute; may be lost with the power."""
+
+
+class Audit(Protocol):
+    """Who wrote what through the API: a chain of rows (model/audit.py). Durable when a method returns, from any thread.
+
+    Raises StoreError: then nothing of the call counts.
+    """
+
+    def begin(self, record: Record) -> int:
+        """Somebody's write is about to be carried out; returns its number. It is in no chain yet, and stays begun over
+        the death of this process."""
+
+    def end(self, begun: int, record: Record) -> Link:
+        """Its row, in the chain, in place of the beginning: both or neither."""
+
+    def add(self, record: Record) -> Link:
+        """A row without a beginning."""
+
+    def begun(self) -> Mapping[int, Record]:
+        """What has begun and not ended, of former processes too, the oldest first."""
+
+    def rows(self, after: int | None, limit: int) -> tuple[Link, ...]:
+        """The first `limit` rows after this number; None: the newest. The oldest first. Bounded: whole segments of the
+        oldest go, and the chain says so."""
+
+    def head(self) -> Head: ...
+
+    def looked_through(self) -> int | None:
+        """The last entry of the journal that was looked at for verbs without a row; None where nobody ever looked."""
+
+    def look_through(self, entry_id: int) -> None: ...
 
 
 class Control(Protocol):

@@ -154,8 +154,7 @@ class Loop:
         decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
         planned = clock.monotonic()
         self._gates = decision.gates
-        if self._sane(decision, desired, observed, now):
-            self._dispatch(decision, desired, now)
+        acted = self._dispatch(decision, desired, now) if self._sane(decision, desired, observed, now) else None
         if Reason.RESYNC in reasons:
             self._forget(desired, observed, now)
         snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
@@ -165,7 +164,9 @@ class Loop:
             "plan": planned - seen,
             "dispatch": clock.monotonic() - planned,
         }
-        snapshot = replace(snapshot, seconds=MappingProxyType(seconds))
+        woken = self._p.mailbox.woken_at
+        reacted = acted - woken if acted is not None and woken is not None else None
+        snapshot = replace(snapshot, seconds=MappingProxyType(seconds), reacted_seconds=reacted)
         self._p.board.publish(snapshot)
         self._p.passed(snapshot)
         return snapshot
@@ -228,12 +229,15 @@ class Loop:
         self._complaints = complaints
         return not complaints
 
-    def _dispatch(self, decision: Plan, desired: Desired, now: float) -> None:
+    def _dispatch(self, decision: Plan, desired: Desired, now: float) -> float | None:
+        """The monotonic instant at which the first action was handed out; None where there was none."""
         self._witness.decided(decision.actions, desired, decision)
+        acted: float | None = None
         for action in decision.actions:
             if isinstance(action, MovePatch) and action.patch.stage is Stage.SWITCHED and self._p.chronicle.unwritable:
                 continue  # what cannot be written down is not begun
             self._p.chronicle.decided(action, now)
+            acted = self._p.clock.monotonic() if acted is None else acted
             if isinstance(action, JudgeSpec):
                 self._p.chronicle.judged(action, now)
                 self._p.mailbox.wake(Reason.OUTCOME)
@@ -244,6 +248,7 @@ class Loop:
                     self._p.filed()
             else:
                 self._p.executor.submit(action)
+        return acted
 
     def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:

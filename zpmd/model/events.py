@@ -138,6 +138,8 @@ class Snapshot:
     reasons: frozenset[Reason] = frozenset()
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Time of the parts of this pass: load, observe, plan, dispatch."""
+    reacted_seconds: float | None = None
+    """From the wake-up to the first action of this pass; None where nobody woke it, or nothing was to be done."""
     watchers: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Whether each watcher (engine events, files) is alive."""
     unwritable: Unwritable | None = None

@@ -26,6 +26,7 @@ from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
 from zpmd.stores import identity, keys, resealing
+from zpmd.stores.audit import EmbeddedAudit
 from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database, Statement
 from zpmd.stores.good import Good
@@ -33,6 +34,7 @@ from zpmd.stores.journal import Journal
 from zpmd.stores.recall import Recall
 from zpmd.stores.registered import Registered
 from zpmd.stores.sealing import Seal
+from zpmd.stores.tokens import EmbeddedTokens
 
 JOURNAL_WEEKS = 8.0
 DOSSIERS_KEPT = 10
@@ -61,6 +63,8 @@ class EmbeddedStore:
         self._recall = Recall(self._database, self._seal)
         self._good = Good(self._database, self._seal)
         self._registered = Registered(self._database, self._seal)
+        self.tokens = EmbeddedTokens(self._database)
+        self.audit = EmbeddedAudit(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")

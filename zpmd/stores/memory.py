@@ -21,6 +21,7 @@ from zpmd.model.patch import Patch
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.stores import ledger, retention
+from zpmd.stores.audit_memory import MemoryAudit
 
 DOSSIERS_KEPT = 10
 
@@ -63,6 +64,7 @@ class Tablet:
     drops: int = 0
     asked: dict[int, str] = field(default_factory=dict)
     filed: dict[int, str] = field(default_factory=dict)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
 
 
 class MemoryStore:
@@ -81,6 +83,7 @@ class MemoryStore:
         self._boundary = boundary
         self._lock = threading.RLock()
         self._memory: Memory | None = None
+        self.audit = tablet.audit
         self.learned = tablet.learned.copy()
         """What this process knows, which may be more than what could be written."""
         self._owed: dict[tuple[object, ...], Callable[[Learned], None]] = {}
