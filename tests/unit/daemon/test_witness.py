@@ -56,8 +56,8 @@ def test_changes_are_those_of_the_hour_before_the_failure_and_no_others() -> Non
     dossier = Witness(store).ended(ended(START)).dossier
     assert dossier is not None
     assert dossier.changes == (
-        Change(at=NOW - 3000, text="restart web: x", actor="root"),
-        Change(at=NOW - 2000, text="stop web: x"),
+        Change(at=NOW - 3000, text="restart web: x", actor="root", service="web"),
+        Change(at=NOW - 2000, text="stop web: x", service="web"),
         Change(at=NOW - 1800, text="reload *: x"),
         Change(at=NOW - 1600, text="patch *: x"),
     )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-import httpx
 
 from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface
+from tests.unit.interfaces.given_access import give, stranger, surface_for_strangers
 from tests.unit.interfaces.given_patches import APPLIED, ROLLED_BACK, ROLLING, STUCK, put
-from tests.unit.interfaces.given_rows import ACME, FACTS, LEASES, NO_SUCH_TENANT, ROWS, STATUS_OF_JIRA, tenancy
-from zpmd.interfaces.rest.access import Principal, Scope
+from tests.unit.interfaces.given_rows import (
+    ACME,
+    CRASHED,
+    FACTS,
+    LEASES,
+    NO_SUCH_TENANT,
+    ROWS,
+    RUNNING,
+    STATUS_OF_JIRA,
+    tenancy,
+)
 from zpmd.model.events import Entry, Result
 from zpmd.model.observed import Change, ContainerLimits, Dossier, Neighbour
-from zpmd.model.plan import Code
+from zpmd.model.plan import Cause, Code, State, Waiting
 from zpmd.model.tenant import Connection
+from zpmd.model.token import Scope
 
 KEPT = Dossier(
     service="redis",
@@ -197,34 +206,30 @@ def test_a_dossier_of_an_older_zpmd_is_read_and_shown(surface: Surface, ctl: Ctl
     assert ctl("dossier", "redis").out == "redis/1  2023-11-15 12:00:00  exit code 1\n  container  c0, image redis:1\n"
 
 
-def test_a_tenant_sees_its_own_alone(surface: Surface, api: Any) -> None:
-    surface.store.keep_dossier(replace(KEPT, service="jira-acme-2"))
+def test_a_tenant_sees_its_own_alone(tmp_path: Path) -> None:
+    surface = surface_for_strangers(tmp_path)
+    surface.store.keep_dossier(
+        replace(KEPT, service="jira-acme-2", changes=(*KEPT.changes, Change(at=NOON, text="x", service="jira-acme-2")))
+    )
     surface.store.keep_dossier(KEPT)
     put(surface.store, APPLIED)
-    surface.publish(tenancy=tenancy(), **FACTS)
-    seen = {
-        path: api.get(path).status_code
-        for path in ("/v1/why/jira-acme-2", "/v1/why/redis", "/v1/why/beta", "/v1/why/acme", "/v1/why/hotfix-1039")
-    }
-    assert set(seen.values()) == {200}
-    who = Principal(name="token", scopes=frozenset({Scope.READ}), tenant="acme")
-    assert answer(surface, who, "/v1/why/jira-acme-2").status_code == 200
-    assert answer(surface, who, "/v1/why/acme").status_code == 200
-    for path in ("/v1/why/redis", "/v1/why/beta", "/v1/why/hotfix-1039", "/v1/why/splunk-beta-1"):
-        assert answer(surface, who, path).status_code == 404, path
-    assert [d["service"] for d in answer(surface, who, "/v1/dossiers").json()] == ["jira-acme-2"]
-    assert answer(surface, who, "/v1/dossiers?service=redis").status_code == 404
-
-
-def answer(surface: Surface, who: Principal, path: str) -> httpx.Response:
-    """What somebody gets whom the server has found out to be `who`."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        scope.setdefault("state", {})["principal"] = who
-        await surface.app(scope, receive, send)
-
-    async def asked() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://zpmd") as client:
-            return await client.get(path)
-
-    return asyncio.run(asked())
+    waits = Waiting(
+        subject="jira-acme-2/1", service="jira-acme-2", cause=Cause(Code.DEPENDENCY, "waits for redis", ("redis",))
+    )
+    plan = replace(FACTS["plan"], waiting=(waits,), standings=(RUNNING, replace(CRASHED, state=State.WAITING)))
+    surface.publish(tenancy=tenancy(), **(FACTS | {"plan": plan}))
+    with (
+        stranger(surface, give(surface, Scope.READ)) as site,
+        stranger(surface, give(surface, Scope.READ, tenant="acme")) as own,
+    ):
+        for path in ("jira-acme-2", "acme"):
+            assert (site.get(f"/v1/why/{path}").status_code, own.get(f"/v1/why/{path}").status_code) == (200, 200), path
+        for path in ("service:redis", "beta", "hotfix-1039", "splunk-beta-1"):
+            assert own.get(f"/v1/why/{path}").status_code == 404, path
+        assert site.get("/v1/why/jira-acme-2").json()["root"]["service"] == "redis"
+        assert own.get("/v1/why/jira-acme-2").json()["root"] is None
+        (kept,) = own.get("/v1/dossiers").json()
+        assert (kept["service"], len(kept["changes"]), kept["dependencies"]) == ("jira-acme-2", 1, [])
+        assert len(site.get("/v1/dossiers").json()) == 2
+        assert own.get("/v1/dossiers", params={"service": "redis"}).status_code == 404
+    surface.close()
