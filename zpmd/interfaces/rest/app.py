@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,13 +39,15 @@ from zpmd.interfaces.asked import (
 from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
-from zpmd.interfaces.rest.access import actor, admit
+from zpmd.interfaces.rest.access import actor, admit, principal
 from zpmd.interfaces.rest.counting import Counted
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
 from zpmd.interfaces.rest.recording import Recorded, begin
+from zpmd.interfaces.rest.rendered import Rendered
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
+from zpmd.model.events import Snapshot
 from zpmd.model.memory import Hold
 from zpmd.ports import Control
 from zpmd.settings import Patches
@@ -95,9 +98,11 @@ def create_app(
 def _reading(control: Control, now: Now) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @router.get("/status")
-    def get_status() -> StatusView:
-        return status.status(control.snapshot(), now())
+    told = Rendered(StatusView, status.status)
+
+    @router.get("/status", response_model=StatusView)
+    async def get_status(request: Request) -> Response:
+        return await told.answer(control.snapshot(), now(), principal(request).tenant)
 
     @router.get("/plan")
     def get_plan() -> PlanView:
@@ -284,13 +289,11 @@ def _domain(control: Control, now: Now) -> APIRouter:
         control.stop(body.serviceName, actor(request))
         return {"status": "ok"}
 
-    @router.get("/status")
-    def get_status() -> dict[str, Any]:
-        snapshot = control.snapshot()
-        return {
-            "services": status.status(snapshot, now()).services(),
-            "integrations": tenancy.listed_integrations(snapshot),
-        }
+    told = Rendered(Everything, _everything_of)
+
+    @router.get("/status", response_model=Everything)
+    async def get_status(request: Request) -> Response:
+        return await told.answer(control.snapshot(), now(), principal(request).tenant)
 
     @router.get("/tenant/list")
     def get_tenants() -> list[ListedTenant]:
@@ -301,6 +304,19 @@ def _domain(control: Control, now: Now) -> APIRouter:
         return tenancy.listed_integrations(control.snapshot())
 
     return router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything:
+    """The product's `/status`."""
+
+    services: tuple[ServiceView, ...]
+    integrations: tuple[ListedIntegration, ...]
+
+
+def _everything_of(snapshot: Snapshot, now: float) -> Everything:
+    services = tuple(status.status(snapshot, now).services())
+    return Everything(services=services, integrations=tuple(tenancy.listed_integrations(snapshot)))
 
 
 def _service(control: Control, name: str, at: float) -> ServiceView:
