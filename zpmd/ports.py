@@ -15,6 +15,7 @@ from zpmd.model.plan import Action
 from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
+from zpmd.model.token import ApiToken
 
 Wake = Callable[[Reason], None]
 """Call it from any thread, at any time, as often as you like: it never blocks and never raises."""
@@ -145,20 +146,33 @@ class Store(Protocol):
 
     # the journal
     def begin(self, entry: Entry) -> int:
-        """Append; returns its id (the one in `entry` is ignored). Bounded: the oldest go first."""
+        """Append; returns its id (the one in `entry` is ignored). Bounded by age and number: the oldest go first, and
+        where they are too many, those of the service that has most (stores/retention.py)."""
 
-    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None: ...
+    def finish(
+        self,
+        entry_id: int,
+        result: Result,
+        detail: str,
+        seconds: float,
+        container_id: str,
+        exit_code: int | None = None,
+        lived_seconds: float | None = None,
+    ) -> None: ...
+
+    def ready(self, entry_id: int, seconds: float) -> None:
+        """What was run or started was ready so long after its start."""
 
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
-        """The newest `limit` entries, oldest first."""
+        """The newest `limit` entries, oldest first. `service` "": those that concern no service."""
 
     def keep_dossier(self, dossier: Dossier) -> None:
         """Bounded to the last 10 of a service."""
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        """Newest first."""
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        """Newest first, `limit` at most; of all services where None is given."""
 
     # last known good
     def last_good(self, source: str) -> Desired | None: ...
@@ -228,6 +242,28 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Tokens(Protocol):
+    """The API keys that were given out: not themselves, but what tells one when it comes. Any thread may call it.
+
+    What writes raises StoreError.
+    """
+
+    def find(self, id: str) -> ApiToken | None:
+        """Also one that is revoked or has expired. Never waits for the disk."""
+
+    def all(self) -> tuple[ApiToken, ...]:
+        """The oldest first."""
+
+    def keep(self, token: ApiToken) -> None:
+        """One more. Durable when it returns. Bounded: those that are not good any more go; Refused where all are."""
+
+    def revoke(self, id: str, at: float) -> ApiToken | None:
+        """It counts at once, also where StoreError is raised. Returns it; None where there is none."""
+
+    def used(self, id: str, at: float) -> None:
+        """Remembered about once a minute; may be lost with the power."""
+
+
 class Audit(Protocol):
     """Who wrote what through the API: a chain of rows (model/audit.py). Durable when a method returns, from any thread.
 
@@ -274,7 +310,7 @@ class Control(Protocol):
 
     def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]: ...
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]: ...
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]: ...
 
     def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
         """Pairs of (replica name, line)."""

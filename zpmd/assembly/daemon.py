@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zpmd
 from zpmd import logs
+from zpmd.assembly import api
 from zpmd.assembly.patches import drop_box
 from zpmd.assembly.rows import tenants
 from zpmd.daemon.board import Board
@@ -56,8 +57,14 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     clock = SystemClock()
     systemd = Systemd.from_environment()
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    given = Path(credentials) if credentials else None
+    tls = api.tls_context(settings.api)
     store = EmbeddedStore(
-        settings.database, settings.journal_entries, clock, credentials=Path(credentials) if credentials else None
+        settings.database,
+        settings.journal_entries,
+        clock,
+        credentials=given,
+        journal_weeks=settings.journal_weeks,
     )
     ending.callback(store.close)
     owner = store.owner()
@@ -97,12 +104,20 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
+    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     settle(store.audit, store, clock.now())
     recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
     app = create_app(
-        control, settings.state_dir, settings.socket, patches=settings.patches, recorder=recorder, meters=meters
+        control,
+        settings.state_dir,
+        settings.socket,
+        authenticator,
+        patches=settings.patches,
+        api=settings.api,
+        recorder=recorder,
+        meters=meters,
     )
-    server = ApiServer(app, settings.socket, settings.socket_group)
+    server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()
     ending.callback(server.stop)
     chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import audit, look, patch, tell
+from zpmd.interfaces.ctl import audit, look, patch, tell, token, why
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
 from zpmd.interfaces.words import clean
@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(look.status, look.plan, look.why, look.logs, look.events),
+    *(look.status, look.plan, why.why, why.dossier, look.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
     *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, audit.audit),
@@ -39,6 +39,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(patch.app)
+app.add_typer(token.app)
 
 
 def _say_version(on: bool) -> None:

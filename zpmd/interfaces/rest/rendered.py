@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Response
 from pydantic import TypeAdapter
@@ -46,14 +47,16 @@ class _MadeOf:
 class Rendered:
     """The JSON of `view(snapshot, now)`, a value of `kind`. Thread-safe."""
 
-    def __init__(self, kind: object, view: Callable[[Snapshot, float], object]) -> None:
-        self._adapter: TypeAdapter[object] = TypeAdapter(kind)
+    def __init__(self, kind: type[Any], view: Callable[[Snapshot, float], object]) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
         self._view = view
         self._lock = threading.Lock()
         self._made = _MadeOf((0, 0.0), {})
 
     async def answer(self, snapshot: Snapshot, now: float, tenant: str) -> Response:
-        made = self._kept(snapshot, now, tenant) or await run_in_threadpool(self._make, snapshot, now, tenant)
+        made = self._kept(snapshot, now, tenant)
+        if made is None:
+            made = await run_in_threadpool(self._make, snapshot, now, tenant)
         return Response(made.body(now), media_type="application/json")
 
     def _kept(self, snapshot: Snapshot, now: float, tenant: str) -> _Made | None:
