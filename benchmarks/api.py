@@ -37,6 +37,7 @@ from zpmd.daemon.loop import Loop
 from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason
 from zpmd.settings import Settings
@@ -45,7 +46,7 @@ from zpmd.stores.embedded import EmbeddedStore
 
 SERVICES, REPLICAS = 250, 4
 PATHS = ("/v1/status", "/status")
-ASKED_A_ROUND = 500
+ASKED_A_ROUND = 300
 PASS_SECONDS = 0.2
 BLOCK_PASSES = 50
 READS_A_MINUTE = 10_000
@@ -60,11 +61,11 @@ def main() -> None:
         series = answers(one, options.rounds)
         measure.report(f"an answer, {SERVICES * REPLICAS:,} replicas", series, options, reference=series[-1])
         for arm in series:
-            print(f"  99 % of {arm.name}: {p99(arm) * 1000:.2f} ms")
+            print(f"  99 % of {arm.name}: {told(arm, ASKED_A_ROUND)}")
         quiet, busy = passes(one, options.rounds)
         measure.report("a pass", [busy, quiet], options, reference=quiet)
         for arm in (busy, quiet):
-            print(f"  99 % with {arm.name}: {p99(arm) * 1000:.2f} ms")
+            print(f"  99 % with {arm.name}: {told(arm, BLOCK_PASSES)}")
 
 
 class Appliance:
@@ -96,7 +97,8 @@ def appliance(folder: Path) -> Iterator[Appliance]:
     control = DaemonControl(board, store, engine, clock, mailbox.wake, lambda: None)
     recorder = Recorder(store.audit, store, clock.now)
     one = Appliance(folder, loop)
-    app = create_app(control, folder, one.socket(bare=False), recorder=recorder, meters=meters)
+    authenticator = Authenticator(store.tokens, clock.now)
+    app = create_app(control, folder, one.socket(bare=False), authenticator, recorder=recorder, meters=meters)
     bodies = Bodies()
     servers = [ApiServer(app, one.socket(bare=False), group=""), ApiServer(bodies, one.socket(bare=True), group="")]
     for server in servers:
@@ -192,8 +194,14 @@ def once(path: Path, asks: str) -> bytes:
     return body
 
 
-def p99(series: measure.Series) -> float:
-    return statistics.quantiles(series.values, n=100)[98]
+def told(series: measure.Series, block: int) -> str:
+    """Of all, and of the quietest round: what others do on the machine is in the tail of every other one."""
+    rounds = [series.values[at : at + block] for at in range(0, len(series.values), block)]
+    return f"{p99(series.values):.2f} ms, in the quietest round {min(map(p99, rounds)):.2f} ms"
+
+
+def p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100)[98] * 1000
 
 
 if __name__ == "__main__":
