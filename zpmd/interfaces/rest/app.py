@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 import zpmd
@@ -35,13 +35,14 @@ from zpmd.interfaces.rest import domain, feed, health, lists, openapi, streams, 
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
 from zpmd.interfaces.rest import why as why_routes
-from zpmd.interfaces.rest.access import admit
+from zpmd.interfaces.rest.access import admit, principal
 from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.counting import Counted
 from zpmd.interfaces.rest.gate import Gate
 from zpmd.interfaces.rest.own import own
 from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_problems
 from zpmd.interfaces.rest.recording import Recorded, begin
+from zpmd.interfaces.rest.rendered import Rendered
 from zpmd.interfaces.rest.throttle import Throttle
 from zpmd.interfaces.rest.writes import Writes
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
@@ -104,11 +105,11 @@ def create_app(
     app.state.stopping = threading.Event()
     app.state.authenticator = authenticator
     app.state.throttle = Throttle(api or Api())
+    answer_with_problems(app)
+    app.add_middleware(Gate, authenticator, app.state.throttle)
     if recorder is not None:
         app.add_middleware(Recorded, recorder=recorder)
         app.include_router(audit_routes.router(recorder.audit, now))
-    answer_with_problems(app)
-    app.add_middleware(Gate, authenticator, app.state.throttle)
     app.add_middleware(LastResort)
     if meters is not None:
         app.add_middleware(Counted, meters=meters)
@@ -151,10 +152,12 @@ def _about(app: FastAPI) -> APIRouter:
 def _reading(control: Control, now: Now) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @router.get("/status", tags=["status"])
-    def get_status() -> StatusView:
+    told = Rendered(StatusView, status.status)
+
+    @router.get("/status", tags=["status"], response_model=StatusView)
+    async def get_status(request: Request) -> Response:
         """Every service, what waits and why, and whether zpmd sees everything."""
-        return status.status(control.snapshot(), now())
+        return await told.answer(control.snapshot(), now(), principal(request).tenant)
 
     @router.get("/plan", tags=["status"])
     def get_plan(response: Response) -> PlanView:
