@@ -33,10 +33,11 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
+from zpmd.interfaces.rest import pages, session, streams
 from zpmd.interfaces.rest import patches as patches_routes
-from zpmd.interfaces.rest import streams
 from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.rest.session import Browsers, Sessions
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
@@ -50,7 +51,12 @@ STORY_ENTRIES = 200
 
 
 def create_app(
-    control: Control, state_dir: Path, socket: Path, now: Now = time.time, patches: Patches | None = None
+    control: Control,
+    state_dir: Path,
+    socket: Path,
+    now: Now = time.time,
+    patches: Patches | None = None,
+    sessions: Sessions | None = None,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
     drop directory, for the doctor; None: the defaults."""
@@ -63,7 +69,11 @@ def create_app(
         dependencies=[Depends(admit)],
     )
     app.state.stopping = threading.Event()
+    if sessions is not None:
+        app.add_middleware(Browsers, sessions=sessions)
+        app.include_router(session.router(sessions))
     answer_with_problems(app)
+    app.include_router(pages.router())
     app.include_router(_reading(control, now))
     app.include_router(_rows(control, now))
     app.include_router(_streaming(control, now, app.state.stopping))

@@ -1,0 +1,276 @@
+"""A site to look at: the real control, store, API and server on a port of the loopback, and an appliance as it may stand.
+
+The loop is the test: it publishes what a pass would have seen.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from tests.lab.eventually import eventually
+from tests.unit.interfaces import given_patches, given_rows
+from tests.unit.interfaces.given import NOON, Surface, replica, service, standing
+from zpmd.interfaces.rest.access import Principal, Scope
+from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.session import Sessions
+from zpmd.model.events import Entry, Result, Snapshot
+from zpmd.model.observed import Dossier, InFlight, Phase, World
+from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
+from zpmd.model.service import Desired, Group
+
+NAMES: Mapping[Group, tuple[str, ...]] = {
+    Group.SYSTEM: ("mongo_metadb", "metadb_schema", "redis", "zookeeper", "kafka", "phpfpm"),
+    Group.CORE: (
+        "zona_user",
+        "zona_integrations",
+        "zona_playbook",
+        "zona_apis_manager",
+        "zona_querybuilder",
+        "zona_dashboard",
+        "zona_siem",
+        "securaa_ui_nginx",
+    ),
+    Group.BATCH: ("zona_case_consumer", "zona_batch_manager", "sla_breach_monitor", "auto_purge_batch"),
+}
+LAST_WORDS = (
+    "2023-11-15T11:59:41Z INFO  connecting to redis:6379",
+    "2023-11-15T11:59:46Z ERROR dial tcp 10.0.3.7:6379: connect: connection refused",
+    "2023-11-15T11:59:46Z FATAL cannot load the sessions: giving up",
+)
+
+
+class Keys:
+    """Tokens by what people type; taken away again with `revoke`."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Principal] = {}
+
+    def principal(self, bearer: str) -> Principal | None:
+        return self.known.get(bearer)
+
+    def holds(self, who: Principal) -> bool:
+        return who in self.known.values()
+
+
+class Site:
+    """`url` is the page's. `clock` is that of the sessions, in seconds; a test moves it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.surface = Surface(folder)
+        self.keys = Keys()
+        self.clock = 0.0
+        self.folder = folder
+        self.app = self._make_app()
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def _make_app(self) -> Any:
+        surface = self.surface
+        sessions = Sessions(self.keys, lambda: self.clock)
+        return create_app(surface.control, self.folder, surface.socket, surface.clock.now, sessions=sessions)
+
+    def token(self, name: str, *scopes: Scope, tenant: str = "") -> str:
+        made = f"token-of-{name}"
+        self.keys.known[made] = Principal(name=f"token:{name}", scopes=frozenset(scopes), tenant=tenant)
+        return made
+
+    def start(self) -> None:
+        config = uvicorn.Config(
+            self.app, host="127.0.0.1", port=self.port, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        eventually(lambda: self._server is not None and self._server.started, 10, "a server that has started")
+
+    def stop(self) -> None:
+        """The server goes away, as zpmd does; what it remembers stays."""
+        assert self._server is not None
+        assert self._thread is not None
+        self.app.state.stopping.set()
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def restart(self) -> None:
+        """A new process of zpmd: its sessions are gone, its store is there."""
+        self.app = self._make_app()
+        self.start()
+
+    def close(self) -> None:
+        self.stop()
+        self.surface.close()
+
+    # what a pass has seen
+
+    def well(self, **more: Any) -> Snapshot:
+        standings = [*_appliance(), *_tenants_services()]
+        return self.surface.publish(*standings, **self._facts(standings, **more))
+
+    def trouble(self) -> Snapshot:
+        """Two services in trouble, what waits for them, a rollout, a patch on its way and one that was refused."""
+        patches = given_patches.put(
+            self.surface.store,
+            given_patches.REFUSED,
+            replace(
+                given_patches.drop(
+                    steps=(
+                        given_patches.step("zona_user", at=NOON - 41, done_at=NOON - 22),
+                        given_patches.step("zona_siem", at=NOON - 22),
+                    )
+                ),
+                manifest=given_patches.manifest("hotfix-1042", "zona_user", "zona_siem", "zona_playbook"),
+            ),
+        )
+        assert patches
+        changed = {
+            "redis": {
+                "state": State.CRASH_LOOP,
+                "ready": 0,
+                "restarts": 6,
+                "since": None,
+                "reason": "exited with code 137: killed by the kernel: out of memory",
+            },
+            "zona_user": {"ready": 1, "state": State.UPDATING, "reason": "patch hotfix-1042 changed its tag"},
+            "zona_siem": {"state": State.STARTING, "ready": 0, "since": NOON - 4},
+            "zona_case_consumer": {
+                "state": State.WAITING,
+                "ready": 0,
+                "since": None,
+                "reason": "waits for redis to be healthy",
+            },
+            "sla_breach_monitor": {"state": State.STOPPED, "ready": 0, "desired": 0, "since": None},
+            "zona_playbook": {
+                "state": State.ROLLED_BACK,
+                "reason": "its new definition was unhealthy for 40 s: GET /health answered 503",
+            },
+        }
+        standings = [replace(s, **changed.get(s.service, {})) for s in [*_appliance(), *_tenants_services()]]
+        waiting = (
+            Waiting(
+                subject="redis/1",
+                service="redis",
+                cause=Cause(Code.CRASH_LOOP, "restarted 6 times; the next try is due"),
+                until=NOON + 95,
+            ),
+            Waiting(
+                subject="zona_case_consumer/1",
+                service="zona_case_consumer",
+                cause=Cause(Code.DEPENDENCY, "waits for redis to be healthy"),
+            ),
+            Waiting(
+                subject="zona_siem/1",
+                service="zona_siem",
+                cause=Cause(Code.STARTING, "given 30 s to become healthy"),
+                until=NOON + 26,
+            ),
+        )
+        flying = (
+            InFlight(subject="zona_user/2", verb="replace", since=NOON - 3, progress="stopping the old replica"),
+            InFlight(subject="image:zona/siem:v2.3.1", verb="pull", since=NOON - 19, progress="31 of 86 MB"),
+        )
+        self._story_of_redis()
+        self.surface.store.set_stopped("sla_breach_monitor", True)
+        return self.surface.publish(*standings, **self._facts(standings, waiting=waiting, in_flight=flying))
+
+    def _facts(self, standings: list[Standing], waiting: tuple[Waiting, ...] = (), **more: Any) -> dict[str, Any]:
+        return {
+            "plan": Plan(standings=tuple(standings), waiting=waiting),
+            "desired": Desired(services=tuple(service(s.service, s.group, max(s.desired, 1)) for s in standings)),
+            "world": World(replicas=tuple(r for s in standings for r in _replicas(s))),
+            "tenancy": given_rows.tenancy(),
+            **more,
+        }
+
+    def _story_of_redis(self) -> None:
+        store = self.surface.store
+        for number in range(1, 7):
+            at = NOON - 400 + 60 * number
+            died = Entry(
+                id=0,
+                at=at,
+                kind="action",
+                verb="start",
+                subject="redis/1",
+                service="redis",
+                code=Code.DIED,
+                text="exited with code 137: killed by the kernel: out of memory",
+                attempt=number,
+            )
+            store.finish(store.begin(died), Result.OK, "", 0.4, "redis1000000")
+        store.keep_dossier(
+            Dossier(
+                service="redis",
+                slot=1,
+                container_id="8c1f02aa91d4",
+                at=NOON - 40,
+                exit_code=137,
+                oom_killed=True,
+                log_tail=LAST_WORDS,
+                health_output=("Could not connect to Redis at 127.0.0.1:6379",),
+                started_at=NOON - 71,
+                finished_at=NOON - 40,
+                image="redis:7.2",
+            )
+        )
+        ready = Entry(
+            id=0,
+            at=NOON - 22,
+            kind="action",
+            verb="replace",
+            subject="zona_user/1",
+            service="zona_user",
+            code=Code.PATCH,
+            text="patch hotfix-1042 changed its tag",
+        )
+        store.finish(store.begin(ready), Result.OK, "", 2.1, "")
+        store.begin(
+            Entry(id=0, at=NOON - 9, kind="note", verb="stop", subject="sla_breach_monitor",
+                  service="sla_breach_monitor", text="it is to be stopped, and to stay so", actor="root")
+        )
+        store.begin(replace(ready, at=NOON - 3, subject="zona_user/2"))
+        self.surface.engine.lines["redis1".ljust(12, "0")] = [f"{line}\n".encode() for line in LAST_WORDS * 8]
+
+
+def _appliance() -> list[Standing]:
+    made = [
+        standing(name, group, ready=2 if name in ("zona_user", "zona_apis_manager") else 1,
+                 desired=2 if name in ("zona_user", "zona_apis_manager") else 1, image=f"appliance/{name}:v2.3.0",
+                 since=NOON - 9 * 86_400)
+        for group, names in NAMES.items()
+        for name in names
+    ]
+    return [replace(s, state=State.COMPLETED) if s.service == "metadb_schema" else s for s in made]
+
+
+def _tenants_services() -> list[Standing]:
+    names = ("splunk-acme-1", "jira-acme-2", "qradar-acme-3", "splunk-beta-1", "misp-beta-4")
+    return [
+        standing(name, Group.APP, tenant=name.split("-")[1], image="appliance/integration:1", since=NOON - 7200)
+        for name in names
+    ]
+
+
+def _replicas(s: Standing) -> list[Any]:
+    facts: dict[str, Any] = {"group": s.group, "image": s.image, "started_at": s.since, "tenant": s.tenant}
+    if s.state is State.COMPLETED:
+        facts |= {"phase": Phase.EXITED, "exit_code": 0, "started_at": NOON - 5012, "finished_at": NOON - 5000}
+    elif s.state is State.CRASH_LOOP:
+        facts |= {"phase": Phase.EXITED, "exit_code": 137, "oom_killed": True, "finished_at": NOON - 40}
+    elif s.state is State.WAITING:
+        return []
+    return [replica(s.service, slot, **facts) for slot in range(1, max(s.desired, 0) + 1)]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
