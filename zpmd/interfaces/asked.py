@@ -12,6 +12,8 @@ Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
 HOLD_SECONDS_MOST = 366 * 86_400
+ID_MOST = 2**63 - 1
+"""What the store can count to."""
 
 
 class Asked(BaseModel):
@@ -49,6 +51,11 @@ class JournalQuery(Asked):
     since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     follow: bool = False
+
+
+class FeedQuery(Asked):
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    """The id of the entry to go on from; null: from now on. A `Last-Event-ID` goes before it."""
 
 
 class LogsQuery(Asked):

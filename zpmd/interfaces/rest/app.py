@@ -33,7 +33,7 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
-from zpmd.interfaces.rest import pages, session, streams
+from zpmd.interfaces.rest import feed, pages, session, streams
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
@@ -77,6 +77,7 @@ def create_app(
     app.include_router(_reading(control, now))
     app.include_router(_rows(control, now))
     app.include_router(_streaming(control, now, app.state.stopping))
+    app.include_router(feed.router(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(patches_routes.router(control, now))
