@@ -1,4 +1,4 @@
-"""What the shell must provide to the loop: five Protocols. Concrete ones are chosen in assembly alone."""
+"""What the shell must provide to the loop: Protocols. Concrete ones are chosen in assembly alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from zpmd.model.plan import Action
 from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
+from zpmd.model.token import ApiToken
 
 Wake = Callable[[Reason], None]
 """Call it from any thread, at any time, as often as you like: it never blocks and never raises."""
@@ -225,6 +226,28 @@ class Store(Protocol):
     def set_down(self, down: Down) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Tokens(Protocol):
+    """The API keys that were given out: not themselves, but what tells one when it comes. Any thread may call it.
+
+    What writes raises StoreError.
+    """
+
+    def find(self, id: str) -> ApiToken | None:
+        """Also one that is revoked or has expired. Never waits for the disk."""
+
+    def all(self) -> tuple[ApiToken, ...]:
+        """The oldest first."""
+
+    def keep(self, token: ApiToken) -> None:
+        """One more. Durable when it returns. Bounded: those that are not good any more go; Refused where all are."""
+
+    def revoke(self, id: str, at: float) -> ApiToken | None:
+        """It counts at once, also where StoreError is raised. Returns it; None where there is none."""
+
+    def used(self, id: str, at: float) -> None:
+        """Remembered about once a minute; may be lost with the power."""
 
 
 class Control(Protocol):

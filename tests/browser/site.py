@@ -17,13 +17,14 @@ import uvicorn
 from tests.lab.eventually import eventually
 from tests.unit.interfaces import given_patches, given_rows
 from tests.unit.interfaces.given import NOON, Surface, replica, service, standing
-from zpmd.interfaces.rest.access import Principal, Scope
+from zpmd.interfaces import api_keys
+from zpmd.interfaces.rest.access import Scope
 from zpmd.interfaces.rest.app import create_app
-from zpmd.interfaces.rest.session import Sessions
 from zpmd.model.events import Entry, Result, Snapshot
 from zpmd.model.observed import Dossier, InFlight, Phase, World
 from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
 from zpmd.model.service import Desired, Group
+from zpmd.model.token import ApiToken
 
 NAMES: Mapping[Group, tuple[str, ...]] = {
     Group.SYSTEM: ("mongo_metadb", "metadb_schema", "redis", "zookeeper", "kafka", "phpfpm"),
@@ -46,42 +47,35 @@ LAST_WORDS = (
 )
 
 
-class Keys:
-    """Tokens by what people type; taken away again with `revoke`."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, Principal] = {}
-
-    def principal(self, bearer: str) -> Principal | None:
-        return self.known.get(bearer)
-
-    def holds(self, who: Principal) -> bool:
-        return who in self.known.values()
-
-
 class Site:
-    """`url` is the page's. `clock` is that of the sessions, in seconds; a test moves it."""
+    """`url` is the page's."""
 
     def __init__(self, folder: Path) -> None:
         self.surface = Surface(folder)
-        self.keys = Keys()
-        self.clock = 0.0
         self.folder = folder
-        self.app = self._make_app()
+        self.app = self.surface.app
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
-    def _make_app(self) -> Any:
-        surface = self.surface
-        sessions = Sessions(self.keys, lambda: self.clock)
-        return create_app(surface.control, self.folder, surface.socket, surface.clock.now, sessions=sessions)
-
-    def token(self, name: str, *scopes: Scope, tenant: str = "") -> str:
-        made = f"token-of-{name}"
-        self.keys.known[made] = Principal(name=f"token:{name}", scopes=frozenset(scopes), tenant=tenant)
-        return made
+    def token(self, name: str, *scopes: Scope, tenant: str = "", seconds: float | None = None) -> str:
+        """A key as `zpmctl token create` makes it."""
+        made_at = self.surface.clock.at
+        id, key = api_keys.mint()
+        self.surface.store.tokens.keep(
+            ApiToken(
+                id=id,
+                digest=api_keys.digest(key),
+                name=name,
+                scopes=tuple(sorted(scopes)),
+                tenant=tenant,
+                made_at=made_at,
+                made_by="root",
+                expires_at=None if seconds is None else made_at + seconds,
+            )
+        )
+        return key
 
     def start(self) -> None:
         config = uvicorn.Config(
@@ -102,7 +96,10 @@ class Site:
 
     def restart(self) -> None:
         """A new process of zpmd: its sessions are gone, its store is there."""
-        self.app = self._make_app()
+        surface = self.surface
+        self.app = create_app(
+            surface.control, self.folder, surface.socket, surface.authenticator, surface.clock.now
+        )
         self.start()
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason
 from zpmd.ports import Clock
@@ -94,7 +95,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    app = create_app(control, settings.state_dir, settings.socket, patches=settings.patches)
+    authenticator = Authenticator(store.tokens, clock.now)
+    app = create_app(control, settings.state_dir, settings.socket, authenticator, patches=settings.patches)
     server = ApiServer(app, settings.socket, settings.socket_group)
     server.start()
     ending.callback(server.stop)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from zpmd.model.tenant import Status
+from zpmd.model.token import Scope
 
 Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
@@ -14,6 +15,7 @@ REPLICAS_MOST = 1000
 HOLD_SECONDS_MOST = 366 * 86_400
 ID_MOST = 2**63 - 1
 """What the store can count to."""
+TOKEN_SECONDS_MOST = 10 * 366 * 86_400
 
 
 class Asked(BaseModel):
@@ -103,3 +105,13 @@ class PatchPlanBody(Asked):
 class RevertBody(Asked):
     with_later: Annotated[bool, Field(strict=True)] = False
     """Also the patches that were applied on top of it."""
+
+
+class TokenBody(Asked):
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@:/+-]*$")]
+    """For people; it need not be unique."""
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=4)]
+    tenant: Word | None = None
+    """null: as the maker, for one tenant or the whole site."""
+    expires_in_seconds: Annotated[float, Field(gt=0, le=TOKEN_SECONDS_MOST, allow_inf_nan=False)] | None = None
+    """null: as the maker's own; from the unix socket that is never."""

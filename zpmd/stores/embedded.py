@@ -32,6 +32,7 @@ from zpmd.stores.good import Good
 from zpmd.stores.recall import Recall
 from zpmd.stores.registered import Registered
 from zpmd.stores.sealing import Seal
+from zpmd.stores.tokens import EmbeddedTokens
 
 DOSSIERS_KEPT = 10
 DOSSIERS_KEPT_IN_ALL = 5000
@@ -60,6 +61,7 @@ class EmbeddedStore:
         self._recall = Recall(self._database, self._seal)
         self._good = Good(self._database, self._seal)
         self._registered = Registered(self._database, self._seal)
+        self.tokens = EmbeddedTokens(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")

@@ -101,6 +101,15 @@ STEPS: tuple[str, ...] = (
 
     CREATE TABLE timing (service TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     """,
+    # API keys, by their public half: the body holds a digest, never a key.
+    """
+    CREATE TABLE token (
+        id TEXT PRIMARY KEY,
+        body TEXT NOT NULL,
+        used_at REAL,
+        revoked_at REAL
+    ) WITHOUT ROWID;
+    """,
 )
 
 SCHEMA = len(STEPS)

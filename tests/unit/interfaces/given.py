@@ -12,6 +12,7 @@ from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.events import Outcome, Reason, Snapshot
@@ -167,8 +168,14 @@ class Surface:
         self.woken: list[Reason] = []
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
+        self.authenticator = Authenticator(self.store.tokens, self.clock.now)
         self.app = create_app(
-            self.control, folder, folder / "zpmd.sock", self.clock.now, Patches(dir=folder, keys_dir=folder / "keys")
+            self.control,
+            folder,
+            folder / "zpmd.sock",
+            self.authenticator,
+            self.clock.now,
+            Patches(dir=folder, keys_dir=folder / "keys"),
         )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, group="")

@@ -35,15 +35,20 @@ from zpmd.interfaces.asked import (
 )
 from zpmd.interfaces.rest import feed, pages, session, streams
 from zpmd.interfaces.rest import patches as patches_routes
+from zpmd.interfaces.rest import tokens as tokens_routes
 from zpmd.interfaces.rest.access import actor, admit
-from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.gate import Gate
+from zpmd.interfaces.rest.own import own
+from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_problems
 from zpmd.interfaces.rest.session import Browsers, Sessions
+from zpmd.interfaces.rest.throttle import Throttle
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
 from zpmd.interfaces.why import entry_view, why
 from zpmd.model.memory import Hold
 from zpmd.ports import Control
-from zpmd.settings import Patches
+from zpmd.settings import Api, Patches
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
@@ -54,26 +59,32 @@ def create_app(
     control: Control,
     state_dir: Path,
     socket: Path,
+    authenticator: Authenticator,
     now: Now = time.time,
     patches: Patches | None = None,
-    sessions: Sessions | None = None,
+    api: Api | None = None,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, for the doctor; None: the defaults."""
+    drop directory, for the doctor, `api` those of the API; None: the defaults."""
     app = FastAPI(
         title="zpmd",
         version=zpmd.__version__,
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(admit)],
     )
     app.state.stopping = threading.Event()
-    if sessions is not None:
-        app.add_middleware(Browsers, sessions=sessions)
-        app.include_router(session.router(sessions))
+    app.state.authenticator = authenticator
+    app.state.throttle = Throttle(api or Api())
+    app.state.sessions = Sessions(authenticator)
+    app.add_middleware(Browsers, app.state.sessions)
     answer_with_problems(app)
+    app.add_middleware(Gate, authenticator, app.state.throttle)
+    app.add_middleware(LastResort)
     app.include_router(pages.router())
+    app.include_router(session.router(app.state.sessions, app.state.throttle))
+    control = own(control)
     app.include_router(_reading(control, now))
     app.include_router(_rows(control, now))
     app.include_router(_streaming(control, now, app.state.stopping))
@@ -83,7 +94,19 @@ def create_app(
     app.include_router(patches_routes.router(control, now))
     app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
     app.include_router(_domain(control, now))
+    app.include_router(tokens_routes.router(authenticator.tokens, now))
+    app.include_router(_about(app))
     return app
+
+
+def _about(app: FastAPI) -> APIRouter:
+    router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @router.get("/openapi.json", include_in_schema=False)
+    def get_openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return router
 
 
 def _reading(control: Control, now: Now) -> APIRouter:

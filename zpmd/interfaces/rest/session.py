@@ -14,16 +14,18 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
+import math
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Request, Response
 from loguru import logger
@@ -31,12 +33,15 @@ from pydantic import Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from zpmd.interfaces.asked import Asked, Nothing
-from zpmd.interfaces.rest.access import Principal, Scope
+from zpmd.interfaces.rest.access import UNKNOWN, Principal, Scope
+from zpmd.interfaces.rest.authentication import LONGEST, Authenticator
+from zpmd.interfaces.rest.gate import HOLD_UP_SECONDS, WRONG
 from zpmd.interfaces.rest.problems import StrictRoute, problem
+from zpmd.interfaces.rest.throttle import Throttle, address_of
 
 COOKIE = "zpmd_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -46,14 +51,6 @@ MOST = 500
 MOST_OF_ONE = 20
 """Sessions at a time, and of one principal; one more ends the oldest."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Authenticator(Protocol):
-    """Who has a token, and whether he still is who he was."""
-
-    def principal(self, bearer: str) -> Principal | None: ...
-
-    def holds(self, who: Principal) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -147,9 +144,32 @@ class Browsers:
             logger.warning("api: refused {} {}: {}", scope["method"], scope["path"], reason)
             await problem(HTTPStatus.FORBIDDEN, "forbidden", reason)(scope, receive, send)
             return
-        if session is not None and scope["method"] not in READING:
+        if session is None:
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] not in READING:
             self._sessions.present(session)
-        await self._app(scope, receive, send)
+        await self._while_good(value, scope, receive, send)
+
+    async def _while_good(self, value: str, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """An answer that goes on ends with its session."""
+        begun = False
+
+        async def bounded(message: Message) -> None:
+            nonlocal begun
+            if begun and self._sessions.find(value) is None:
+                raise _Over
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, bounded)
+        except _Over:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Over(Exception):
+    """The session that an answer is given for has ended."""
 
 
 def _elsewhere(method: str, headers: Headers, by_peer: bool) -> str:
@@ -187,7 +207,7 @@ def _ownable_by_nobody(host: str) -> bool:
 
 
 class LoginBody(Asked):
-    token: Annotated[str, Field(min_length=1, max_length=8192)]
+    token: Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
 class SessionView(Asked):
@@ -203,19 +223,19 @@ class LoginView(Asked):
     csrf: str
 
 
-def router(sessions: Sessions) -> APIRouter:
+def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
     made = APIRouter(route_class=StrictRoute)
 
     @made.post("/session")
-    def log_in(body: LoginBody, request: Request, response: Response) -> LoginView:
-        begun = sessions.begin(body.token)
+    async def log_in(body: LoginBody, request: Request, response: Response) -> LoginView:
+        begun = sessions.begin(body.token.strip())
         if begun is None:
-            raise HTTPException(401, "this token is not known, or has ended", {"WWW-Authenticate": "Bearer"})
+            await _refuse(throttle, request)
         value, session = begun
-        if old := request.cookies.get(COOKIE):
-            sessions.end(old)
+        sessions.end(request.cookies.get(COOKIE, ""))
         logger.info("api: {} has logged in", session.who.name)
-        _cookie(response, request, value)
+        response.headers["Cache-Control"] = "no-store"
+        response.set_cookie(COOKIE, value, path="/", secure=_secure(request), httponly=True, samesite="strict")
         return LoginView(csrf=session.csrf)
 
     @made.get("/session")
@@ -240,9 +260,14 @@ def router(sessions: Sessions) -> APIRouter:
     return made
 
 
-def _cookie(response: Response, request: Request, value: str) -> None:
-    response.headers["Cache-Control"] = "no-store"
-    response.set_cookie(COOKIE, value, path="/", secure=_secure(request), httponly=True, samesite="strict")
+async def _refuse(throttle: Throttle, request: Request) -> NoReturn:
+    """A wrong token counts as one in a header does (gate.py). Raises 401, or 429 where there were too many."""
+    wait = throttle.failed((address_of(request.client.host) if request.client else "") or "the unix socket")
+    if wait:
+        await asyncio.sleep(HOLD_UP_SECONDS)
+        seconds = max(1, math.ceil(wait))
+        raise HTTPException(429, f"too many wrong tokens: try again in {seconds} s", {"Retry-After": str(seconds)})
+    raise HTTPException(401, WRONG, dict(UNKNOWN))
 
 
 def _secure(request: Request) -> bool:
