@@ -57,7 +57,10 @@ class Page:
 
     def scheme(self, name: str) -> None:
         """`light` or `dark`, as the system would say."""
-        feature = [{"name": "prefers-color-scheme", "value": name}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        feature = [
+            {"name": "prefers-color-scheme", "value": name},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
 
     def picture(self, file: Path) -> None:
@@ -68,8 +71,15 @@ class Page:
     def open(self, url: str) -> None:
         self.driver.get(url)
 
+    def forget(self) -> None:
+        """Cookies, what is stored, and what it noticed."""
+        self.driver.get("about:blank")
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+        self.complaints()
+        self.requests()
+
     def log_in(self, url: str, token: str) -> None:
-        self.driver.delete_all_cookies()
         self.driver.get("about:blank")
         self.driver.get(url)
         eventually(lambda: self.shown("#login"), 10, "the form to log in")

@@ -1,4 +1,4 @@
-"""A site to look at: the real control, store, API and server on a port of the loopback, and an appliance as it may stand.
+"""A site to look at: the real control, store, API and server on a port of the loopback, and an appliance on it.
 
 The loop is the test: it publishes what a pass would have seen.
 """
@@ -97,9 +97,7 @@ class Site:
     def restart(self) -> None:
         """A new process of zpmd: its sessions are gone, its store is there."""
         surface = self.surface
-        self.app = create_app(
-            surface.control, self.folder, surface.socket, surface.authenticator, surface.clock.now
-        )
+        self.app = create_app(surface.control, self.folder, surface.socket, surface.authenticator, surface.clock.now)
         self.start()
 
     def close(self) -> None:
@@ -111,6 +109,51 @@ class Site:
     def well(self, **more: Any) -> Snapshot:
         standings = [*_appliance(), *_tenants_services()]
         return self.surface.publish(*standings, **self._facts(standings, **more))
+
+    def with_service(self, name: str, **changed: Any) -> Snapshot:
+        """All well but for one."""
+        all_of_it = [*_appliance(), *_tenants_services()]
+        standings = [replace(s, **changed) if s.service == name else s for s in all_of_it]
+        return self.surface.publish(*standings, **self._facts(standings))
+
+    def many(self, services: int, replicas: int, failed: str = "") -> Snapshot:
+        """So many services of so many replicas each, one of them perhaps in a crash loop."""
+        groups = tuple(NAMES)
+        standings = [
+            standing(
+                name,
+                groups[number % len(groups)],
+                ready=0 if name == failed else replicas,
+                desired=replicas,
+                state=State.CRASH_LOOP if name == failed else State.RUNNING,
+            )
+            for number in range(services)
+            for name in (f"service-{number}",)
+        ]
+        return self.surface.publish(*standings, **self._facts(standings))
+
+    def evil(self, text: str) -> Snapshot:
+        """An appliance in which everything that others may write says `text`."""
+        store = self.surface.store
+        store.begin(Entry(id=0, at=NOON, kind="note", verb="stop", subject="redis", service="redis", text=text))
+        store.keep_dossier(
+            Dossier(service="redis", slot=1, container_id="8c1f", at=NOON, log_tail=(text,), health_output=(text,))
+        )
+        self.surface.engine.lines["redis1".ljust(12, "0")] = [text.encode()]
+        standings = [
+            replace(s, state=State.CRASH_LOOP, ready=0, reason=text) if s.service == "redis" else s
+            for s in [*_appliance(), *_tenants_services()]
+        ]
+        cause = Cause(Code.CRASH_LOOP, text)
+        rows = replace(given_rows.ROWS, tenants=(replace(given_rows.ACME, name=text),))
+        return self.surface.publish(
+            *standings,
+            **self._facts(
+                standings,
+                waiting=(Waiting(subject="redis/1", service="redis", cause=cause),),
+                tenancy=given_rows.tenancy(rows=rows),
+            ),
+        )
 
     def trouble(self) -> Snapshot:
         """Two services in trouble, what waits for them, a rollout, a patch on its way and one that was refused."""
@@ -230,8 +273,16 @@ class Site:
         )
         store.finish(store.begin(ready), Result.OK, "", 2.1, "")
         store.begin(
-            Entry(id=0, at=NOON - 9, kind="note", verb="stop", subject="sla_breach_monitor",
-                  service="sla_breach_monitor", text="it is to be stopped, and to stay so", actor="root")
+            Entry(
+                id=0,
+                at=NOON - 9,
+                kind="note",
+                verb="stop",
+                subject="sla_breach_monitor",
+                service="sla_breach_monitor",
+                text="it is to be stopped, and to stay so",
+                actor="root",
+            )
         )
         store.begin(replace(ready, at=NOON - 3, subject="zona_user/2"))
         self.surface.engine.lines["redis1".ljust(12, "0")] = [f"{line}\n".encode() for line in LAST_WORDS * 8]
@@ -239,9 +290,14 @@ class Site:
 
 def _appliance() -> list[Standing]:
     made = [
-        standing(name, group, ready=2 if name in ("zona_user", "zona_apis_manager") else 1,
-                 desired=2 if name in ("zona_user", "zona_apis_manager") else 1, image=f"appliance/{name}:v2.3.0",
-                 since=NOON - 9 * 86_400)
+        standing(
+            name,
+            group,
+            ready=2 if name in ("zona_user", "zona_apis_manager") else 1,
+            desired=2 if name in ("zona_user", "zona_apis_manager") else 1,
+            image=f"appliance/{name}:v2.3.0",
+            since=NOON - 9 * 86_400,
+        )
         for group, names in NAMES.items()
         for name in names
     ]

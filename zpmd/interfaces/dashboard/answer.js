@@ -41,7 +41,7 @@ export function headline(status) {
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-export function showAnswer(status, now, openService) {
+export function showAnswer(status, now, openService, allTrouble) {
   const { tone, text: said } = headline(status);
   text(byId("headline"), said);
   attribute(byId("answer"), "data-tone", tone);
@@ -56,7 +56,7 @@ export function showAnswer(status, now, openService) {
   text(byId("counts"), [plural(all.length, "service"), `${ready} of ${plural(desired, "replica")} ready`, ...also,
     `zpmd up ${span(now - status.started_at)}`].join(" · "));
   showDegraded(status, now);
-  showAttention(status, now, openService);
+  showAttention(status, now, openService, allTrouble);
 }
 
 function showDegraded(status, now) {
@@ -72,7 +72,9 @@ function showDegraded(status, now) {
     });
 }
 
-function showAttention(status, now, openService) {
+const ATTENTION_SHOWN = 8;
+
+function showAttention(status, now, openService, allTrouble) {
   const troubled = servicesOf(status).filter((s) => TROUBLE.has(s.state)).map((s) => ({
     key: s.name, name: s.name, service: s.name, what: s.state, why: ends(s.reason || s.waiting[0]?.text),
   }));
@@ -88,8 +90,10 @@ function showAttention(status, now, openService) {
     key: "everything", name: "everything", what: `held by ${h.owner}`,
     why: ends(h.reason, h.until === null ? "until it is released" : `until ${clock(h.until, now)}`),
   }));
-  keyed(byId("attention"), [...failed, ...removals, ...troubled, ...conflicts, ...holds], (a) => a.key,
-    (a) => el("li", {}, a.service ? el("button", { type: "button", class: "link", onclick: () => openService(a.service) }) : el("strong"),
+  const more = troubled.splice(troubled.length > ATTENTION_SHOWN ? ATTENTION_SHOWN - 1 : ATTENTION_SHOWN);
+  const rest = more.length ? [{ key: "more", name: `${more.length} more`, open: allTrouble, what: "", why: listed(more.map((m) => m.name)) }] : [];
+  keyed(byId("attention"), [...failed, ...removals, ...troubled, ...rest, ...conflicts, ...holds], (a) => a.key,
+    (a) => el("li", {}, a.service || a.open ? el("button", { type: "button", class: "link", onclick: a.open ?? (() => openService(a.service)) }) : el("strong"),
       el("span", { class: "state" }), el("span", { class: "why" })),
     (node, a) => {
       const [name, what, why] = node.children;

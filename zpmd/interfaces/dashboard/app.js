@@ -29,7 +29,7 @@ function draw() {
     showConnection();
     if (!model.status) return;
     const now = Date.now() / 1000 + model.skew;
-    showAnswer(model.status, now, openService);
+    showAnswer(model.status, now, openService, () => filterBy({ q: "", state: "trouble", group: "", tenant: "" }));
     choices();
     showServices(model.status, now, model.filter, model.opened, openService);
     showSide(model, now, openService, (tenant) => filterBy({ tenant }));
@@ -56,10 +56,10 @@ function showConnection() {
 function choices() {
   const all = servicesOf(model.status);
   options("filter-state", STATES, model.filter.state);
-  options("filter-group", [["", "every group"], ...model.status.groups.map((g) => [g.name, g.name])], model.filter.group);
+  options("filter-group", [["", "Group"], ...model.status.groups.map((g) => [g.name, g.name])], model.filter.group);
   const tenants = [...new Set(all.map((s) => s.tenant).filter(Boolean))].sort();
   byId("filter-tenant").hidden = !tenants.length;
-  options("filter-tenant", [["", "every tenant"], ...tenants.map((t) => [t, t])], model.filter.tenant);
+  options("filter-tenant", [["", "Tenant"], ...tenants.map((t) => [t, t])], model.filter.tenant);
 }
 
 function options(id, pairs, value) {
@@ -236,7 +236,7 @@ function present() {
 
 // Light and dark
 
-const THEMES = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
+const THEMES = { auto: "system", light: "light", dark: "dark" };
 
 function theme(next) {
   const root = document.documentElement;
@@ -250,6 +250,7 @@ function theme(next) {
     // a browser that keeps nothing: it holds for this page
   }
   text(byId("theme"), THEMES[current]);
+  attribute(byId("theme-button"), "aria-label", `Theme: ${THEMES[current]}`);
   return current;
 }
 
@@ -287,7 +288,7 @@ addEventListener("pointerdown", present, { passive: true });
 byId("login-form").addEventListener("submit", login);
 byId("logout").addEventListener("click", logout);
 byId("keys-button").addEventListener("click", () => byId("keys").showModal());
-byId("theme").addEventListener("click", () => theme({ auto: "light", light: "dark", dark: "auto" }[theme("")]));
+byId("theme-button").addEventListener("click", () => theme({ auto: "light", light: "dark", dark: "auto" }[theme("")]));
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("filter-text").addEventListener("input", () => filterBy({ q: byId("filter-text").value }));
 for (const key of ["state", "group", "tenant"]) byId(`filter-${key}`).addEventListener("change", (event) => filterBy({ [key]: event.target.value }));

@@ -2,13 +2,13 @@
 import { rank, servicesOf } from "./answer.js";
 import { Problem, ask, lines, open, service as path } from "./api.js";
 import { byId, el, keyed, replaced, text } from "./dom.js";
-import { reasonOf } from "./services.js";
+import { alsoOf } from "./services.js";
 import { entryNode, updateEntry } from "./side.js";
 import { TITLES, perform, verbsFor } from "./verbs.js";
 import { clock, due, ends, span } from "./words.js";
 
 const TAIL = 200;
-const HAPPENINGS = 12;
+const HAPPENINGS = 6;
 const AGAIN_MS = 2000;
 
 /** `close()` is called when it is to be closed, `learn(status)` with a status that was seen on the way. */
@@ -75,7 +75,7 @@ export class Detail {
     const facts = [
       ["Ready", `${found.ready} of ${found.desired}`], ["Group", found.group], ["Tenant", found.tenant], ["Image", found.image],
       ["Age", found.since === null ? "" : `${span(now - found.since)}, since ${clock(found.since, now)}`],
-      ["Restarts", found.restarts ? String(found.restarts) : ""], ["Reason", reasonOf(found, now)],
+      ["Restarts", found.restarts ? String(found.restarts) : ""], ["Also", alsoOf(found, now)],
     ].filter(([, value]) => value);
     keyed(this.facts, facts, ([name]) => name, () => el("div", {}, el("dt"), el("dd")), (node, [name, value]) => {
       text(node.firstChild, name);
@@ -172,12 +172,14 @@ function story(replica, now, opened, first) {
 
 function happenings(all, now) {
   if (!all.length) return null;
+  const earlier = all.length - HAPPENINGS;
+  const rest = earlier > 0 ? el("li", { class: "dim" }, `${earlier} before that: \`zpmctl events --service ${all[0].service}\``) : null;
   return el("ol", { class: "events still" }, ...all.slice(-HAPPENINGS).reverse().map((entry) => {
     const node = entryNode();
     updateEntry(node, entry, now);
     node.querySelector(".subject").remove();
     return node;
-  }));
+  }), rest ?? "");
 }
 
 function entries(title, all, now) {

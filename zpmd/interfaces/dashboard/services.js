@@ -1,10 +1,10 @@
 // The table of services: a body for each group, a row for each service, updated in place; its filter, and the arrow keys.
 import { rank } from "./answer.js";
 import { attribute, byId, el, keyed, text } from "./dom.js";
-import { due, ends, plural, span } from "./words.js";
+import { clock, due, ends, plural, span } from "./words.js";
 
 const ORDER = { trouble: 0, moving: 1, asked: 2, good: 3 };
-export const STATES = [["", "every state"], ["trouble", "needs a look"], ["moving", "on its way"], ["asked", "stopped or held"], ["good", "well"]];
+export const STATES = [["", "State"], ["trouble", "needs a look"], ["moving", "on its way"], ["asked", "stopped or held"], ["good", "well"]];
 
 const UNDER = { trial: "on trial under patch", applied: "patched by", back: "goes back from patch", stuck: "could not go back from patch" };
 
@@ -16,7 +16,14 @@ export function reasonOf(service, now) {
     service.reason || waiting?.text,
     root && `root: ${root.text ?? root}`,
     waiting?.until ? `${waiting.code}, ${due(waiting.until, now)}` : "",
-    service.hold && `held by ${service.hold.owner}${service.hold.reason ? `: ${service.hold.reason}` : ""}`,
+    alsoOf(service, now),
+  );
+}
+
+/** What operators and patches have made of it, and what is being done to it. */
+export function alsoOf(service, now) {
+  return ends(
+    service.hold && `held by ${service.hold.owner}${service.hold.reason ? `: ${service.hold.reason}` : ""}${service.hold.until === null ? "" : `, until ${clock(service.hold.until, now)}`}`,
     service.scaled !== null && `scaled to ${service.scaled} by an operator`,
     service.patched && `${UNDER[service.patched.under] ?? service.patched.under} ${service.patched.patch}`,
     ...service.in_flight.slice(0, 1).map((a) => (a.progress ? `${a.verb}: ${a.progress}` : "")),
@@ -85,8 +92,7 @@ function updateRow(row, service, now, opened) {
   text(ready, `${service.ready}/${service.desired}`);
   ready.classList.toggle("short", service.ready < service.desired);
   text(age, service.since === null ? "-" : span(now - service.since));
-  text(restarts, String(service.restarts));
-  restarts.classList.toggle("none", !service.restarts);
+  text(restarts, service.restarts ? String(service.restarts) : "");
   text(why, reasonOf(service, now));
 }
 

@@ -1,7 +1,8 @@
 """The dashboard's files: the page at `/`, and what it is made of under an address that has the hash of all of it.
 
 Rules:
-1. A file under its hash never changes, so browsers keep it for good; the page names the hash, and is asked for each time.
+1. A file under its hash never changes, so browsers keep it for good; the page names the hash, and is asked for
+   each time.
 2. The page can run, load and send nothing but what comes from here, and no other page can hold or read it: headers that
    a browser enforces say so. Nothing here is anybody's secret: these files are for everybody, whoever may see the data.
 """
