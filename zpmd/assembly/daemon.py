@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zpmd
 from zpmd import logs
+from zpmd.assembly import api
 from zpmd.assembly.patches import drop_box
 from zpmd.assembly.rows import tenants
 from zpmd.daemon.board import Board
@@ -28,7 +29,6 @@ from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.app import create_app
-from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason
 from zpmd.ports import Clock
@@ -55,9 +55,9 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     clock = SystemClock()
     systemd = Systemd.from_environment()
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    store = EmbeddedStore(
-        settings.database, settings.journal_entries, clock, credentials=Path(credentials) if credentials else None
-    )
+    given = Path(credentials) if credentials else None
+    tls = api.tls_context(settings.api)
+    store = EmbeddedStore(settings.database, settings.journal_entries, clock, credentials=given)
     ending.callback(store.close)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
@@ -95,9 +95,11 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    authenticator = Authenticator(store.tokens, clock.now)
-    app = create_app(control, settings.state_dir, settings.socket, authenticator, patches=settings.patches)
-    server = ApiServer(app, settings.socket, settings.socket_group)
+    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
+    app = create_app(
+        control, settings.state_dir, settings.socket, authenticator, patches=settings.patches, api=settings.api
+    )
+    server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()
     ending.callback(server.stop)
     chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())

@@ -21,20 +21,20 @@ def mint() -> tuple[str, str]:
     """A new id, and the whole key that has it."""
     id = secrets.token_hex(4)
     head = f"{PREFIX}_{id}_{_base62(int.from_bytes(secrets.token_bytes(32)), 43)}"
-    return id, f"{head}_{_checksum(head)}"
+    return id, f"{head}_{checksum(head)}"
 
 
 def id_of(key: str) -> str:
     """The id in a key; "" for what is none."""
     found = FORM.fullmatch(key)
-    return found[2] if found and _checksum(found[1]) == found[3] else ""
+    return found[2] if found and checksum(found[1]) == found[3] else ""
 
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _checksum(head: str) -> str:
+def checksum(head: str) -> str:
     return _base62(zlib.crc32(head.encode()), 6)
 
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import look, patch, tell
+from zpmd.interfaces.ctl import look, patch, tell, token
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
 from zpmd.interfaces.words import clean
@@ -39,6 +39,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(patch.app)
+app.add_typer(token.app)
 
 
 def _say_version(on: bool) -> None:

@@ -55,7 +55,7 @@ class Principal:
     key: str = ""
 
 
-ASKING: ContextVar[Principal] = ContextVar("asking")
+ASKING: ContextVar[Principal | None] = ContextVar("asking", default=None)
 """Who was let in, for what is worked out for him (own.py). Set by `admit`, in the context of one request."""
 
 
@@ -124,9 +124,7 @@ async def admit(request: Request) -> None:
         raise HTTPException(403, "no rule says who may do this")
     if rule.scope is not None:
         _allowed(rule, rule.scope, principal(request))
-    known: Principal | None = getattr(request.state, "principal", None)
-    if known is not None:
-        ASKING.set(known)
+    ASKING.set(getattr(request.state, "principal", None))
 
 
 def _allowed(rule: Rule, scope: Scope, who: Principal) -> None:

@@ -23,7 +23,7 @@ class Own:
         self._whole = control
 
     def __getattr__(self, name: str) -> Any:
-        who = ASKING.get(None)
+        who = ASKING.get()
         if who is None:
             raise HTTPException(401, "nobody is known to ask")
         if not who.tenant:
