@@ -66,7 +66,7 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/services/{name}/why": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/logs": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/events": Rule(Scope.READ, Tenants.OWN),
-    "GET /v1/feed": Rule(Scope.READ),
+    "GET /v1/feed": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/wait": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/tenants": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/integrations": Rule(Scope.READ, Tenants.OWN),

@@ -6,7 +6,8 @@ Rules:
    and it comes back with where it was.
 2. Nothing is missed: what ended while a reader was away is told to it again. So an entry may come twice, and the later
    one counts. The `id:` of an event is where to go on from: the entry's own, or one below an action under way.
-3. No thread is held, and a stream never holds up the server's stop.
+3. Who is there for one tenant hears of that tenant alone.
+4. No thread is held, and a stream never holds up the server's stop.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import asyncio
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
@@ -28,7 +29,11 @@ from starlette.exceptions import HTTPException
 from zpmd.errors import StoreError
 from zpmd.interfaces import status
 from zpmd.interfaces.asked import ID_MOST, FeedQuery
+from zpmd.interfaces.narrowing import narrowed, services_of
+from zpmd.interfaces.rest.access import principal
+from zpmd.interfaces.rest.own import whole
 from zpmd.interfaces.rest.problems import StrictRoute
+from zpmd.interfaces.tenant_control import TenantControl
 from zpmd.interfaces.views import EntryView, StatusView
 from zpmd.interfaces.why import entry_view
 from zpmd.model.events import Entry, Snapshot
@@ -53,19 +58,24 @@ _ENTRY = TypeAdapter(EntryView)
 
 def router(control: Control, now: Callable[[], float], stopping: threading.Event) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
-    feed = Feed(control, now, stopping)
+    feed = Feed(whole(control), now, stopping)
 
-    @made.get("/feed")
+    @made.get("/feed", response_class=EventStream)
     async def get_feed(
         query: Annotated[FeedQuery, Query()],
+        request: Request,
         last_event_id: Annotated[int | None, Header(ge=0, le=ID_MOST)] = None,
-    ) -> StreamingResponse:
+    ) -> EventStream:
         if feed.readers >= READERS_MOST:
             raise HTTPException(503, f"{READERS_MOST} readers follow the feed already", {"Retry-After": "10"})
         after = query.after if last_event_id is None else last_event_id
-        return StreamingResponse(feed.read(after), media_type=MEDIA_TYPE, headers=HEADERS)
+        return EventStream(feed.read(principal(request).tenant, after), headers=HEADERS)
 
     return made
+
+
+class EventStream(StreamingResponse):
+    media_type = MEDIA_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +83,15 @@ class Told:
     """An event of the journal, by its place among all that were told since the daemon began."""
 
     place: int
+    service: str
     event: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The newest status, and it without its times: an event that says nothing else is none."""
+    """The status of snapshot `number`, and it without its times: an event that says nothing else is none."""
 
+    number: int = 0
     event: bytes = b""
     timeless: bytes = b""
 
@@ -92,39 +104,48 @@ class Feed:
         self._now = now
         self._stopping = stopping
         self._looking = asyncio.Lock()
-        self._looked_at = self._showed_at = -math.inf
-        self._number = 0
-        self._shown = Shown()
+        self._looked_at = self._saw_at = -math.inf
+        self._snapshot: Snapshot | None = None
+        self._shown: dict[str, Shown] = {}
+        """By tenant; "" for those who may see all of them."""
         self._told: deque[Told] = deque(maxlen=KEPT)
         self._place = 0
         self._journal: _Journal | None = None
-        self.readers = 0
+        self._readers: Counter[str] = Counter()
 
-    async def read(self, after: int | None) -> AsyncIterator[bytes]:
-        """Events for one reader: the status, what came after the entry `after` (None: from now on), and so on."""
-        self.readers += 1
+    @property
+    def readers(self) -> int:
+        return self._readers.total()
+
+    async def read(self, tenant: str, after: int | None) -> AsyncIterator[bytes]:
+        """Events for one reader: what came after the entry `after` (None: from now on), the status, and so on."""
+        self._readers[tenant] += 1
         try:
-            async for event in self._events(after):
+            async for event in self._events(tenant, after):
                 yield event
         finally:
-            self.readers -= 1
+            self._readers[tenant] -= 1
+            if not self._readers[tenant]:
+                del self._readers[tenant]
+                self._shown.pop(tenant, None)
 
-    async def _events(self, after: int | None) -> AsyncIterator[bytes]:
+    async def _events(self, tenant: str, after: int | None) -> AsyncIterator[bytes]:
         yield b"retry: %d\n\n" % RETRY_MILLISECONDS
         await self._look()
         place, shown = self._place, b""
         if after is not None and self._journal is not None:
-            async for event in self._missed(after, self._journal.last):
+            for event in await asyncio.to_thread(self._missed, tenant, after, self._journal.last):
                 yield event
         spoke_at = time.monotonic()
         while not self._stopping.is_set():
             if self._told and place < self._told[0].place - 1:
                 return  # too slow: it comes back, and reads the journal from where it was
-            events = [told.event for told in self._told if told.place > place]
+            events = [told.event for told in self._told if told.place > place and self._concerns(tenant, told)]
             place = self._place
-            if self._shown.event != shown:
-                shown = self._shown.event
-                events.append(shown)
+            status = await self._status(tenant)
+            if status != shown:
+                shown = status
+                events.append(status)
             if not events and time.monotonic() - spoke_at >= HEARTBEAT_SECONDS:
                 events.append(b": zpmd is there\n\n")
             if events:
@@ -134,30 +155,34 @@ class Feed:
             await asyncio.sleep(LOOK_SECONDS)
             await self._look()
 
-    async def _missed(self, after: int, last: int) -> AsyncIterator[bytes]:
+    def _concerns(self, tenant: str, told: Told) -> bool:
+        if not tenant:
+            return True
+        return self._snapshot is not None and told.service in services_of(self._snapshot, tenant)
+
+    def _missed(self, tenant: str, after: int, last: int) -> list[bytes]:
         """The journal from `after` to `last`; where it holds more than KEPT, the newest of it."""
-        entries = await asyncio.to_thread(self._control.journal, None, after, None, KEPT)
+        own = TenantControl(self._control, tenant).journal if tenant else self._control.journal
         under_way = _UnderWay()
-        for entry in entries:
+        found = []
+        for entry in own(None, after, None, KEPT):
             if entry.id <= last:
                 under_way.note(entry)
-                yield _entry_event(entry, under_way.resume(entry.id))
+                found.append(_entry_event(entry, under_way.resume(entry.id)))
+        return found
 
     async def _look(self) -> None:
         """At most once in LOOK_SECONDS, whoever asks."""
         async with self._looking:
             if time.monotonic() - self._looked_at < LOOK_SECONDS:
                 return
-            entries = await asyncio.to_thread(self._read_journal)
-            for entry, resume in entries:
+            for entry, resume in await asyncio.to_thread(self._read_journal):
                 self._place += 1
-                self._told.append(Told(self._place, _entry_event(entry, resume)))
-            if time.monotonic() - self._showed_at >= STATUS_SECONDS:
-                snapshot = self._control.wait(self._number, 0.0)
-                if snapshot is not None:
-                    self._showed_at = time.monotonic()
-                    self._number = snapshot.number
-                    self._shown = await asyncio.to_thread(self._show, snapshot)
+                self._told.append(Told(self._place, entry.service, _entry_event(entry, resume)))
+            if time.monotonic() - self._saw_at >= STATUS_SECONDS:
+                newer = self._control.wait(self._snapshot.number if self._snapshot else 0, 0.0)
+                if newer is not None:
+                    self._snapshot, self._saw_at = newer, time.monotonic()
             self._looked_at = time.monotonic()
 
     def _read_journal(self) -> list[tuple[Entry, int]]:
@@ -168,12 +193,24 @@ class Feed:
         except StoreError:  # status has it; the next look tries again
             return []
 
-    def _show(self, snapshot: Snapshot) -> Shown:
-        view = status.status(snapshot, self._now())
+    async def _status(self, tenant: str) -> bytes:
+        """The event of the newest status that says something new; worked out once for all readers of a tenant."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return b""
+        if self._shown.get(tenant, Shown()).number != snapshot.number:
+            async with self._looking:
+                known = self._shown.get(tenant, Shown())
+                if known.number != snapshot.number:
+                    self._shown[tenant] = await asyncio.to_thread(self._show, snapshot, tenant, known)
+        return self._shown[tenant].event
+
+    def _show(self, snapshot: Snapshot, tenant: str, known: Shown) -> Shown:
+        view = status.status(narrowed(snapshot, tenant) if tenant else snapshot, self._now())
         timeless = _STATUS.dump_json(view, exclude={"number": True, "at": True, "now": True, "registry": {"at"}})
-        if timeless == self._shown.timeless:
-            return self._shown
-        return Shown(b"event: status\ndata: %s\n\n" % _STATUS.dump_json(view), timeless)
+        if timeless == known.timeless:
+            return replace(known, number=snapshot.number)
+        return Shown(snapshot.number, b"event: status\ndata: %s\n\n" % _STATUS.dump_json(view), timeless)
 
 
 class _UnderWay:
