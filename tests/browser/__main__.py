@@ -17,7 +17,6 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         site, page = Site(Path(name)), Page(Path(name))
         try:
-            site.start()
             site.well()
             _take(site, page, folder)
         finally:

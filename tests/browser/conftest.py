@@ -34,6 +34,5 @@ def page(browser: Page, artifacts: Path, request: pytest.FixtureRequest) -> Iter
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
-    made.start()
     yield made
     made.close()

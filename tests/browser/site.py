@@ -5,26 +5,24 @@ The loop is the test: it publishes what a pass would have seen.
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
-from tests.lab.eventually import eventually
+from tests.lab.proxy import Proxy
 from tests.unit.interfaces import given_patches, given_rows
 from tests.unit.interfaces.given import NOON, Surface, replica, service, standing
 from zpmd.interfaces import api_keys
 from zpmd.interfaces.rest.access import Scope
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Entry, Result, Snapshot
 from zpmd.model.observed import Dossier, InFlight, Phase, World
 from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
-from zpmd.model.service import Desired, Group
+from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.model.token import ApiToken
+from zpmd.settings import Api
 
 NAMES: Mapping[Group, tuple[str, ...]] = {
     Group.SYSTEM: ("mongo_metadb", "metadb_schema", "redis", "zookeeper", "kafka", "phpfpm"),
@@ -48,16 +46,20 @@ LAST_WORDS = (
 
 
 class Site:
-    """`url` is the page's."""
+    """`url` is the page's on TCP, for whom has a token; `forwarded` the same through a wire to the unix socket, as
+    `ssh -L` makes one. `wire` can be cut."""
 
     def __init__(self, folder: Path) -> None:
-        self.surface = Surface(folder)
+        self.surface = Surface(folder, Api(listen="127.0.0.1:0"))
         self.folder = folder
         self.app = self.surface.app
-        self.port = _free_port()
+        self.server = self.surface.server
+        self.server.start()
+        assert self.server.tcp is not None
+        self.port = self.server.tcp.ports[0]
         self.url = f"http://127.0.0.1:{self.port}/"
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self.wire = Proxy(str(self.surface.socket))
+        self.forwarded = f"http://localhost:{self.wire.port}/"
 
     def token(self, name: str, *scopes: Scope, tenant: str = "", seconds: float | None = None) -> str:
         """A key as `zpmctl token create` makes it."""
@@ -77,31 +79,20 @@ class Site:
         )
         return key
 
-    def start(self) -> None:
-        config = uvicorn.Config(
-            self.app, host="127.0.0.1", port=self.port, log_config=None, lifespan="off", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        eventually(lambda: self._server is not None and self._server.started, 10, "a server that has started")
-
     def stop(self) -> None:
-        """The server goes away, as zpmd does; what it remembers stays."""
-        assert self._server is not None
-        assert self._thread is not None
-        self.app.state.stopping.set()
-        self._server.should_exit = True
-        self._thread.join(10)
+        """The process of zpmd ends; what it remembers stays."""
+        self.server.stop()
 
     def restart(self) -> None:
         """A new process of zpmd: its sessions are gone, its store is there."""
-        surface = self.surface
-        self.app = create_app(surface.control, self.folder, surface.socket, surface.authenticator, surface.clock.now)
-        self.start()
+        one = self.surface
+        self.app = create_app(one.control, self.folder, one.socket, one.authenticator, one.clock.now)
+        self.server = ApiServer(self.app, one.socket, "", Api(listen=f"127.0.0.1:{self.port}"))
+        self.server.start()
 
     def close(self) -> None:
-        self.stop()
+        self.wire.close()
+        self.server.stop()
         self.surface.close()
 
     # what a pass has seen
@@ -224,7 +215,7 @@ class Site:
     def _facts(self, standings: list[Standing], waiting: tuple[Waiting, ...] = (), **more: Any) -> dict[str, Any]:
         return {
             "plan": Plan(standings=tuple(standings), waiting=waiting),
-            "desired": Desired(services=tuple(service(s.service, s.group, max(s.desired, 1)) for s in standings)),
+            "desired": Desired(services=tuple(_declared(s) for s in standings)),
             "world": World(replicas=tuple(r for s in standings for r in _replicas(s))),
             "tenancy": given_rows.tenancy(),
             **more,
@@ -288,6 +279,10 @@ class Site:
         self.surface.engine.lines["redis1".ljust(12, "0")] = [f"{line}\n".encode() for line in LAST_WORDS * 8]
 
 
+def _declared(s: Standing) -> ServiceData:
+    return replace(service(s.service, s.group, max(s.desired, 1)), tenant=s.tenant)
+
+
 def _appliance() -> list[Standing]:
     made = [
         standing(
@@ -321,9 +316,3 @@ def _replicas(s: Standing) -> list[Any]:
     elif s.state is State.WAITING:
         return []
     return [replica(s.service, slot, **facts) for slot in range(1, max(s.desired, 0) + 1)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

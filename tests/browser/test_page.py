@@ -54,7 +54,6 @@ def test_a_session_that_has_ended_comes_back_to_the_door(site: Site, page: Page)
     eventually(lambda: page.shown("#login"), 10, "the form to log in")
     page.says("#login-why", "has ended")
     assert not page.shown("#page")
-    assert page.text("#services tbody") == "" or not page.shown("#services")
     assert site.surface.store.memory().intent.stopped == frozenset()
 
 
@@ -89,7 +88,6 @@ def test_one_walks_by_keyboard_alone_to_a_service_holds_it_and_comes_back(site: 
     page.says("#asked", "it is held")
     page.says("#detail", "held by token:ann: <b>disk</b> change")
     page.says("#detail", "Release")
-    assert page.focused().startswith("Hold") or page.focused() == "detail-title" or page.shown("#detail")
     page.press(Keys.ESCAPE)
     assert not page.shown("#detail")
     assert page.focused() == "zona_user"
@@ -171,18 +169,24 @@ def test_nothing_is_asked_of_another_origin_and_the_page_complains_of_nothing(si
 
 def test_the_feed_is_taken_up_again_when_zpmd_comes_back(site: Site, page: Page) -> None:
     site.well()
-    site.stop()
-    site.forward()
-    page.open(site.url)
+    page.open(site.forwarded)
     page.says("#headline", "as wanted")
-    site.unforward()
+    assert not page.shown("#login")
+    site.stop()
     page.says("#connection", "No news")
     assert page.run("return 'stale' in document.body.dataset")
     site.trouble()
-    site.forward()
+    site.restart()
     page.says("#connection", "live", 20)
     page.says("#headline", "2 services need a look", 20)
     page.says("#events", "killed by the kernel")
+
+
+WATCH_CHANGES = """
+window.changes = 0;
+const all = {childList: true, characterData: true, attributes: true, subtree: true};
+new MutationObserver((seen) => { window.changes += seen.length; }).observe(document.querySelector("#services"), all);
+"""
 
 
 def test_250_services_with_1000_replicas_are_shown_filtered_and_updated_in_place(site: Site, page: Page) -> None:
@@ -190,16 +194,14 @@ def test_250_services_with_1000_replicas_are_shown_filtered_and_updated_in_place
     page.log_in(site.url, site.token("ann", Scope.READ))
     page.says("#headline", "All 250 services are as wanted")
     assert len(page.all("#services tr[data-service]")) == 250
-    page.run("for (const r of document.querySelectorAll('#services tr')) r.same = true")
+    page.run(WATCH_CHANGES)
+    site.many(250, 4, failed="service-117")
+    page.says("#headline", "1 service needs a look: service-117")
+    assert page.run("return changes") < 20  # nodes of one row and its group, of 250
     page.press("/")
     page.press("service-24")
     page.says("#filter-count", "11 of 250 services")
     page.press(Keys.ESCAPE)
-    site.many(250, 4, failed="service-117")
-    page.says("#headline", "1 service needs a look: service-117")
-    assert page.run("return [...document.querySelectorAll('#services tr[data-service]')].every((r) => r.same)") is False
-    kept = "return [...document.querySelectorAll('#services tr[data-service]')].filter((r) => r.same).length"
-    assert page.run(kept) == 250 - 11 * 0 - page.run(kept.replace("r.same", "!r.same"))
     page.run(
         "document.querySelector('#filter-state').value = 'trouble';"
         "document.querySelector('#filter-state').dispatchEvent(new Event('change'))"
@@ -250,10 +252,13 @@ const rgba = (colour) => {
   canvas.fillRect(0, 0, 1, 1);
   return [...canvas.getImageData(0, 0, 1, 1).data];
 };
-const luminance = (c) => c.slice(0, 3).map((v) => v / 255)
-  .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+const luminance = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
 const ground = (e) => {
-  for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; }
+  for (; e; e = e.parentElement) {
+    const c = rgba(getComputedStyle(e).backgroundColor);
+    if (c[3] === 255) return c;
+  }
   return [255, 255, 255, 255];
 };
 const found = [];
@@ -312,3 +317,24 @@ def test_a_screen_reader_finds_landmarks_names_and_a_live_answer(site: Site, pag
     assert ("heading", "2 services need a look: redis and zona_playbook") in named
     assert [role for role, name in named if role in ("button", "textbox", "searchbox", "combobox") and not name] == []
     assert page.run("return document.querySelector('#headline').parentElement.getAttribute('aria-live')") == "polite"
+
+
+def test_a_restart_of_zpmd_asks_for_the_token_again(site: Site, page: Page) -> None:
+    site.well()
+    page.log_in(site.url, site.token("ann", Scope.READ))
+    page.says("#headline", "as wanted")
+    site.stop()
+    site.restart()
+    eventually(lambda: page.shown("#login"), 20, "the form to log in")
+    page.says("#login-why", "log in again")
+
+
+def test_who_logs_out_sees_nothing_any_more(site: Site, page: Page) -> None:
+    site.well()
+    page.log_in(site.url, site.token("ann", Scope.READ))
+    page.says("#services", "kafka")
+    page.find("#logout").click()
+    eventually(lambda: page.shown("#login"), 5, "the form to log in")
+    page.driver.refresh()
+    eventually(lambda: page.shown("#login"), 5, "the form to log in")
+    assert "kafka" not in page.run("return document.documentElement.textContent")

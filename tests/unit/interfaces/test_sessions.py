@@ -22,7 +22,6 @@ STOP = "/v1/services/redis/stop"
 def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
     made.well()
-    made.start()
     yield made
     made.close()
 

@@ -116,7 +116,7 @@ async function follow(run) {
   if (run !== running) return;
   entries.forEach(note);
   const open = entries.filter((e) => e.kind === "action" && e.result === null).map((e) => e.id - 1);
-  const last = entries.length ? Math.min(...open, entries.at(-1).id) : null;
+  const last = entries.length ? Math.min(...open, entries.at(-1).id) : 0;
   const status = await quietly(() => ask("/v1/status"));
   if (run !== running) return;
   if (status) learn(status);

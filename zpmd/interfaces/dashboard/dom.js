@@ -40,10 +40,13 @@ export function keyed(parent, items, keyOf, make, update) {
     after.set(key, node);
   }
   for (const [key, node] of before) if (!after.has(key)) node.remove();
-  let place = null;
-  for (const node of [...after.values()].reverse()) {
-    if (node.parentNode !== parent || node.nextSibling !== place) parent.insertBefore(node, place);
-    place = node;
+  const wanted = new Set(after.values());
+  let place = parent.firstChild;
+  while (place && !wanted.has(place)) place = place.nextSibling;
+  for (const node of wanted) {
+    if (node === place) place = place.nextSibling;
+    else if (place && place.nextSibling === node) place = node.nextSibling; // the one in between has its turn later
+    else parent.insertBefore(node, place);
   }
   KEPT.set(parent, after);
   if (focused && focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });

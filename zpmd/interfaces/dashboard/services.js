@@ -103,7 +103,7 @@ const names = () => [...byId("services").querySelectorAll("button.name")];
 function rove(to = null) {
   const all = names();
   const one = to ?? all.find((b) => b.tabIndex === 0) ?? all[0];
-  for (const button of all) button.tabIndex = button === one ? 0 : -1;
+  for (const button of all) attribute(button, "tabindex", button === one ? 0 : -1);
 }
 
 export function step(by) {
