@@ -103,7 +103,7 @@ class Sessions:
 
     def _good(self, session: Session) -> bool:
         now = self._clock()
-        idle = session.who.scopes > {Scope.READ} and now - session.present >= IDLE_SECONDS
+        idle = not session.who.scopes <= {Scope.READ} and now - session.present >= IDLE_SECONDS
         return not idle and now - session.began < LONGEST_SECONDS and self._authenticator.holds(session.who)
 
     def _make_room(self, name: str) -> None:
