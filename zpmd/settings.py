@@ -149,7 +149,10 @@ class Settings:
     resync_seconds: float = 30.0
     limits: Limits = Limits()
     """Keys `limits.group_deadline_seconds`, `limits.removal_percent`, ..."""
+    journal_weeks: int = 8
+    """For so long a line of the journal is kept, as far as `journal_entries` lines go."""
     journal_entries: int = 50_000
+    """Above that, the service that has most lines gives its oldest."""
     log_level: str = "info"
 
     @property

@@ -23,14 +23,16 @@ from zpmd.daemon.executor import PULL_LANE, STOP_LANE, Executor
 from zpmd.daemon.heartbeat import Heartbeat
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.meters import Meters
 from zpmd.daemon.process import block_signals, only_instance, serve
+from zpmd.daemon.recorder import Recorder, settle
 from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.server import ApiServer
-from zpmd.model.events import Reason
+from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
 from zpmd.settings import Settings
 from zpmd.stores.embedded import EmbeddedStore
@@ -57,14 +59,21 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     given = Path(credentials) if credentials else None
     tls = api.tls_context(settings.api)
-    store = EmbeddedStore(settings.database, settings.journal_entries, clock, credentials=given)
+    store = EmbeddedStore(
+        settings.database,
+        settings.journal_entries,
+        clock,
+        credentials=given,
+        journal_weeks=settings.journal_weeks,
+    )
     ending.callback(store.close)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
     desire = Desire(rows.sources, store)
     desire.first(clock.now())
     engine = _engine(settings, owner, desire, clock)
-    mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
+    mailbox, board, watchers, chronicle = Mailbox(clock.monotonic), Board(), Watchers(), Chronicle(store)
+    meters, heartbeat = Meters(zpmd.__version__), Heartbeat(systemd)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
     for name, watch, alive in rows.watched:
@@ -87,7 +96,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             version=zpmd.__version__,
             owner=owner,
             tenancy=rows.integrations.tenancy,
-            passed=Heartbeat(systemd).passed,
+            passed=_both(meters.passed, heartbeat.passed),
             filed=box.nudge,
             patches_trouble=box.trouble,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
@@ -96,8 +105,17 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
     authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
+    settle(store.audit, store, clock.now())
+    recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
     app = create_app(
-        control, settings.state_dir, settings.socket, authenticator, patches=settings.patches, api=settings.api
+        control,
+        settings.state_dir,
+        settings.socket,
+        authenticator,
+        patches=settings.patches,
+        api=settings.api,
+        recorder=recorder,
+        meters=meters,
     )
     server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()
@@ -110,6 +128,14 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     for outcome in mailbox.take(0)[1]:
         chronicle.ended(outcome)
     return code
+
+
+def _both(first: Callable[[Snapshot], None], second: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
+    def passed(snapshot: Snapshot) -> None:
+        first(snapshot)
+        second(snapshot)
+
+    return passed
 
 
 def _engine(settings: Settings, owner: str, desire: Desire, clock: Clock) -> DockerEngine:

@@ -60,10 +60,25 @@ class FeedQuery(Asked):
     """The id of the entry to go on from; null: from now on. A `Last-Event-ID` goes before it."""
 
 
+class AuditQuery(Asked):
+    """The first rows after a number; without one, the newest."""
+
+    after: Annotated[int, Field(ge=0)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 class LogsQuery(Asked):
     slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
     follow: bool = False
+
+
+class DossiersQuery(Asked):
+    """Without a service: the newest of all."""
+
+    service: Service | None = None
+    slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
 
 
 class WaitQuery(Asked):

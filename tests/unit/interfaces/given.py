@@ -10,6 +10,8 @@ from typing import Any
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
+from zpmd.daemon.meters import Meters
+from zpmd.daemon.recorder import Recorder
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
@@ -170,14 +172,19 @@ class Surface:
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
         self.authenticator = Authenticator(self.store.tokens, self.clock.now, signer)
+        self.meters = Meters("0.1.0")
+        self.recorder = Recorder(self.store.audit, self.store, self.clock.now, self.meters.unrecorded)
+        patches = Patches(dir=folder, keys_dir=folder / "keys")
         self.app = create_app(
             self.control,
             folder,
             folder / "zpmd.sock",
             self.authenticator,
             self.clock.now,
-            Patches(dir=folder, keys_dir=folder / "keys"),
+            patches,
             api,
+            recorder=self.recorder,
+            meters=self.meters,
         )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, "", api, tls)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import look, patch, tell, token
+from zpmd.interfaces.ctl import audit, look, patch, tell, token, why
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
 from zpmd.interfaces.words import clean
@@ -31,10 +31,10 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(look.status, look.plan, look.why, look.logs, look.events),
+    *(look.status, look.plan, why.why, why.dossier, look.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
-    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics),
+    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, audit.audit),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -41,6 +41,7 @@ from zpmd.interfaces.rest.access import UNKNOWN, Principal, Scope
 from zpmd.interfaces.rest.authentication import LONGEST, Authenticator
 from zpmd.interfaces.rest.gate import HOLD_UP_SECONDS, WRONG
 from zpmd.interfaces.rest.problems import StrictRoute, problem
+from zpmd.interfaces.rest.recording import begin
 from zpmd.interfaces.rest.throttle import Throttle, address_of
 
 COOKIE = "zpmd_session"
@@ -232,6 +233,8 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
         if begun is None:
             await _refuse(throttle, request)
         value, session = begun
+        request.state.principal = session.who
+        await begin(request)
         sessions.end(request.cookies.get(COOKIE, ""))
         logger.info("api: {} has logged in", session.who.name)
         response.headers["Cache-Control"] = "no-store"

@@ -66,6 +66,10 @@ class TcpServer:
     def alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def connections(self) -> int:
+        """How many there are now, those in a handshake too."""
+        return 0 if self._server is None else self._server.taken.total()
+
     def stop(self) -> None:
         """`app.state.stopping` is set already."""
         if self._server is not None:
@@ -120,7 +124,7 @@ class _Server(uvicorn.Server):
         self._tls = tls
         self._throttle: Throttle = app.state.throttle
         self._most = min(api.max_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
-        self._taken: Counter[str] = Counter()
+        self.taken: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -156,10 +160,10 @@ class _Server(uvicorn.Server):
             elif self._throttle.addresses.take(address):
                 connection.close()
             else:
-                self._keep(self._begin(connection, _Place(self._taken, address)))
+                self._keep(self._begin(connection, _Place(self.taken, address)))
 
     def _full(self, address: str) -> bool:
-        return self._taken.total() >= self._most or self._taken[address] >= max(self._most // 2, 1)
+        return self.taken.total() >= self._most or self.taken[address] >= max(self._most // 2, 1)
 
     def _turn_away(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
