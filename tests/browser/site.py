@@ -86,7 +86,9 @@ class Site:
     def restart(self) -> None:
         """A new process of zpmd: its sessions are gone, its store is there."""
         one = self.surface
-        self.app = create_app(one.control, self.folder, one.socket, one.authenticator, one.clock.now)
+        self.app = create_app(
+            one.control, self.folder, one.socket, one.authenticator, one.clock.now, recorder=one.recorder
+        )
         self.server = ApiServer(self.app, one.socket, "", Api(listen=f"127.0.0.1:{self.port}"))
         self.server.start()
 
@@ -195,7 +197,7 @@ class Site:
             Waiting(
                 subject="zona_case_consumer/1",
                 service="zona_case_consumer",
-                cause=Cause(Code.DEPENDENCY, "waits for redis to be healthy"),
+                cause=Cause(Code.DEPENDENCY, "waits for redis to be healthy", on=("redis",)),
             ),
             Waiting(
                 subject="zona_siem/1",

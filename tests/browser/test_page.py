@@ -33,6 +33,7 @@ def test_what_is_wrong_is_the_headline_with_its_reasons_below(site: Site, page: 
     assert "out of memory" in page.text("#attention")
     assert page.text('[data-service="redis"] .state') == "crash-loop"
     page.says("#waiting", "waits for redis to be healthy")
+    page.says("#waiting", "root cause: redis is in a crash loop")
     page.says("#flight", "31 of 86 MB")
     page.says("#patches", "1 of 3 services")
     page.says("#patches", "services is missing")

@@ -215,3 +215,16 @@ def test_one_more_session_than_there_may_be_ends_the_oldest(site: Site) -> None:
     assert sessions.find(values[0]) is None
     assert all(sessions.find(value) for value in values[1:])
     assert sessions.find(first) is not None
+
+
+def test_who_logs_in_is_in_the_audit_and_his_token_is_not(site: Site, browser: httpx.Client) -> None:
+    key = site.token("ann", *Scope)
+    csrf = log_in(browser, key)
+    browser.post(STOP, headers={"X-CSRF-Token": csrf})
+    browser.post(STOP)
+    rows = [row.record for row in site.surface.recorder.audit.rows(0, 100)]
+    assert [(r.actor, r.route, r.status) for r in rows] == [
+        ("token:ann", "/session", 200),
+        ("token:ann", "/v1/services/{name}/stop", 202),
+    ]
+    assert key not in repr(rows)

@@ -13,7 +13,7 @@ const STORIES_MS = 2000;
 const AGES_MS = 5000;
 
 const model = { status: null, skew: 0, entries: new Map(), stories: new Map(), tenants: [], filter: { q: "", state: "", group: "", tenant: "" }, opened: "" };
-const detail = new Detail(() => openService(""), learn);
+const detail = new Detail((name) => openService(name), learn);
 let feed = null;
 let running = 0;
 

@@ -5,17 +5,17 @@ import { byId, el, keyed, replaced, text } from "./dom.js";
 import { alsoOf } from "./services.js";
 import { entryNode, updateEntry } from "./side.js";
 import { TITLES, perform, verbsFor } from "./verbs.js";
-import { clock, due, ends, span } from "./words.js";
+import { clock, due, ends, listed, plural, span } from "./words.js";
 
 const TAIL = 200;
 const HAPPENINGS = 6;
 const AGAIN_MS = 2000;
 
-/** `close()` is called when it is to be closed, `learn(status)` with a status that was seen on the way. */
+/** `openService("")` closes it; `learn(status)` is called with a status that was seen on the way. */
 export class Detail {
-  constructor(close, learn) {
+  constructor(openService, learn) {
+    this.openService = openService;
     this.root = byId("detail");
-    this.close = close;
     this.learn = learn;
     this.name = "";
   }
@@ -28,8 +28,8 @@ export class Detail {
     this.root.hidden = false;
     this.build();
     this.title.focus();
+    this.mark = this.containers = undefined;
     this.story();
-    this.readLogs();
   }
 
   hide() {
@@ -53,7 +53,7 @@ export class Detail {
     const again = el("button", { type: "button", onclick: () => this.readLogs() }, "Read again");
     this.root.replaceChildren(
       el("header", {}, this.title, this.state, el("span", { class: "space" }),
-        el("button", { type: "button", onclick: this.close, "aria-keyshortcuts": "Escape" }, "Close")),
+        el("button", { type: "button", onclick: () => this.openService(""), "aria-keyshortcuts": "Escape" }, "Close")),
       part("How it stands", this.answer, this.handling, this.buttons, this.facts),
       this.body,
       part("Last log lines", el("div", { class: "tools" }, el("h3", {}, "Last log lines"), this.logNote, again), this.log),
@@ -84,6 +84,9 @@ export class Detail {
     const mark = JSON.stringify([found.state, found.restarts, found.hold, found.replicas.map((r) => [r.id, r.phase, r.health]), found.waiting.map((w) => w.code)]);
     if (this.mark !== undefined && this.mark !== mark) this.soon();
     this.mark = mark;
+    const containers = found.replicas.map((r) => `${r.id} ${r.phase}`).join();
+    if (this.containers !== containers) this.readLogs();
+    this.containers = containers;
   }
 
   /** The story again, once things have settled for a moment. */
@@ -112,6 +115,7 @@ export class Detail {
     const { now: _at, ...timeless } = why;
     const changed = replaced(this.body, JSON.stringify(timeless), () => [
       notes(why),
+      rootOf(why, this.openService),
       reasons(why, now),
       ...why.replicas.map((replica, at) => story(replica, now, opened, at === 0)),
       entries("Rollouts", why.rollouts, now),
@@ -122,6 +126,11 @@ export class Detail {
 
   async readLogs() {
     const { name, abort } = this;
+    if (!this.service?.replicas.length) {
+      text(this.logNote, "it has no container");
+      this.log.hidden = true;
+      return;
+    }
     this.logs?.abort();
     const logs = new AbortController();
     this.logs = logs;
@@ -153,12 +162,27 @@ function notes(why) {
   return all.length ? el("ul", { class: "plain-list" }, ...all.map((note) => el("li", {}, note))) : null;
 }
 
+/** Where its waiting ends, and who waits for it. */
+function rootOf(why, openService) {
+  const link = (name) => el("button", { type: "button", class: "link", onclick: () => openService(name) }, name);
+  const parts = [];
+  if (why.root) {
+    const { service, path } = why.root;
+    const way = path.length > 2 ? el("span", { class: "dim" }, `by way of ${listed(path.slice(1, -1))}`) : null;
+    parts.push(el("h3", {}, "Root cause"), el("p", { class: "links" }, link(service), way));
+  }
+  if (why.awaited_by?.length) {
+    parts.push(el("h3", {}, "Waiting for it"), el("p", { class: "links" }, ...why.awaited_by.map(link)));
+  }
+  return parts.length ? el("section", { "aria-label": "Dependencies" }, ...parts) : null;
+}
+
 function reasons(why, now) {
   if (!why.reasons.length) return null;
   return el("section", { "aria-label": "Waiting" }, el("h3", {}, "Waiting"),
     el("ul", { class: "list" }, ...why.reasons.map((r) => el("li", {},
       el("strong", {}, r.subject), el("span", { class: "state" }, r.code), el("span", { class: "dim" }, r.until === null ? "" : due(r.until, now)),
-      el("span", { class: "why" }, r.text), r.root ? el("span", { class: "root" }, `root: ${r.root.text ?? r.root}`) : null,
+      el("span", { class: "why" }, r.text),
       el("span", { class: "dim why" }, r.advice)))));
 }
 
@@ -166,8 +190,16 @@ function story(replica, now, opened, first) {
   const key = replica.subject;
   return el("section", { "aria-label": `Replica ${replica.subject}` },
     el("h3", {}, replica.subject, " ", el("span", { class: "dim" }, ends(replica.standing))),
-    happenings(replica.happenings, now),
+    replica.chains?.length ? chains(replica.chains, key) : happenings(replica.happenings, now),
     ...replica.dossiers.map((d, at) => evidence(d, now, `${key} ${d.at}`, opened, first && at === 0)));
+}
+
+/** What happened to one replica, a sentence each, the newest first. */
+function chains(all, subject) {
+  const tone = (ok) => (ok === null ? "moving" : ok ? "" : "bad");
+  return el("ol", { class: "events still" },
+    ...all.slice(-HAPPENINGS).reverse().map((c) => el("li", { "data-tone": tone(c.ok) }, c.text)),
+    all.length > HAPPENINGS ? el("li", { class: "dim" }, `${all.length - HAPPENINGS} before that: \`zpmctl why ${subject}\``) : null);
 }
 
 function happenings(all, now) {
@@ -186,11 +218,22 @@ function entries(title, all, now) {
   return all.length ? el("section", { "aria-label": title }, el("h3", {}, title), happenings(all, now)) : null;
 }
 
+function limitsOf(limits) {
+  if (!limits) return "";
+  const mib = (bytes) => `${(bytes / 1048576).toFixed(0)} MiB`;
+  return [limits.memory_bytes && `memory ${mib(limits.memory_bytes)}`, limits.cpus && plural(limits.cpus, "CPU"), limits.pids && plural(limits.pids, "process", "processes")]
+    .filter(Boolean).join(", ");
+}
+
 function evidence(dossier, now, key, opened, first) {
   const lived = dossier.started_at !== null && dossier.finished_at !== null ? `after ${span(dossier.finished_at - dossier.started_at)}` : "";
   const said = (name, output) => (output.length ? [el("h4", {}, name), el("pre", { class: "log", tabindex: "0" }, output.join("\n"))] : []);
   return el("details", { "data-key": key, open: opened.size ? opened.has(key) : first },
     el("summary", {}, `Evidence of ${clock(dossier.at, now)}: ${ends(dossier.meaning, lived)}`),
-    el("p", { class: "dim" }, `container ${dossier.container_id.slice(0, 12)}, image ${dossier.image}`),
+    el("p", { class: "dim" }, ends(`container ${dossier.container_id.slice(0, 12)}`, dossier.image && `image ${dossier.image}`, limitsOf(dossier.limits))),
+    ...(dossier.changes?.length ? [el("h4", {}, "In the hour before"), el("ul", {}, ...dossier.changes.map((c) =>
+      el("li", {}, el("span", { class: "dim" }, clock(c.at, now)), ` ${c.text}`, c.actor && c.actor !== "zpmd" ? ` (${c.actor})` : "")))] : []),
+    ...(dossier.dependencies?.length ? [el("h4", {}, "What it depends on stood"), el("ul", {}, ...dossier.dependencies.map((d) =>
+      el("li", {}, `${d.service}: ${d.state}, ${d.ready} of ${d.desired} ready`)))] : []),
     ...said("Health", dossier.health_output), ...said("Last words", dossier.log_tail));
 }

@@ -11,10 +11,9 @@ const UNDER = { trial: "on trial under patch", applied: "patched by", back: "goe
 /** Why it is as it is, and what it waits for until when. */
 export function reasonOf(service, now) {
   const waiting = service.waiting[0];
-  const root = service.waiting.find((w) => w.root)?.root;
   return ends(
     service.reason || waiting?.text,
-    root && `root: ${root.text ?? root}`,
+    service.root && `root cause: ${service.root}`,
     waiting?.until ? `${waiting.code}, ${due(waiting.until, now)}` : "",
     alsoOf(service, now),
   );

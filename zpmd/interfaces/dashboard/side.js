@@ -50,7 +50,7 @@ function serviceOf(status, name) {
 }
 
 function showWaiting(status, now, openService) {
-  const of = servicesOf(status).flatMap((s) => s.waiting.map((w) => ({ ...w, service: s.name })));
+  const of = servicesOf(status).flatMap((s) => s.waiting.map((w) => ({ ...w, service: s.name, root: s.root })));
   const all = [...status.waiting.filter((w) => !w.subject.startsWith("patch:")), ...of].filter((w) => !SETTLED.has(w.code));
   shown("waiting", all.length);
   keyed(byId("waiting"), all, (w) => `${w.subject} ${w.code}`, line(openService, "state", "dim", "why", "root"), (node, w) => {
@@ -58,7 +58,7 @@ function showWaiting(status, now, openService) {
     text(node.children[1], w.code);
     text(node.children[2], w.until === null ? "" : due(w.until, now));
     text(node.children[3], w.text);
-    text(node.children[4], w.root ? `root: ${w.root.text ?? w.root}` : "");
+    text(node.children[4], w.root ? `root cause: ${w.root}` : "");
   });
 }
 
