@@ -62,10 +62,10 @@ def test_a_token_without_scopes_has_none(algorithm: str) -> None:
     "wrong",
     [
         {"exp": None},
-        {"exp": int(time.time()) - 60},
+        {"exp": 1_000_000_000},
         {"exp": "soon"},
-        {"exp": 10**400},
-        {"nbf": int(time.time()) + 600},
+        pytest.param({"exp": 10**400}, id="exp without end"),
+        {"nbf": 99_999_999_999},
         {"iss": None},
         {"iss": "https://login.example.org"},
         {"iss": [ISSUER]},
