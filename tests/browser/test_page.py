@@ -241,6 +241,7 @@ def test_on_a_phone_nothing_scrolls_sideways_and_targets_are_big(site: Site, pag
     page.says("#detail", "FATAL")
     assert page.run(wide) == PHONE[0]
     assert page.run("return document.querySelector('#detail').scrollWidth") == PHONE[0]
+    assert page.run("return document.querySelector('main').inert")
     buttons = page.run("return [...document.querySelectorAll('#detail button')].map((b) => b.offsetHeight)")
     assert min(buttons) >= 44
 
@@ -339,3 +340,17 @@ def test_who_logs_out_sees_nothing_any_more(site: Site, page: Page) -> None:
     page.driver.refresh()
     eventually(lambda: page.shown("#login"), 5, "the form to log in")
     assert "kafka" not in page.run("return document.documentElement.textContent")
+
+
+def test_silence_is_told_and_ended_by_asking_anew(site: Site, page: Page) -> None:
+    site.well()
+    page.open(site.forwarded)
+    page.says("#connection", "live")
+    site.wire.hang()
+    page.run("const now = Date.now; Date.now = () => now() + 25000")
+    page.says("#connection", "No news for 2")
+    page.run("const now = Date.now; Date.now = () => now() + 25000")
+    site.wire.calm()
+    site.trouble()
+    page.says("#headline", "2 services need a look", 20)
+    page.says("#connection", "live")

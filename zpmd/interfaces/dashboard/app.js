@@ -146,7 +146,15 @@ function fromAddress() {
   draw();
 }
 
+/** Where the opened service covers all of the page, nothing below it is reached by keyboard or told. */
+const covering = matchMedia("(max-width: 44rem)");
+
+function cover() {
+  for (const part of document.querySelectorAll("#page > header, #page > main")) part.inert = Boolean(model.opened) && covering.matches;
+}
+
 function showOpened(before) {
+  cover();
   if (model.opened) detail.show(model.opened);
   else if (before) {
     const inside = byId("detail").contains(document.activeElement);
@@ -283,6 +291,7 @@ function typed(event) {
 
 addEventListener("keydown", typed);
 addEventListener("popstate", fromAddress);
+covering.addEventListener("change", cover);
 addEventListener("keydown", present, { passive: true });
 addEventListener("pointerdown", present, { passive: true });
 byId("login-form").addEventListener("submit", login);
