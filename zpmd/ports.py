@@ -268,28 +268,6 @@ class Tokens(Protocol):
         """Remembered about once a minute; may be lost with the power."""
 
 
-class Answers(Protocol):
-    """What was answered to writes with an Idempotency-Key, so that the same one again gets the same answer. Any thread
-    may call it. Raises StoreError."""
-
-    def find(self, actor: str, key: str, now: float) -> Answer | None:
-        """None where there is none, or it is older than a day."""
-
-    def keep(self, answer: Answer) -> None:
-        """Durable when it returns; replaces one of the same actor and key. Bounded: the oldest go first."""
-
-
-class Arrival(Protocol):
-    """A patch file that has come whole, and is not yet where patches are taken from."""
-
-    name: str
-    size: int
-    sha256: str
-
-    def drop(self) -> None:
-        """Put it there, durably. Raises Refused where one of this name lies there, ZpmdError where it cannot be."""
-
-
 class Audit(Protocol):
     """Who wrote what through the API: a chain of rows (model/audit.py). Durable when a method returns, from any thread.
 
@@ -319,6 +297,28 @@ class Audit(Protocol):
         """The last entry of the journal that was looked at for verbs without a row; None where nobody ever looked."""
 
     def look_through(self, entry_id: int) -> None: ...
+
+
+class Answers(Protocol):
+    """What was answered to writes with an Idempotency-Key, so that the same one again gets the same answer. Any thread
+    may call it. Raises StoreError."""
+
+    def find(self, actor: str, key: str, now: float) -> Answer | None:
+        """None where there is none, or it is older than a day."""
+
+    def keep(self, answer: Answer) -> None:
+        """Durable when it returns; replaces one of the same actor and key. Bounded: the oldest go first."""
+
+
+class Arrival(Protocol):
+    """A patch file that has come whole, and is not yet where patches are taken from."""
+
+    name: str
+    size: int
+    sha256: str
+
+    def drop(self) -> None:
+        """Put it there, durably. Raises Refused where one of this name lies there, ZpmdError where it cannot be."""
 
 
 class Control(Protocol):

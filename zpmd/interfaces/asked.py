@@ -110,16 +110,16 @@ class JournalQuery(Asked):
     follow: bool = False
 
 
-class FeedQuery(Asked):
-    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
-    """The id of the entry to go on from; null: from now on. A `Last-Event-ID` goes before it."""
-
-
 class AuditQuery(Asked):
     """The first rows after a number; without one, the newest."""
 
     after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
+
+
+class FeedQuery(Asked):
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    """The id of the entry to go on from; null: from now on. A `Last-Event-ID` goes before it."""
 
 
 class LogsQuery(Asked):

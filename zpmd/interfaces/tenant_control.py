@@ -51,8 +51,12 @@ class TenantControl:
         found = tuple(heapq.merge(*each, key=attrgetter("id")))
         return found[: asked.limit] if asked.oldest else found[-asked.limit :]
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        return self._whole.dossiers(service) if service in self._services() else ()
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        """Without what was changed at the whole site, and how services of others stood."""
+        own = self._services()
+        wanted = own if service is None else own & {service}
+        found = [narrowing.dossier(one, own) for name in sorted(wanted) for one in self._whole.dossiers(name, limit)]
+        return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:limit])
 
     def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
         self._own(service)

@@ -65,8 +65,8 @@ class EmbeddedStore:
         self._good = Good(self._database, self._seal)
         self._registered = Registered(self._database, self._seal)
         self.tokens = EmbeddedTokens(self._database)
-        self.answers = EmbeddedAnswers(self._database)
         self.audit = EmbeddedAudit(self._database)
+        self.answers = EmbeddedAnswers(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
@@ -194,7 +194,7 @@ class EmbeddedStore:
         return self.lines(Lines(service=service, after=since_id, since=since, limit=limit))
 
     def lines(self, asked: Lines) -> tuple[Entry, ...]:
-        return self._journal.read(asked)
+        return self._journal.lines(asked)
 
     def keep_dossier(self, dossier: Dossier) -> None:
         with self._database.transaction() as connection:

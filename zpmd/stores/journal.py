@@ -72,8 +72,8 @@ class Journal:
         with self._database.transaction() as connection:
             connection.execute("UPDATE journal SET ready_seconds = ? WHERE id = ?", (seconds, entry_id))
 
-    def read(self, asked: Lines) -> tuple[Entry, ...]:
-        """Raises StoreError."""
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        """The oldest first. Raises StoreError."""
         bounds = {
             "id > ?": asked.after,
             "id < ?": asked.before,
