@@ -31,6 +31,7 @@ from zpmd.interfaces import status
 from zpmd.interfaces.asked import ID_MOST, FeedQuery
 from zpmd.interfaces.narrowing import narrowed, services_of
 from zpmd.interfaces.rest.access import principal
+from zpmd.interfaces.rest.each_loop import EachLoop
 from zpmd.interfaces.rest.own import whole
 from zpmd.interfaces.rest.problems import StrictRoute
 from zpmd.interfaces.tenant_control import TenantControl
@@ -75,7 +76,7 @@ _ENTRY = TypeAdapter(EntryView)
 
 def router(control: Control, now: Callable[[], float], stopping: threading.Event) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
-    feed = Feed(whole(control), now, stopping)
+    feeds = EachLoop(lambda: Feed(whole(control), now, stopping))
 
     @made.get("/feed", tags=["journal"], response_class=EventStream, responses={200: FEED})
     async def get_feed(
@@ -84,6 +85,7 @@ def router(control: Control, now: Callable[[], float], stopping: threading.Event
         last_event_id: Annotated[int | None, Header(ge=0, le=ID_MOST)] = None,
     ) -> EventStream:
         """The status and the journal as they change, as server-sent events."""
+        feed = feeds.here()
         if feed.readers >= READERS_MOST:
             raise HTTPException(503, f"{READERS_MOST} readers follow the feed already", {"Retry-After": "10"})
         after = query.after if last_event_id is None else last_event_id
@@ -115,7 +117,7 @@ class Shown:
 
 
 class Feed:
-    """What all readers share. Used in the server's own loop alone."""
+    """What all readers of one socket share. Used in one event loop alone."""
 
     def __init__(self, control: Control, now: Callable[[], float], stopping: threading.Event) -> None:
         self._control = control
