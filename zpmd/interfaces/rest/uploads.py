@@ -26,7 +26,6 @@ from starlette.requests import ClientDisconnect
 from zpmd.interfaces.asked import UploadQuery
 from zpmd.interfaces.listing_views import UploadView
 from zpmd.interfaces.rest.access import actor
-from zpmd.interfaces.rest.each_loop import EachLoop
 from zpmd.interfaces.rest.problems import UPLOAD, StrictRoute
 from zpmd.interfaces.rest.writes import Writes
 from zpmd.patching.upload import TooLarge, Upload, trouble
@@ -55,14 +54,13 @@ class UploadRoute(StrictRoute):
 
 def router(control: Control, patches: Patches, now: Callable[[], float]) -> APIRouter:
     made = APIRouter(route_class=UploadRoute, tags=["patches"])
-    each = EachLoop(lambda: asyncio.Semaphore(AT_ONCE))
+    slots = asyncio.Semaphore(AT_ONCE)
     incoming = patches.dir / "incoming"
 
     @made.post(UPLOAD, status_code=201, response_model=UploadView, openapi_extra=BODY)
     async def upload_patch(query: Annotated[UploadQuery, Query()], request: Request) -> Response:
         """Drop a patch: a manifest, a bundle, or the signature of a manifest, which comes first."""
         _refuse(query.name, request, patches.max_bytes)
-        slots = each.here()
         if slots.locked():
             raise HTTPException(503, f"{AT_ONCE} uploads are under way", {"Retry-After": "5"})
         async with slots:
