@@ -67,6 +67,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
         journal_weeks=settings.journal_weeks,
     )
     ending.callback(store.close)
+    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
     desire = Desire(rows.sources, store)
@@ -104,7 +105,6 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     settle(store.audit, store, clock.now())
     recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
     app = create_app(
@@ -116,6 +116,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
         api=settings.api,
         recorder=recorder,
         meters=meters,
+        answers=store.answers,
+        resync_seconds=settings.resync_seconds,
     )
     server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()

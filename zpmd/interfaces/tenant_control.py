@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import replace
 from operator import attrgetter
 
 from zpmd.daemon.control import unknown
 from zpmd.errors import NotFound
 from zpmd.interfaces import narrowing
-from zpmd.model.events import Entry, Snapshot
+from zpmd.model.events import Entry, Lines, Snapshot
 from zpmd.model.memory import Hold
 from zpmd.model.observed import Dossier
 from zpmd.ports import Control
@@ -40,6 +41,15 @@ class TenantControl:
             return self._whole.journal(service, since_id, since, limit) if service in own else ()
         entries = (self._whole.journal(name, since_id, since, limit) for name in sorted(own))
         return tuple(heapq.merge(*entries, key=attrgetter("id")))[-limit:]
+
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        """As above."""
+        own = self._services()
+        if asked.service is not None:
+            return self._whole.lines(asked) if asked.service in own else ()
+        each = (self._whole.lines(replace(asked, service=name)) for name in sorted(own))
+        found = tuple(heapq.merge(*each, key=attrgetter("id")))
+        return found[: asked.limit] if asked.oldest else found[-asked.limit :]
 
     def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
         """Without what was changed at the whole site, and how services of others stood."""

@@ -19,6 +19,7 @@ from zpmd.interfaces import api_keys
 from zpmd.interfaces.asked import Nothing, TokenBody
 from zpmd.interfaces.rest.access import Principal, principal
 from zpmd.interfaces.rest.problems import StrictRoute
+from zpmd.interfaces.rest.recording import about
 from zpmd.interfaces.token_views import MadeTokenView, TokenView, WhoView
 from zpmd.interfaces.views import DoneView
 from zpmd.model.token import ApiToken
@@ -26,10 +27,11 @@ from zpmd.ports import Tokens
 
 
 def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
-    made = APIRouter(prefix="/v1", route_class=StrictRoute)
+    made = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["tokens"])
 
     @made.get("/whoami")
     async def whoami(request: Request) -> WhoView:
+        """Who asks, and what he may."""
         who = principal(request)
         return WhoView(
             name=who.name,
@@ -39,27 +41,32 @@ def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
         )
 
     @made.get("/tokens")
-    def get_tokens(request: Request) -> list[TokenView]:
+    def list_tokens(request: Request) -> list[TokenView]:
+        """API keys that were given out, without the keys."""
         who = principal(request)
         return [token_view(token, now()) for token in tokens.all() if who.tenant in ("", token.tenant)]
 
     @made.post("/tokens", status_code=201)
-    def make(body: TokenBody, request: Request, response: Response) -> MadeTokenView:
+    def make_token(body: TokenBody, request: Request, response: Response) -> MadeTokenView:
+        """Give out an API key; it is shown this once."""
         who = principal(request)
         id, key = api_keys.mint()
         token = _token(body, who, id, api_keys.digest(key), now())
         tokens.keep(token)
+        about(request, f"token:{id}", {"name": token.name, "scopes": sorted(token.scopes), "tenant": token.tenant})
         logger.info("api: token {} ({}) made by {}", token.name, token.id, who.name)
         response.headers["Cache-Control"] = "no-store"
         return MadeTokenView(key=key, token=token_view(token, now()))
 
     @made.post("/tokens/{id}/revoke", status_code=202)
-    def revoke(id: str, request: Request, _body: Nothing | None = None) -> DoneView:
+    def revoke_token(id: str, request: Request, _body: Nothing | None = None) -> DoneView:
+        """End an API key, at once."""
         who = principal(request)
         found = tokens.find(id)
         if found is None or who.tenant not in ("", found.tenant):
             raise NotFound(f"no token {id}: `zpmctl token list` has those that there are")
         tokens.revoke(id, now())
+        about(request, f"token:{id}", {"name": found.name, "revoked": True})
         logger.info("api: token {} ({}) revoked by {}", found.name, id, who.name)
         return DoneView(detail=f"token {id} ({found.name}) is revoked", at=now())
 
