@@ -38,6 +38,7 @@ from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason
 from zpmd.settings import Settings
@@ -98,7 +99,17 @@ def appliance(folder: Path) -> Iterator[Appliance]:
     recorder = Recorder(store.audit, store, clock.now)
     one = Appliance(folder, loop)
     authenticator = Authenticator(store.tokens, clock.now)
-    app = create_app(control, folder, one.socket(bare=False), authenticator, recorder=recorder, meters=meters)
+    app = create_app(
+        ApiParts(
+            control=control,
+            authenticator=authenticator,
+            answers=store.answers,
+            recorder=recorder,
+            meters=meters,
+            state_dir=folder,
+            socket=one.socket(bare=False),
+        )
+    )
     bodies = Bodies()
     servers = [ApiServer(app, one.socket(bare=False), group=""), ApiServer(bodies, one.socket(bare=True), group="")]
     for server in servers:

@@ -31,6 +31,7 @@ from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
@@ -108,16 +109,19 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     settle(store.audit, store, clock.now())
     recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
     app = create_app(
-        control,
-        settings.state_dir,
-        settings.socket,
-        authenticator,
-        patches=settings.patches,
-        api=settings.api,
-        recorder=recorder,
-        meters=meters,
-        answers=store.answers,
-        resync_seconds=settings.resync_seconds,
+        ApiParts(
+            control=control,
+            authenticator=authenticator,
+            answers=store.answers,
+            recorder=recorder,
+            meters=meters,
+            state_dir=settings.state_dir,
+            socket=settings.socket,
+            now=clock.now,
+            patches=settings.patches,
+            api=settings.api,
+            resync_seconds=settings.resync_seconds,
+        )
     )
     server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zpmd.daemon.recorder import Begun, Recorder
 from zpmd.errors import StoreError
-from zpmd.interfaces.rest.access import Principal, principal
+from zpmd.interfaces.rest.access import Principal
 from zpmd.interfaces.rest.problems import problem
 from zpmd.model.audit import Kind, Record
 from zpmd.redaction import redact
@@ -98,11 +98,13 @@ def about(request: Request, subject: str, after: Mapping[str, object]) -> None:
 
 
 async def begin(request: Request) -> None:
-    """Stands behind `admit`: the beginning of a write is on disk before anything is done. Once a request."""
+    """Stands behind `admit`: the beginning of a write is on disk before anything is done. Once a request. What somebody
+    may ask who is nobody yet (to log in) begins when he is somebody."""
     state = request.scope.get("state", {})
     recorder: Recorder | None = state.get(RECORDER)
-    if recorder is not None and BEGUN not in state:
-        record = _record(request.scope, principal(request), 0, "")
+    who: Principal | None = state.get("principal")
+    if recorder is not None and who is not None and BEGUN not in state:
+        record = _record(request.scope, who, 0, "")
         state[BEGUN] = await run_in_threadpool(recorder.begin, record)
 
 
