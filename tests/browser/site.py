@@ -87,7 +87,13 @@ class Site:
         """A new process of zpmd: its sessions are gone, its store is there."""
         one = self.surface
         self.app = create_app(
-            one.control, self.folder, one.socket, one.authenticator, one.clock.now, recorder=one.recorder
+            one.control,
+            self.folder,
+            one.socket,
+            one.authenticator,
+            one.clock.now,
+            recorder=one.recorder,
+            answers=one.store.answers,
         )
         self.server = ApiServer(self.app, one.socket, "", Api(listen=f"127.0.0.1:{self.port}"))
         self.server.start()

@@ -176,6 +176,16 @@ def metrics(ctx: typer.Context) -> None:
     Screen().raw(ctx.obj.get_text("/metrics").rstrip("\n"))
 
 
+def openapi() -> None:
+    """Print what the API says of itself: OpenAPI 3.1, as JSON.
+
+    Works without the daemon.
+    """
+    from zpmd.interfaces.rest.app import document  # the whole API, which no other command needs
+
+    Screen().raw(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
 def _narrowed(asked: Mapping[str, str | None]) -> str:
     """In words, for where there is none: "with tenant acme and state failed"."""
     parts = [f"{name} {value}" for name, value in asked.items() if value is not None]

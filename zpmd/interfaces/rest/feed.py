@@ -19,7 +19,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Header, Query, Request
@@ -51,6 +51,23 @@ PAGE = 500
 KEPT = 2 * PAGE
 """Events that a slow reader may be behind."""
 RETRY_MILLISECONDS = 2000
+FEED: dict[str, Any] = {
+    "description": "Events `status` and `entry`, and comments; the data of each is JSON",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "title": "Event",
+                "type": "object",
+                "properties": {
+                    "event": {"type": "string", "enum": ["status", "entry"]},
+                    "id": {"type": "string", "description": "Of an entry: where to go on from"},
+                    "data": {"type": "string", "description": "A StatusView or an EntryView"},
+                },
+                "required": ["event", "data"],
+            }
+        }
+    },
+}
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 _STATUS = TypeAdapter(StatusView)
@@ -61,12 +78,13 @@ def router(control: Control, now: Callable[[], float], stopping: threading.Event
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
     feed = Feeds(lambda: Feed(whole(control), now, stopping))
 
-    @made.get("/feed", response_class=EventStream)
+    @made.get("/feed", tags=["journal"], response_class=EventStream, responses={200: FEED})
     async def get_feed(
         query: Annotated[FeedQuery, Query()],
         request: Request,
         last_event_id: Annotated[int | None, Header(ge=0, le=ID_MOST)] = None,
     ) -> EventStream:
+        """The status and the journal as they change, as server-sent events."""
         if feed.readers >= READERS_MOST:
             raise HTTPException(503, f"{READERS_MOST} readers follow the feed already", {"Retry-After": "10"})
         after = query.after if last_event_id is None else last_event_id

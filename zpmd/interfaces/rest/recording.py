@@ -110,7 +110,7 @@ def _record(scope: Scope, who: Principal | None, status: int, code: str) -> Reco
         at=0.0,
         kind=Kind.WRITE,
         actor=who.name if who else "",
-        token=str(getattr(who, "token", "") or ""),
+        token=who.key if who else "",
         scopes=tuple(sorted(who.scopes)) if who else (),
         address=client[0] if client and client[0] else "unix",
         method=scope["method"],
