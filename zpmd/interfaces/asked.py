@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from zpmd.model.service import Group
 from zpmd.model.tenant import Status
 
 Service = Annotated[str, Field(min_length=1, max_length=255)]
@@ -55,6 +56,19 @@ class LogsQuery(Asked):
     slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
     follow: bool = False
+    since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Not before this instant."""
+
+
+class MergedLogsQuery(Asked):
+    """`service` is a name, or a name and a slot: `redis/1`; it may be given often. `group`: also all of this group."""
+
+    service: Annotated[list[Service], Field(max_length=1000)] = []
+    group: Group | None = None
+    tail: Annotated[int, Field(ge=0, le=100_000)] = 100
+    """Of each replica."""
+    follow: bool = False
+    since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class WaitQuery(Asked):

@@ -154,3 +154,11 @@ class Dossier:
     started_at: float | None = None
     finished_at: float | None = None
     image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a container's output, and when it was written."""
+
+    at: float
+    text: bytes

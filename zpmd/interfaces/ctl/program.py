@@ -16,9 +16,10 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import look, patch, tell
+from zpmd.interfaces.ctl import logs, look, patch, tell, top
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
+from zpmd.interfaces.ctl.screen import COLOUR, Colour
 from zpmd.interfaces.words import clean
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(look.status, look.plan, look.why, look.logs, look.events),
+    *(look.status, top.top, look.plan, look.why, logs.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
     *(tell.down, tell.up, tell.reload, look.doctor, look.metrics),
@@ -48,13 +49,22 @@ def _say_version(on: bool) -> None:
 
 
 Socket = Annotated[Path, typer.Option(envvar="ZPMD_SOCKET", help="Unix socket of the daemon.")]
+Color = Annotated[
+    Colour, typer.Option("--color", help="When to use colour; `auto`: on a terminal, unless NO_COLOR is set.")
+]
 Version = Annotated[
     bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_say_version)
 ]
 
 
 @app.callback()
-def root(ctx: typer.Context, socket: Socket = DEFAULT_SOCKET, _version: Version = False) -> None:
+def root(
+    ctx: typer.Context,
+    socket: Socket = DEFAULT_SOCKET,
+    color: Color = Colour.AUTO,
+    _version: Version = False,
+) -> None:
+    COLOUR.set(color)
     ctx.obj = Daemon(socket)
 
 

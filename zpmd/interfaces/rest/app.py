@@ -33,8 +33,10 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
+from zpmd.interfaces.rest import logs as logs_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
+from zpmd.interfaces.rest import usage as usage_routes
 from zpmd.interfaces.rest.access import actor, admit
 from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
@@ -70,6 +72,8 @@ def create_app(
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(patches_routes.router(control, now))
+    app.include_router(logs_routes.router(control, now, app.state.stopping))
+    app.include_router(usage_routes.router(control, now))
     app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
     app.include_router(_domain(control, now))
     return app
@@ -140,7 +144,7 @@ def _streaming(control: Control, now: Now, stopping: threading.Event) -> APIRout
 
     @router.get("/services/{name}/logs")
     def get_logs(name: str, query: Annotated[LogsQuery, Query()]) -> Response:
-        lines = control.logs(name, query.slot, query.tail, query.follow)
+        lines = control.logs([(name, query.slot)], query.tail, query.follow, query.since)
         return StreamingResponse(streams.log_lines(lines, stopping), media_type=NDJSON)
 
     @router.get("/wait", responses={204: {"description": "no newer snapshot within the time"}}, response_model=None)

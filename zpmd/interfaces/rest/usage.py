@@ -1,0 +1,66 @@
+"""`/v1/usage`: what the services use, now.
+
+CPU is a rate, and takes two readings. The one before is kept from the request before, so that whoever looks again and
+again waits for nothing; where there is none of use, a second one is taken a moment after the first. However many ask,
+containers are read a few times a second at most.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+
+from zpmd.interfaces.rest.access import principal
+from zpmd.interfaces.rest.problems import StrictRoute
+from zpmd.interfaces.usage import Reading, running, usage
+from zpmd.interfaces.usage_views import UsageView
+from zpmd.model.events import Snapshot
+from zpmd.ports import Control
+
+LEAST_SECONDS = 0.25
+"""Between two readings: for less the kernel's counts are too coarse."""
+MOST_SECONDS = 10.0
+"""An older reading says what was, and not what is."""
+
+
+class Meter:
+    """Keeps the last readings. Its callers wait for each other, at most LEAST_SECONDS."""
+
+    def __init__(self, control: Control, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._control = control
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._kept: deque[Reading] = deque(maxlen=2)
+
+    def readings(self, snapshot: Snapshot) -> tuple[Reading, Reading]:
+        """Two, LEAST_SECONDS to MOST_SECONDS apart. Raises EngineUnknown."""
+        with self._lock:
+            if len(self._kept) == 2 and self._monotonic() - self._kept[-1].at < LEAST_SECONDS:
+                return self._kept[0], self._kept[1]
+            if not self._kept or self._monotonic() - self._kept[-1].at > MOST_SECONDS:
+                self._kept.append(self._read(snapshot))
+            if (early := self._kept[-1].at + LEAST_SECONDS - self._monotonic()) > 0:
+                time.sleep(early)
+            self._kept.append(self._read(snapshot))
+            return self._kept[0], self._kept[1]
+
+    def _read(self, snapshot: Snapshot) -> Reading:
+        used = self._control.usage([r.id for r in running(snapshot)])
+        return Reading(self._monotonic(), used)
+
+
+def router(control: Control, now: Callable[[], float]) -> APIRouter:
+    made = APIRouter(prefix="/v1", route_class=StrictRoute)
+    meter = Meter(control)
+
+    @made.get("/usage")
+    def get_usage(request: Request) -> UsageView:
+        snapshot = control.snapshot()
+        before, after = meter.readings(snapshot)
+        return usage(snapshot, before, after, now(), principal(request).tenant)
+
+    return made
