@@ -18,7 +18,7 @@ TAIL, ALL = 100, 100_000
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SERVICE...]", help="Names, or NAME/SLOT; none: of everything.", autocompletion=complete_service
+        metavar="SERVICE", help="Names, or NAME/SLOT; none: of everything.", autocompletion=complete_service
     ),
 ]
 
