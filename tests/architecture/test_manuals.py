@@ -16,7 +16,7 @@ import yaml
 from tests.architecture.checkout import ROOT
 from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
-from zpmd.interfaces import metrics, patch_file_views, patch_views, row_views, views
+from zpmd.interfaces import metrics, patch_file_views, patch_views, row_views, usage_views, views
 from zpmd.interfaces.ctl.program import app
 from zpmd.model.preview import Preview, PreviewImage, PreviewStep
 from zpmd.patching import manifest
@@ -32,7 +32,7 @@ IN_WORDS = {"HoldView", "ReasonView", "ReplicaStory", "DossierView", "ListedTena
 
 SHAPES = [
     shape
-    for module in (views, row_views, patch_views, patch_file_views)
+    for module in (views, row_views, patch_views, patch_file_views, usage_views)
     for shape in vars(module).values()
     if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS
 ] + [Preview, PreviewStep, PreviewImage]

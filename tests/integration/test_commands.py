@@ -128,6 +128,7 @@ def lay_out(site: Daemon) -> None:
     (site.folder / "edit").chmod(0o755)
     other = site.folder / "other"
     (other / "services.d").mkdir(parents=True)
+    (other / "services.d" / "one.yaml").write_text("services: {one: {image: 'appliance/worker:1.0'}}\n")
     places = "services_dir: services.d\ndata_dir: data.d\nstate_dir: state\nsocket: zpmd.sock\n"
     (other / "zpmd.yaml").write_text(f"{places}patches: {{dir: spool}}\nengine: {{url: {site.engine.url}}}\n")
 

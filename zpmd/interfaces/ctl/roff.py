@@ -33,7 +33,7 @@ def bold(text: str) -> str:
 
 
 def title(name: str, section: int, date: str, version: str) -> list[str]:
-    return [f'.TH "{escaped(name.upper())}" "{section}" "{escaped(date)}" "{escaped(version)}" "zpmd"']
+    return [f'.TH "{escaped(name.upper())}" "{section}" "{date}" "{escaped(version)}" "zpmd"']
 
 
 def section(name: str) -> list[str]:
