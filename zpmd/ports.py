@@ -1,4 +1,4 @@
-"""What the shell must provide to the loop: five Protocols. Concrete ones are chosen in assembly alone."""
+"""What the shell must provide to the loop: a Protocol for each. Concrete ones are chosen in assembly alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
+from zpmd.model.audit import Head, Link, Record
 from zpmd.model.events import Entry, Outcome, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, LogLine, Replica, Slot, World
@@ -14,6 +15,7 @@ from zpmd.model.plan import Action
 from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
+from zpmd.model.token import ApiToken
 from zpmd.model.usage import Usage
 
 Wake = Callable[[Reason], None]
@@ -149,20 +151,33 @@ class Store(Protocol):
 
     # the journal
     def begin(self, entry: Entry) -> int:
-        """Append; returns its id (the one in `entry` is ignored). Bounded: the oldest go first."""
+        """Append; returns its id (the one in `entry` is ignored). Bounded by age and number: the oldest go first, and
+        where they are too many, those of the service that has most (stores/retention.py)."""
 
-    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None: ...
+    def finish(
+        self,
+        entry_id: int,
+        result: Result,
+        detail: str,
+        seconds: float,
+        container_id: str,
+        exit_code: int | None = None,
+        lived_seconds: float | None = None,
+    ) -> None: ...
+
+    def ready(self, entry_id: int, seconds: float) -> None:
+        """What was run or started was ready so long after its start."""
 
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
-        """The newest `limit` entries, oldest first."""
+        """The newest `limit` entries, oldest first. `service` "": those that concern no service."""
 
     def keep_dossier(self, dossier: Dossier) -> None:
         """Bounded to the last 10 of a service."""
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        """Newest first."""
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        """Newest first, `limit` at most; of all services where None is given."""
 
     # last known good
     def last_good(self, source: str) -> Desired | None: ...
@@ -232,6 +247,59 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Tokens(Protocol):
+    """The API keys that were given out: not themselves, but what tells one when it comes. Any thread may call it.
+
+    What writes raises StoreError.
+    """
+
+    def find(self, id: str) -> ApiToken | None:
+        """Also one that is revoked or has expired. Never waits for the disk."""
+
+    def all(self) -> tuple[ApiToken, ...]:
+        """The oldest first."""
+
+    def keep(self, token: ApiToken) -> None:
+        """One more. Durable when it returns. Bounded: those that are not good any more go; Refused where all are."""
+
+    def revoke(self, id: str, at: float) -> ApiToken | None:
+        """It counts at once, also where StoreError is raised. Returns it; None where there is none."""
+
+    def used(self, id: str, at: float) -> None:
+        """Remembered about once a minute; may be lost with the power."""
+
+
+class Audit(Protocol):
+    """Who wrote what through the API: a chain of rows (model/audit.py). Durable when a method returns, from any thread.
+
+    Raises StoreError: then nothing of the call counts.
+    """
+
+    def begin(self, record: Record) -> int:
+        """Somebody's write is about to be carried out; returns its number. It is in no chain yet, and stays begun over
+        the death of this process."""
+
+    def end(self, begun: int, record: Record) -> Link:
+        """Its row, in the chain, in place of the beginning: both or neither."""
+
+    def add(self, record: Record) -> Link:
+        """A row without a beginning."""
+
+    def begun(self) -> Mapping[int, Record]:
+        """What has begun and not ended, of former processes too, the oldest first."""
+
+    def rows(self, after: int | None, limit: int) -> tuple[Link, ...]:
+        """The first `limit` rows after this number; None: the newest. The oldest first. Bounded: whole segments of the
+        oldest go, and the chain says so."""
+
+    def head(self) -> Head: ...
+
+    def looked_through(self) -> int | None:
+        """The last entry of the journal that was looked at for verbs without a row; None where nobody ever looked."""
+
+    def look_through(self, entry_id: int) -> None: ...
+
+
 class Control(Protocol):
     """What operators can ask of the running daemon. The interfaces call it from their own threads.
 
@@ -247,7 +315,7 @@ class Control(Protocol):
 
     def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]: ...
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]: ...
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]: ...
 
     def logs(
         self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None

@@ -80,6 +80,41 @@ class Patches:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Jwt:
+    """Whose JSON Web Tokens are believed. The key is the content of `key_file`, or of the systemd credential `api.jwt`:
+    a secret for HS256, an Ed25519 public key in PEM for EdDSA. `algorithm` "": by the kind of key."""
+
+    issuer: str
+    audience: str
+    algorithm: str = ""
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The REST API over TCP, beside the unix socket. `listen` "": not at all; otherwise `host:port`.
+
+    Limits hold for TCP; those of a token also where it is used over the unix socket. Durations are seconds.
+    """
+
+    listen: str = ""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    jwt: Jwt | None = None
+    max_connections: int = 256
+    """One address has at most half of them."""
+    header_seconds: float = 10.0
+    """The head of a request is there by then, and before it the TLS handshake done."""
+    body_seconds: float = 10.0
+    """In each of these there are 16 KiB more of a body, or its end."""
+    address_requests_per_minute: int = 6000
+    token_requests_per_minute: int = 3000
+    """A quarter of a minute's worth may come at once."""
+    failures_per_minute: int = 10
+    """Wrong tokens from one address that are answered at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Durations are seconds. Paths are absolute once loaded (relative ones start at the settings file's folder)."""
 
@@ -90,6 +125,8 @@ class Settings:
     socket: Path = Path("/run/zpmd/zpmd.sock")
     socket_group: str = "zpmd"
     """Members of this group may use zpmctl; where the group does not exist, root alone."""
+    api: Api = Api()
+    """Keys `api.listen`, `api.tls_cert`, `api.jwt.issuer`, ..."""
     role: str = "active"
     """The host's server role: active, passive or secondary-active. Services that name other roles do not run here. A
     row of the `servers` collection with this server's name goes before it."""
@@ -112,7 +149,10 @@ class Settings:
     resync_seconds: float = 30.0
     limits: Limits = Limits()
     """Keys `limits.group_deadline_seconds`, `limits.removal_percent`, ..."""
+    journal_weeks: int = 8
+    """For so long a line of the journal is kept, as far as `journal_entries` lines go."""
     journal_entries: int = 50_000
+    """Above that, the service that has most lines gives its oldest."""
     log_level: str = "info"
 
     @property

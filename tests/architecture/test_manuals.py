@@ -16,7 +16,17 @@ import yaml
 from tests.architecture.checkout import ROOT
 from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
-from zpmd.interfaces import metrics, patch_file_views, patch_views, row_views, usage_views, views
+from zpmd.daemon.meters import Meters
+from zpmd.interfaces import (
+    audit,
+    metrics,
+    patch_file_views,
+    patch_views,
+    row_views,
+    usage_views,
+    views,
+    why_views,
+)
 from zpmd.interfaces.ctl.program import app
 from zpmd.model.preview import Preview, PreviewImage, PreviewStep
 from zpmd.patching import manifest
@@ -27,12 +37,12 @@ from zpmd.sources.yamlfiles import YamlFiles
 ZPMCTL = (ROOT / "docs/zpmctl.md").read_text()
 PATCHES = (ROOT / "docs/patches.md").read_text()
 INTEGRATIONS = (ROOT / "docs/integrations.md").read_text()
-IN_WORDS = {"HoldView", "ReasonView", "ReplicaStory", "DossierView", "ListedTenant", "ListedIntegration"}
+IN_WORDS = {"HoldView", "ListedTenant", "ListedIntegration"}
 """Shapes that the manual describes in words, or that are the product's own."""
 
 SHAPES = [
     shape
-    for module in (views, row_views, patch_views, patch_file_views, usage_views)
+    for module in (views, row_views, patch_views, patch_file_views, audit, why_views, usage_views)
     for shape in vars(module).values()
     if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS
 ] + [Preview, PreviewStep, PreviewImage]
@@ -78,7 +88,7 @@ def test_the_manual_has_every_shape(shape: Any) -> None:
 
 
 def test_the_manual_has_every_metric() -> None:
-    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON).decode()
+    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON, Meters("0.1.0")).decode()
     assert names(first_cells("Metrics")) == set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
 
 

@@ -15,6 +15,7 @@ from tests.contracts.harness import (
     ONESHOT,
     SERVICE,
     SICK,
+    STUBBORN,
     VOLUME,
     Harness,
     hook,
@@ -28,7 +29,7 @@ from tests.contracts.harness import (
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.container import Healthcheck, Mount, MountKind, NetworkAttachment
 from zpmd.model.events import Reason, Result
-from zpmd.model.observed import Health, Phase, Replica
+from zpmd.model.observed import ContainerLimits, Health, Phase, Replica
 from zpmd.model.plan import (
     Action,
     CreateNetwork,
@@ -160,6 +161,55 @@ def test_the_restart_of_an_unhealthy_replica_keeps_what_its_probes_said(world: H
     assert dossier is not None
     assert dossier.health_output != ()
     assert all("1" in line for line in dossier.health_output)
+
+
+def test_a_stop_tells_how_the_replica_obeyed_and_when(world: Harness) -> None:
+    replica = world.run(service(image=SERVICE))
+    outcome = world.apply(stop(replica))
+    assert outcome.ok, outcome.detail
+    ended = world.seen("web")
+    assert (outcome.exit_code, outcome.finished_at) == (ended.exit_code, ended.finished_at)
+    assert replica.started_at is not None
+    assert outcome.finished_at is not None
+    assert outcome.finished_at >= replica.started_at
+
+
+def test_a_stop_of_one_that_does_not_obey_tells_that_it_was_killed(world: Harness) -> None:
+    outcome = world.apply(replace(stop(world.run(service(image=STUBBORN))), grace_seconds=1.0))
+    assert outcome.exit_code == 137
+
+
+def test_the_evidence_has_the_limits_that_the_container_had(world: Harness) -> None:
+    limited = service(
+        image=FLAKY,
+        environment=(("LIFETIME", "0.2"),),
+        mem_limit_bytes=64 << 20,
+        memswap_limit_bytes=64 << 20,
+        cpus=0.5,
+        pids_limit=100,
+    )
+    replica = world.ended(limited)
+    dossier = world.apply(start(replica, evidence=True)).dossier
+    assert dossier is not None
+    assert dossier.limits == ContainerLimits(memory_bytes=64 << 20, cpus=0.5, pids=100)
+    assert (dossier.spec, dossier.generation, dossier.stopped) == (replica.spec, replica.generation, False)
+
+
+def test_the_evidence_of_one_without_limits_says_so(world: Harness) -> None:
+    replica = world.ended(service(image=FLAKY, environment=(("LIFETIME", "0.2"),)))
+    dossier = world.apply(remove(replica, evidence=True)).dossier
+    assert dossier is not None
+    assert dossier.limits == ContainerLimits()
+
+
+def test_the_evidence_of_an_unhealthy_one_has_how_it_ended_when_it_was_stopped(world: Harness) -> None:
+    world.run(service(image=SICK))
+    world.eventually(lambda: world.seen("web").health is Health.UNHEALTHY, 30, "it is unhealthy")
+    outcome = world.apply(restart(world.seen("web")))
+    assert outcome.dossier is not None
+    assert outcome.dossier.stopped
+    assert outcome.exit_code is not None
+    assert (outcome.dossier.exit_code, outcome.dossier.finished_at) == (outcome.exit_code, outcome.finished_at)
 
 
 def test_logs_are_read_from_their_end(world: Harness) -> None:

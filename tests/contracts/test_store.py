@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import replace
 
 from tests.contracts.stores import Open
 from zpmd.model.container import Container, Healthcheck, Mount, MountKind
 from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Tried, Verdict
-from zpmd.model.observed import Dossier, Slot
+from zpmd.model.observed import Change, ContainerLimits, Dossier, Neighbour, Slot
 from zpmd.model.secret import Secret
 from zpmd.model.service import Dependency, Desired, Group, NetworkSpec, ServiceData, VolumeSpec
 from zpmd.model.tenant import (
@@ -231,6 +232,64 @@ def test_the_journal_is_bounded_and_ids_go_on_rising(store: Store) -> None:
     assert 1000 <= len(kept) < 1064
     assert kept[-1].id == last
     assert kept[-1].text == "1199"
+
+
+def test_the_noise_of_one_service_does_not_push_out_what_others_said(store: Store) -> None:
+    kept_back = [store.begin(note(f"of {name}", service=name)) for name in ("redis", "kafka", "") for _ in range(50)]
+    for number in range(2000):
+        store.begin(note(str(number), service="noisy"))
+    counts = Counter(e.service for e in store.journal(limit=5000))
+    assert {name: counts[name] for name in ("redis", "kafka", "")} == {"redis": 50, "kafka": 50, "": 50}
+    assert 850 <= counts["noisy"] < 914
+    assert [e.id for e in store.journal(limit=5000)][:150] == kept_back
+    assert store.journal(service="noisy", limit=1)[0].text == "1999"
+
+
+def test_what_is_older_than_the_weeks_goes_a_little_at_a_time(store: Store) -> None:
+    week = 7 * 86_400.0
+    for number in range(300):
+        store.begin(note(f"old {number}", at=1000.0 + number))
+    for number in range(64):
+        store.begin(note(f"young {number}", at=1000.0 + 9 * week))
+    assert sum(e.text.startswith("old") for e in store.journal(limit=1000)) == 300 - 256
+    for number in range(64):
+        store.begin(note(f"younger {number}", at=1000.0 + 9 * week))
+    assert [e for e in store.journal(limit=1000) if e.text.startswith("old")] == []
+
+
+def test_a_line_is_told_how_the_old_one_ended_and_when_the_new_one_was_ready(reopen: Open) -> None:
+    store = reopen()
+    stop, run = store.begin(note("stop")), store.begin(note("run"))
+    store.finish(stop, Result.OK, "", 0.4, "c1", exit_code=143, lived_seconds=777_600.0)
+    store.finish(run, Result.OK, "", 0.3, "c2")
+    store.ready(run, 2.1)
+    store.ready(12345, 1.0)
+    told = [(e.exit_code, e.lived_seconds, e.ready_seconds) for e in reopen().journal()]
+    assert told == [(143, 777_600.0, None), (None, None, 2.1)]
+
+
+def test_dossiers_of_all_services_come_newest_first_and_bounded(reopen: Open) -> None:
+    store = reopen()
+    for number, service in enumerate(("redis", "kafka", "redis", "web")):
+        store.keep_dossier(
+            Dossier(
+                service=service,
+                slot=1,
+                container_id=f"c{number}",
+                at=float(number),
+                limits=ContainerLimits(memory_bytes=1 << 28, cpus=0.5),
+                changes=(Change(at=1.0, text="stop redis: it is to be stopped", actor="root"),),
+                dependencies=(Neighbour(service="kafka", state="crash-loop", ready=0, desired=1),),
+            )
+        )
+    store = reopen()
+    assert [d.container_id for d in store.dossiers(None)] == ["c3", "c2", "c1", "c0"]
+    assert [d.container_id for d in store.dossiers(None, 2)] == ["c3", "c2"]
+    assert [d.container_id for d in store.dossiers("redis", 1)] == ["c2"]
+    (newest,) = store.dossiers(None, 1)
+    assert (newest.limits, len(newest.changes), newest.dependencies[0].state) == (
+        ContainerLimits(memory_bytes=1 << 28, cpus=0.5), 1, "crash-loop",
+    )  # fmt: skip
 
 
 def test_the_last_ten_dossiers_of_a_service_are_kept_newest_first(reopen: Open) -> None:

@@ -1,8 +1,8 @@
 """Every command of the README's tour and every example of the manual pages, word for word, one after the other, on a
 small appliance.
 
-What is changed in them stands in SUBSTITUTED; what has to be so before one is run, in BEFORE; exit codes other than 0 in
-EXITS. A command that goes on is interrupted as soon as it has said something, and ends with 130 then.
+What is changed in them stands in SUBSTITUTED; what has to be so before one is run, in BEFORE; exit codes other than 0
+in EXITS. A command that goes on is interrupted as soon as it has said something, and ends with 130 then.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The composition root: builds the concrete parts and wires them. The one package that knows them all.
 
 Lives here: daemon.py, the list of what zpmd is made of; rows.py, how it comes to tenants and integrations;
-patches.py, how patch files come in.
+patches.py, how patch files come in; api.py, how programs do.
 Never here: a decision, or anything that a part could do itself.
 May import: everything. Only zpmd.__main__ imports it.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zpmd
 from zpmd import logs
+from zpmd.assembly import api
 from zpmd.assembly.patches import drop_box
 from zpmd.assembly.rows import tenants
 from zpmd.daemon.board import Board
@@ -22,14 +23,16 @@ from zpmd.daemon.executor import PULL_LANE, STOP_LANE, Executor
 from zpmd.daemon.heartbeat import Heartbeat
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.meters import Meters
 from zpmd.daemon.process import block_signals, only_instance, serve
+from zpmd.daemon.recorder import Recorder, settle
 from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.server import ApiServer
-from zpmd.model.events import Reason
+from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
 from zpmd.settings import Settings
 from zpmd.stores.embedded import EmbeddedStore
@@ -54,8 +57,14 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     clock = SystemClock()
     systemd = Systemd.from_environment()
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    given = Path(credentials) if credentials else None
+    tls = api.tls_context(settings.api)
     store = EmbeddedStore(
-        settings.database, settings.journal_entries, clock, credentials=Path(credentials) if credentials else None
+        settings.database,
+        settings.journal_entries,
+        clock,
+        credentials=given,
+        journal_weeks=settings.journal_weeks,
     )
     ending.callback(store.close)
     owner = store.owner()
@@ -63,7 +72,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     desire = Desire(rows.sources, store)
     desire.first(clock.now())
     engine = _engine(settings, owner, desire, clock)
-    mailbox, board, watchers, chronicle = Mailbox(), Board(), Watchers(), Chronicle(store)
+    mailbox, board, watchers, chronicle = Mailbox(clock.monotonic), Board(), Watchers(), Chronicle(store)
+    meters, heartbeat = Meters(zpmd.__version__), Heartbeat(systemd)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
     for name, watch, alive in rows.watched:
@@ -86,7 +96,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             version=zpmd.__version__,
             owner=owner,
             tenancy=rows.integrations.tenancy,
-            passed=Heartbeat(systemd).passed,
+            passed=_both(meters.passed, heartbeat.passed),
             filed=box.nudge,
             patches_trouble=box.trouble,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
@@ -94,8 +104,20 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    app = create_app(control, settings.state_dir, settings.socket, patches=settings.patches)
-    server = ApiServer(app, settings.socket, settings.socket_group)
+    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
+    settle(store.audit, store, clock.now())
+    recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
+    app = create_app(
+        control,
+        settings.state_dir,
+        settings.socket,
+        authenticator,
+        patches=settings.patches,
+        api=settings.api,
+        recorder=recorder,
+        meters=meters,
+    )
+    server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()
     ending.callback(server.stop)
     chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())
@@ -106,6 +128,14 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     for outcome in mailbox.take(0)[1]:
         chronicle.ended(outcome)
     return code
+
+
+def _both(first: Callable[[Snapshot], None], second: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
+    def passed(snapshot: Snapshot) -> None:
+        first(snapshot)
+        second(snapshot)
+
+    return passed
 
 
 def _engine(settings: Settings, owner: str, desire: Desire, clock: Clock) -> DockerEngine:

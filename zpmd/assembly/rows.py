@@ -60,6 +60,7 @@ def tenants(settings: Settings, environment: Mapping[str, str], store: Store, cl
         connections=lambda: _connections(prober, store),
         has_registry=lambda: settings.mongodb is not None or settings.data_dir.is_dir(),
         replica_set=keeper.state if keeper is not None else lambda: "",
+        replica_set_in_order=keeper.in_order if keeper is not None else lambda: None,
         materials_dir=settings.materials_dir,
         salt=store.salt(),
         cooldown_seconds=settings.port_cooldown_seconds,

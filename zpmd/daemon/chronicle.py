@@ -47,6 +47,8 @@ class Chronicle:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
+        """Entries of containers that were run or started and have not been seen ready."""
         self._retries: dict[str, Retry] = {}
         self._unwritable: Unwritable | None = None
 
@@ -109,12 +111,21 @@ class Chronicle:
         action = outcome.action
         entry = self._open.pop(action.subject, None)
         if entry is not None:
+            exit_code, lived_seconds = _past(outcome)
             self._write(
                 outcome.at,
                 lambda: self._store.finish(
-                    entry, outcome.result, outcome.detail, outcome.seconds, outcome.container_id
+                    entry,
+                    outcome.result,
+                    outcome.detail,
+                    outcome.seconds,
+                    outcome.container_id,
+                    exit_code,
+                    lived_seconds,
                 ),
             )
+            if outcome.ok and outcome.container_id and isinstance(action, RunReplica | StartReplica | RestartReplica):
+                self._begun[outcome.container_id] = entry
         self._count(outcome)
         self._write(outcome.at, lambda: self._remember(outcome))
         dossier = outcome.dossier
@@ -122,6 +133,12 @@ class Chronicle:
             self._write(outcome.at, lambda: self._store.keep_dossier(dossier))
         if not outcome.ok:
             _log(action).warning("{} {} failed ({}): {}", verb(action), action.subject, outcome.result, outcome.detail)
+
+    def ready(self, container_id: str, seconds: float, now: float) -> None:
+        """A container that was run or started was seen ready, so long after its start."""
+        entry = self._begun.pop(container_id, None)
+        if entry is not None:
+            self._write(now, lambda: self._store.ready(entry, seconds))
 
     def note(
         self, verb_: str, subject: str, text: str, now: float, code: str = "", service: str = "", bad: bool = False
@@ -141,6 +158,7 @@ class Chronicle:
         approved to go."""
         self.disapprove(declared, now)
         services = {*declared, *present}
+        self._begun = {container: entry for container, entry in self._begun.items() if container in containers}
         self._write(now, lambda: self._store.forget(services, containers))
 
     def disapprove(self, declared: Collection[str], now: float) -> None:
@@ -263,6 +281,19 @@ class Chronicle:
                 error=outcome.detail if not outcome.ok else "",
             ),
         )
+
+
+def _past(outcome: Outcome) -> tuple[int | None, float | None]:
+    """(exit code, how long it had run) of the replica that an action has stopped, removed or started again."""
+    match outcome.action:
+        case StopReplica(replica=replica) | RestartReplica(replica=replica):
+            exit_code, finished_at = outcome.exit_code, outcome.finished_at
+        case StartReplica(replica=replica) | RemoveReplica(replica=replica):
+            exit_code, finished_at = replica.exit_code, replica.finished_at
+        case _:
+            return None, None
+    lived = None if finished_at is None or replica.started_at is None else finished_at - replica.started_at
+    return exit_code, lived if lived is None or lived >= 0 else None
 
 
 def _log(action: Action):  # type: ignore[no-untyped-def]  # loguru's Logger type exists in stubs only

@@ -70,8 +70,8 @@ class DaemonControl:
     def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]:
         return self._store.journal(service, since_id, since, limit)
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        return self._store.dossiers(service)
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        return self._store.dossiers(service, limit)
 
     def logs(
         self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None

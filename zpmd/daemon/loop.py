@@ -24,6 +24,7 @@ from zpmd.daemon.rownews import RowNews
 from zpmd.daemon.stopwatch import Stopwatch
 from zpmd.daemon.watchers import Watchers
 from zpmd.daemon.watchnews import WatchNews
+from zpmd.daemon.witness import Witness
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome, Reason, Snapshot, away
 from zpmd.model.memory import Memory
@@ -102,6 +103,7 @@ class Loop:
         self._complaints: tuple[str, ...] = ()
         self._row_news = RowNews()
         self._stopwatch = Stopwatch(parts.store)
+        self._witness = Witness(parts.store)
         self._anew = True
         """Deadlines of patches count from the next pass on: nobody has looked for a while, or the clock was set."""
         self._watch_news = WatchNews()
@@ -147,12 +149,12 @@ class Loop:
             self._anew = False
         memory = replace(self._p.chronicle.memory(), gates=self._gates)
         if observed.world is not None:
-            self._stopwatch.looked(observed.world, desired, memory, now)
+            for container_id, took in self._stopwatch.looked(observed.world, desired, memory, now):
+                self._p.chronicle.ready(container_id, took, now)
         decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
         planned = clock.monotonic()
         self._gates = decision.gates
-        if self._sane(decision, desired, observed, now):
-            self._dispatch(decision, now)
+        acted = self._dispatch(decision, desired, now) if self._sane(decision, desired, observed, now) else None
         if Reason.RESYNC in reasons:
             self._forget(desired, observed, now)
         snapshot = self._snapshot(reasons, desired, observed, memory, decision, now)
@@ -162,7 +164,9 @@ class Loop:
             "plan": planned - seen,
             "dispatch": clock.monotonic() - planned,
         }
-        snapshot = replace(snapshot, seconds=MappingProxyType(seconds))
+        woken = self._p.mailbox.woken_at
+        reacted = acted - woken if acted is not None and woken is not None else None
+        snapshot = replace(snapshot, seconds=MappingProxyType(seconds), reacted_seconds=reacted)
         self._p.board.publish(snapshot)
         self._p.passed(snapshot)
         return snapshot
@@ -172,7 +176,7 @@ class Loop:
     def _absorb(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             self._p.executor.land(outcome)
-            self._p.chronicle.ended(outcome)
+            self._p.chronicle.ended(self._witness.ended(outcome))
             self._stopwatch.ended(outcome)
 
     def _keep_gates_patient(self, difference: float) -> None:
@@ -225,11 +229,15 @@ class Loop:
         self._complaints = complaints
         return not complaints
 
-    def _dispatch(self, decision: Plan, now: float) -> None:
+    def _dispatch(self, decision: Plan, desired: Desired, now: float) -> float | None:
+        """The monotonic instant at which the first action was handed out; None where there was none."""
+        self._witness.decided(decision.actions, desired, decision)
+        acted: float | None = None
         for action in decision.actions:
             if isinstance(action, MovePatch) and action.patch.stage is Stage.SWITCHED and self._p.chronicle.unwritable:
                 continue  # what cannot be written down is not begun
             self._p.chronicle.decided(action, now)
+            acted = self._p.clock.monotonic() if acted is None else acted
             if isinstance(action, JudgeSpec):
                 self._p.chronicle.judged(action, now)
                 self._p.mailbox.wake(Reason.OUTCOME)
@@ -240,6 +248,7 @@ class Loop:
                     self._p.filed()
             else:
                 self._p.executor.submit(action)
+        return acted
 
     def _forget(self, desired: Desired, observed: Observed, now: float) -> None:
         if observed.world is None or not desired.complete:

@@ -6,12 +6,19 @@ Ten thousand events while the loop is busy are one more pass. Posting never bloc
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from zpmd.model.events import Outcome, Reason
 
 
 class Mailbox:
-    def __init__(self) -> None:
+    """`monotonic` is the clock by which `woken_at` is told; without one it is not."""
+
+    def __init__(self, monotonic: Callable[[], float] | None = None) -> None:
+        self._monotonic = monotonic
+        self._first_at: float | None = None
+        self.woken_at: float | None = None
+        """When the first of what `take` gave last came in; None where nothing had."""
         self._changed = threading.Condition()
         self._reasons: set[Reason] = set()
         self._outcomes: list[Outcome] = []
@@ -20,11 +27,13 @@ class Mailbox:
     def wake(self, reason: Reason) -> None:
         """Have another pass. It fits `ports.Wake`."""
         with self._changed:
+            self._note()
             self._reasons.add(reason)
             self._changed.notify_all()
 
     def deliver(self, outcome: Outcome) -> None:
         with self._changed:
+            self._note()
             self._outcomes.append(outcome)
             self._reasons.add(Reason.OUTCOME)
             self._changed.notify_all()
@@ -49,6 +58,11 @@ class Mailbox:
         with self._changed:
             self._changed.wait_for(lambda: self._reasons or self._closed, timeout=max(0.0, timeout_seconds))
             reasons, outcomes = frozenset(self._reasons), tuple(self._outcomes)
+            self.woken_at, self._first_at = self._first_at, None
             self._reasons.clear()
             self._outcomes.clear()
             return reasons, outcomes
+
+    def _note(self) -> None:
+        if self._monotonic is not None and self._first_at is None:
+            self._first_at = self._monotonic()

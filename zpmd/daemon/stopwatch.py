@@ -44,10 +44,11 @@ class Stopwatch:
             case _:
                 pass
 
-    def looked(self, world: World, desired: Desired, memory: Memory, now: float) -> None:
-        """A pass has observed the world at `now`."""
+    def looked(self, world: World, desired: Desired, memory: Memory, now: float) -> list[tuple[str, float]]:
+        """A pass has observed the world at `now`. The containers that are ready now, each so long after its start."""
+        found: list[tuple[str, float]] = []
         if not self._awaited:
-            return
+            return found
         here = {replica.id: replica for replica in world.replicas}
         for container_id, name in list(self._awaited.items()):
             replica, service = here.get(container_id), desired.service(name)
@@ -57,6 +58,8 @@ class Stopwatch:
             elif readiness.ready(service, replica, memory):
                 del self._awaited[container_id]
                 self._sample(self._starts, name, now - began)
+                found.append((container_id, now - began))
+        return found
 
     def _sample(self, samples: dict[str, deque[float]], service: str, seconds: float) -> None:
         samples.setdefault(service, deque(maxlen=SAMPLES)).append(seconds)

@@ -20,7 +20,7 @@ from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
 from zpmd.engines.dockerd.usage import UsageReader
-from zpmd.engines.dockerd.wire import Pool, Wire, version_text
+from zpmd.engines.dockerd.wire import Json, Pool, Wire, version_text
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Outcome, Result
@@ -60,6 +60,8 @@ class _Done:
     container_id: str = ""
     started_at: float | None = None
     dossier: Dossier | None = None
+    exit_code: int | None = None
+    finished_at: float | None = None
 
 
 class DockerEngine:
@@ -117,6 +119,8 @@ class DockerEngine:
             started_at=done.started_at,
             dossier=done.dossier,
             seconds=ended - began,
+            exit_code=done.exit_code,
+            finished_at=done.finished_at,
         )
 
     def watch(self, wake: Wake, stop: threading.Event) -> None:
@@ -255,7 +259,9 @@ class DockerEngine:
                 detail = f"the image on this host is used: {verdict(error)[1]}"
         container_id = creating.run(wire, self._site, action)
         self._observer.touch(container_id)
-        return _Done(detail=detail, container_id=container_id, started_at=_started_at(wire, container_id))
+        return _Done(
+            detail=detail, container_id=container_id, started_at=_started_at(dossiers.looked_at(wire, container_id))
+        )
 
     def _start(self, wire: Wire, action: StartReplica) -> _Done:
         """The way from death to running: nothing but what the dossier would lose comes before the start."""
@@ -265,9 +271,10 @@ class DockerEngine:
             creating.start_first(wire, replica.id)
         else:
             creating.start(wire, replica.id)
-        started_at = _started_at(wire, replica.id)
+        inspected = dossiers.looked_at(wire, replica.id)
+        started_at = _started_at(inspected)
         dossier = (
-            dossiers.gather(wire, replica, self._clock.now(), probes, restarted_at=started_at)
+            dossiers.gather(wire, replica, self._clock.now(), probes, started_at, inspected)
             if action.evidence
             else None
         )
@@ -277,22 +284,36 @@ class DockerEngine:
         replica = action.replica
         probes = dossiers.probes(wire, replica)
         failures = self._stopped(wire, action)
-        # its log ends here; the rest of the evidence is what it was when the plan was made
-        dossier = dossiers.gather(wire, replica, self._clock.now(), probes)
+        # its log and its life end here; the rest of the evidence is what it was when the plan was made
+        inspected = dossiers.looked_at(wire, replica.id)
+        exit_code, finished_at = dossiers.end(inspected)
+        dossier = dossiers.gather(wire, replica, self._clock.now(), probes, inspected=inspected, stopped=True)
         creating.start(wire, replica.id)
         return _Done(
             detail="; ".join(failures),
             container_id=replica.id,
-            started_at=_started_at(wire, replica.id),
+            started_at=_started_at(dossiers.looked_at(wire, replica.id)),
             dossier=dossier,
+            exit_code=exit_code,
+            finished_at=finished_at,
         )
 
     def _stop(self, wire: Wire, action: StopReplica) -> _Done:
         replica = action.replica
         probes = dossiers.probes(wire, replica) if action.evidence else ()
         failures = self._stopped(wire, action)
-        dossier = dossiers.gather(wire, replica, self._clock.now(), probes) if action.evidence else None
-        return _Done(detail="; ".join(failures), container_id=replica.id, dossier=dossier)
+        inspected = dossiers.looked_at(wire, replica.id)
+        exit_code, finished_at = dossiers.end(inspected)
+        dossier = None
+        if action.evidence:
+            dossier = dossiers.gather(wire, replica, self._clock.now(), probes, inspected=inspected, stopped=True)
+        return _Done(
+            detail="; ".join(failures),
+            container_id=replica.id,
+            dossier=dossier,
+            exit_code=exit_code,
+            finished_at=finished_at,
+        )
 
     def _stopped(self, wire: Wire, action: StopReplica | RestartReplica) -> list[str]:
         return stopping.stop(
@@ -308,15 +329,17 @@ class DockerEngine:
         replica = action.replica
         dossier = None
         if action.evidence:
-            dossier = dossiers.gather(wire, replica, self._clock.now(), dossiers.probes(wire, replica))
+            inspected = dossiers.looked_at(wire, replica.id)
+            probes = dossiers.probes(wire, replica)
+            dossier = dossiers.gather(wire, replica, self._clock.now(), probes, inspected=inspected)
         stopping.remove(wire, replica.id, self._owner, self._clock.monotonic)
         return _Done(container_id=replica.id, dossier=dossier)
 
 
-def _started_at(wire: Wire, container_id: str) -> float | None:
+def _started_at(inspected: Json) -> float | None:
     """When the engine says that it was started; None where it is gone again, or does not tell."""
     try:
-        state = reading.mapping(wire.get(f"/containers/{container_id}/json"), "container").get("State") or {}
+        state = reading.mapping(inspected, "container").get("State") or {}
         return reading.instant(state.get("StartedAt"))
-    except (Answered, Garbage, *FAILURES):
+    except Garbage:
         return None

@@ -97,6 +97,8 @@ class SimulatedEngine:
                     started_at=done.started_at,
                     dossier=done.dossier,
                     seconds=done.at - began,
+                    exit_code=done.exit_code,
+                    finished_at=done.finished_at,
                 )
             except Failed as failure:
                 known_at = at if failure.at is None else failure.at

@@ -16,7 +16,7 @@ from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.model import naming
 from zpmd.model.container import Container, Hook, MountKind, Pairs
 from zpmd.model.events import Result
-from zpmd.model.observed import Dossier, Health, Phase, Replica
+from zpmd.model.observed import ContainerLimits, Dossier, Health, Phase, Replica
 from zpmd.model.plan import (
     Action,
     CreateNetwork,
@@ -55,6 +55,8 @@ class Done:
     container_id: str = ""
     started_at: float | None = None
     dossier: Dossier | None = None
+    exit_code: int | None = None
+    finished_at: float | None = None
 
 
 class SimulatedActions:
@@ -187,6 +189,7 @@ class SimulatedActions:
                 networks=networks,
                 healthcheck=container.healthcheck,
                 grace_seconds=service.stop_grace_seconds,
+                limits=_limits(container),
             )
         )
 
@@ -255,17 +258,26 @@ class SimulatedActions:
         box = self._own(action.replica)
         if box is None:
             raise Failed(Result.PERMANENT, f"no such container: {action.replica.name}")
-        dossier = self._dossier(action.replica, box, at)
-        stopped_at = self._stopped(box, at, action.grace_seconds)
-        self._faults.strike(Fault.HALF_DONE, verb(action), stopped_at)
-        return replace(self._started(self._world.boxes[box.id], stopped_at), dossier=dossier)
+        ended = self._ended(action, box, at, evidence=True)
+        self._faults.strike(Fault.HALF_DONE, verb(action), ended.at)
+        again = self._started(self._world.boxes[box.id], ended.at)
+        return replace(ended, at=again.at, started_at=again.started_at)
 
     def _stop(self, action: StopReplica, at: float) -> Done:
         box = self._own(action.replica)
         if box is None:
             return Done(at=at)
-        dossier = self._dossier(action.replica, box, at) if action.evidence else None
-        return Done(at=self._stopped(box, at, action.grace_seconds), container_id=box.id, dossier=dossier)
+        return self._ended(action, box, at, action.evidence)
+
+    def _ended(self, action: StopReplica | RestartReplica, box: Box, at: float, evidence: bool) -> Done:
+        """Stopped, with how it ended."""
+        dossier = self._dossier(action.replica, box, at) if evidence else None
+        over_at = self._stopped(box, at, action.grace_seconds)
+        run = self._world.boxes[box.id].run(over_at)
+        code, finished_at = (None, None) if run is None else (run.exit_code, run.ends_at)
+        if dossier is not None:
+            dossier = replace(dossier, exit_code=code, finished_at=finished_at, stopped=True)
+        return Done(at=over_at, container_id=box.id, dossier=dossier, exit_code=code, finished_at=finished_at)
 
     def _stopped(self, box: Box, at: float, grace_seconds: float | None) -> float:
         """Ask it to end; when it has."""
@@ -325,10 +337,22 @@ class SimulatedActions:
             started_at=replica.started_at,
             finished_at=replica.finished_at,
             image=replica.image,
+            limits=box.limits,
+            attempt=replica.attempt,
+            generation=replica.generation,
+            spec=replica.spec,
+            revision=replica.revision,
         )
 
     def _marks(self) -> Pairs:
         return tuple(sorted(labels.owned(self._owner, self._project).items()))
+
+
+def _limits(container: Container) -> ContainerLimits:
+    cpus = container.cpus
+    if not cpus and container.cpu_quota > 0:
+        cpus = container.cpu_quota / (container.cpu_period or 100_000)
+    return ContainerLimits(memory_bytes=container.mem_limit_bytes, cpus=cpus, pids=max(0, container.pids_limit))
 
 
 def _published(container: Container) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, replace
 
 from zpmd.model.container import Healthcheck, Pairs
-from zpmd.model.observed import Health, Phase
+from zpmd.model.observed import ContainerLimits, Health, Phase
 
 KILLED = 137
 DEFAULT_INTERVAL_SECONDS = 30.0
@@ -73,6 +73,7 @@ class Box:
     networks: tuple[str, ...] = ()
     healthcheck: Healthcheck | None = None
     grace_seconds: float = 10.0
+    limits: ContainerLimits = ContainerLimits()
     removed_at: float | None = None
     runs: tuple[Run, ...] = ()
     paused: bool = False

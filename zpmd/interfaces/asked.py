@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zpmd.model.service import Group
 from zpmd.model.tenant import Status
+from zpmd.model.token import Scope
 
 Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
 HOLD_SECONDS_MOST = 366 * 86_400
+TOKEN_SECONDS_MOST = 10 * 366 * 86_400
 
 
 class Asked(BaseModel):
@@ -52,6 +54,13 @@ class JournalQuery(Asked):
     follow: bool = False
 
 
+class AuditQuery(Asked):
+    """The first rows after a number; without one, the newest."""
+
+    after: Annotated[int, Field(ge=0)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 class LogsQuery(Asked):
     slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
@@ -69,6 +78,14 @@ class MergedLogsQuery(Asked):
     """Of each replica."""
     follow: bool = False
     since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class DossiersQuery(Asked):
+    """Without a service: the newest of all."""
+
+    service: Service | None = None
+    slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
 
 
 class WaitQuery(Asked):
@@ -110,3 +127,13 @@ class PatchPlanBody(Asked):
 class RevertBody(Asked):
     with_later: Annotated[bool, Field(strict=True)] = False
     """Also the patches that were applied on top of it."""
+
+
+class TokenBody(Asked):
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@:/+-]*$")]
+    """For people; it need not be unique."""
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=4)]
+    tenant: Word | None = None
+    """null: as the maker, for one tenant or the whole site."""
+    expires_in_seconds: Annotated[float, Field(gt=0, le=TOKEN_SECONDS_MOST, allow_inf_nan=False)] | None = None
+    """null: as the maker's own; from the unix socket that is never."""

@@ -1,4 +1,5 @@
-"""What Prometheus is told: the latest snapshot as metrics, worked out when it is asked for. Pure.
+"""What Prometheus is told: the latest snapshot as metrics, worked out when it is asked for, and what the daemon has
+counted (daemon/meters.py). Pure.
 
 Nothing is counted here between two questions, so a restart of zpmd loses nothing. Every state that can be is told, with
 0 where nothing is in it: a series that comes and goes cannot be alerted on. No label names a service or a tenant.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily as Gauge
@@ -19,16 +21,24 @@ from zpmd.interfaces.asked import IntegrationsQuery
 from zpmd.interfaces.tenancy import NONE, OFF, integrations
 from zpmd.model.events import Snapshot
 from zpmd.model.patch import ENDS
-from zpmd.model.plan import State
+from zpmd.model.plan import Code, State
 from zpmd.model.service import GROUPS
 from zpmd.model.tenant import Connection, Status, Tenancy
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(snapshot: Snapshot, now: float) -> bytes:
-    """The text format, version 0.0.4."""
-    return generate_latest(SnapshotCollector(snapshot, now))
+class Collects(Protocol):
+    """What prometheus_client makes text of."""
+
+    def collect(self) -> Iterator[Metric]: ...
+
+
+def exposition(snapshot: Snapshot | None, now: float, meters: Collects | None = None) -> bytes:
+    """The text format, version 0.0.4. Without a snapshot, before the first pass has ended, what was counted alone."""
+    known = [SnapshotCollector(snapshot, now)] if snapshot is not None else []
+    counted = [meters] if meters is not None else []
+    return b"".join(generate_latest(collector) for collector in (*counted, *known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class SnapshotCollector:
     now: float
 
     def collect(self) -> Iterator[Metric]:
-        yield from _daemon(self.snapshot)
+        yield from _daemon(self.snapshot, self.now)
         yield from _services(self.snapshot)
         yield from _patches(self.snapshot, self.now)
         if self.snapshot.tenancy is not None:
@@ -49,18 +59,30 @@ class SnapshotCollector:
             yield _counts("zpmd_integrations", text, "state", states, [*State, OFF, NONE])
 
 
-def _daemon(snapshot: Snapshot) -> Iterator[Metric]:
+def _daemon(snapshot: Snapshot, now: float) -> Iterator[Metric]:
+    text = "When zpmd began, as it says itself; process_start_time_seconds is the kernel's word."
+    yield _gauge("zpmd_start_time_seconds", text, snapshot.started_at)
+    yield _gauge("zpmd_last_pass_time_seconds", "When the last pass began.", snapshot.at)
     yield _gauge("zpmd_engine_up", "Whether the engine answered in the last pass.", snapshot.observed.world is not None)
-    sources = Gauge(
-        "zpmd_source_up", "Whether a source says what is now, and not what it said last.", labels=["source"]
-    )
+    text = "Whether a source says what is now, and not what it said last."
+    sources = Gauge("zpmd_source_up", text, labels=["source"])
+    text = "For how long a source could not say what is now; 0 while it can."
+    ages = Gauge("zpmd_source_age_seconds", text, labels=["source"])
     for source in snapshot.sources:
         sources.add_metric([source.name], source.ok)
-    yield sources
+        since = source.since if source.since is not None else source.at
+        ages.add_metric([source.name], 0.0 if source.ok else max(0.0, now - since))
+    watchers = Gauge("zpmd_watcher_up", "Whether a watcher would notice a change at once.", labels=["watcher"])
+    for name, alive in sorted(snapshot.watchers.items()):
+        watchers.add_metric([name], alive)
     passes = Gauge("zpmd_pass_seconds", "How long the parts of the last pass took.", labels=["part"])
     for part, seconds in sorted(snapshot.seconds.items()):
         passes.add_metric([part], seconds)
-    yield passes
+    yield from (sources, ages, watchers, passes)
+    text = "Whether zpmd can write what it decides and what operators ask."
+    yield _gauge("zpmd_store_writable", text, snapshot.unwritable is None)
+    lost = snapshot.unwritable.lost if snapshot.unwritable is not None else 0
+    yield _gauge("zpmd_journal_lines_lost", "Lines of the journal that could not be written since then.", lost)
 
 
 def _services(snapshot: Snapshot) -> Iterator[Metric]:
@@ -76,6 +98,15 @@ def _services(snapshot: Snapshot) -> Iterator[Metric]:
         desired.add_metric([group.value], sum(s.desired for s in members))
         ready.add_metric([group.value], sum(min(s.ready, s.desired) for s in members))
     yield from (services, desired, ready)
+    loops = sum(s.state is State.CRASH_LOOP for s in standings)
+    yield _gauge("zpmd_crash_loops", "Services that fail again and again, and are tried more and more slowly.", loops)
+    reasons = Counter(w.cause.code.value for w in snapshot.plan.waiting)
+    yield _counts("zpmd_waiting", "What is held back, by the code of its reason.", "reason", reasons, Code)
+    once = {s.name for s in snapshot.desired.services if s.one_shot}
+    ran = Counter(s.state.value for s in standings if s.service in once)
+    text = "Services that run to completion, by state: completed is the good end, failed the bad one."
+    yield _counts("zpmd_one_shots", text, "state", ran, State)
+    yield _gauge("zpmd_holds", "What operators have zpmd leave alone.", len(snapshot.memory.intent.holds))
 
 
 def _patches(snapshot: Snapshot, now: float) -> Iterator[Metric]:
@@ -83,6 +114,8 @@ def _patches(snapshot: Snapshot, now: float) -> Iterator[Metric]:
     outcomes = Counter(row.stage.value if row.ended else patches.UNDER_WAY for row in rows)
     text = "Drops in the ledger by outcome, as far back as zpmd holds them in memory; under-way: none yet."
     yield _counts("zpmd_patches", text, "outcome", outcomes, [*ENDS, patches.UNDER_WAY])
+    text = "Whether patches can be dropped."
+    yield _gauge("zpmd_drop_directory_up", text, not snapshot.patches_trouble)
     moving = sum(row.moving for row in rows)
     yield _gauge("zpmd_patch_moving", "Patches that move services, forward or back.", moving)
     text = "Patches that could not be rolled back as a whole: a person is needed."
@@ -92,6 +125,11 @@ def _patches(snapshot: Snapshot, now: float) -> Iterator[Metric]:
 def _registry(tenancy: Tenancy, now: float) -> Iterator[Metric]:
     rows, away = tenancy.rows, tenancy.away
     yield _gauge("zpmd_registry_up", "Whether the registry can be read.", away is None)
+    text = "Whether the replica set that zpmd keeps is as it is wanted; only where it keeps one."
+    in_order = Gauge("zpmd_replica_set_in_order", text)
+    if tenancy.replica_set_in_order is not None:
+        in_order.add_metric([], tenancy.replica_set_in_order)
+    yield in_order
     bad = {(t.collection, t.row) for t in tenancy.troubles}
     text = "For how long the registry could not be read; 0 while it can."
     yield _gauge("zpmd_registry_age_seconds", text, max(0.0, now - away.since) if away else 0.0)

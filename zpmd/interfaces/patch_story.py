@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
-from zpmd.interfaces import patches, status
+from zpmd.interfaces import evidence, patches, status
 from zpmd.interfaces.patch_views import EvidenceView, PatchImageView, PatchStepView, PatchStoryView, StageView
 from zpmd.interfaces.views import ServiceView
-from zpmd.interfaces.words import exit_meaning
 from zpmd.model.events import Snapshot
 from zpmd.model.observed import Dossier
 from zpmd.model.patch import Manifest, Patch, Stage, Step
@@ -21,8 +20,6 @@ from zpmd.patching import results
 WAITING, MOVING, HELD, MOVED = "waiting", "moving", "held", "moved"
 GOING_BACK, BACK, STUCK = "going-back", "back", "stuck"
 """`PatchStepView.state`."""
-PROBE_OK = "exit 0"
-"""How a line of `Dossier.health_output` begins where the probe was content."""
 TALKING = frozenset({MOVING, HELD, GOING_BACK, STUCK})
 """States in which how the service stands belongs to the story."""
 
@@ -135,14 +132,6 @@ def _stands(service: ServiceView) -> str:
     return f"{service.state}, {service.ready} of {service.desired} ready" + (f": {why}" if why else "")
 
 
-def _meaning(kept: Dossier) -> str:
-    """How it ended; of one that obeyed when it was stopped for its health, that says less than its probe."""
-    failing = bool(kept.health_output) and not kept.health_output[-1].startswith(PROBE_OK)
-    if failing and kept.exit_code == 0 and not kept.error:
-        return "unhealthy until it was stopped"
-    return kept.error or exit_meaning(kept.exit_code, kept.oom_killed)
-
-
 def _evidence(patch: Patch, dossiers: Sequence[Dossier]) -> EvidenceView | None:
     """The last that was kept of its culprit while it was on its way."""
     began, ended_at = patch.since(Stage.SWITCHED), patch.times[-1][1] if patch.times and patch.ended else math.inf
@@ -152,7 +141,7 @@ def _evidence(patch: Patch, dossiers: Sequence[Dossier]) -> EvidenceView | None:
     return EvidenceView(
         service=kept.service,
         at=kept.at,
-        meaning=_meaning(kept),
+        meaning=evidence.meaning(kept),
         health_output=kept.health_output,
         log_tail=kept.log_tail,
     )

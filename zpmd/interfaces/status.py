@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from zpmd.interfaces import patches
 from zpmd.interfaces.registry import goes_on, registry
+from zpmd.interfaces.root import Roots
 from zpmd.interfaces.views import (
     ActionView,
     DegradedView,
@@ -31,12 +33,15 @@ CONVERGED, CHANGING, TROUBLED, DEGRADED, DOWN = "converged", "changing", "troubl
 TROUBLE = frozenset({State.CRASH_LOOP, State.FAILED, State.BLOCKED, State.ROLLED_BACK, State.PAUSED, State.UNHEALTHY})
 """States in which somebody should have a look, though zpmd may be dealing with it."""
 
+ON_TOLD = 20
+"""Of a group that waits for a hundred services, so many are named."""
+
 SETTLED = frozenset({Code.STOPPED})
 """Waiting that is no wait: it is what the operator wants."""
 
 
 def status(snapshot: Snapshot, now: float) -> StatusView:
-    services = _services(snapshot)
+    services = _rooted(_services(snapshot))
     degraded = _degraded(snapshot)
     troubled = tuple(s.name for s in services if s.state in TROUBLE)
     containers = len(snapshot.observed.world.replicas) if snapshot.observed.world else 0
@@ -185,6 +190,26 @@ def _services(snapshot: Snapshot) -> list[ServiceView]:
     ]
 
 
+def _rooted(services: list[ServiceView]) -> list[ServiceView]:
+    """With the end of its waiting, for each that waits for another one."""
+    roots = Roots({service.name: service for service in services})
+    found = []
+    for service in services:
+        path = roots.path(service.name)
+        if len(path) > 1:
+            waiting = tuple(_short(w, path[1]) for w in service.waiting)
+            service = replace(service, waiting=waiting, root=roots.phrase(path[-1]))
+        found.append(service)
+    return found
+
+
+def _short(waiting: WaitingView, first: str) -> WaitingView:
+    """With a bounded number of what it waits for, and what is followed among them."""
+    if len(waiting.on) <= ON_TOLD:
+        return waiting
+    return replace(waiting, on=tuple(dict.fromkeys((first, *waiting.on)))[:ON_TOLD])
+
+
 def _service_in(subject: str) -> str:
     """`redis/2` -> `redis`; "" for volumes, networks and images, whose names may have a slash in them."""
     service, _, slot = subject.rpartition("/")
@@ -256,6 +281,7 @@ def _waiting(waiting: Waiting) -> WaitingView:
         code=waiting.cause.code.value,
         text=waiting.cause.text,
         until=waiting.until,
+        on=waiting.on,
     )
 
 

@@ -25,11 +25,10 @@ def running(snapshot: Snapshot) -> tuple[Replica, ...]:
     return tuple(r for r in world.replicas if r.running) if world is not None else ()
 
 
-def usage(snapshot: Snapshot, before: Reading, after: Reading, now: float, tenant: str = "") -> UsageView:
-    """`tenant`: of this one alone."""
+def usage(snapshot: Snapshot, before: Reading, after: Reading, now: float) -> UsageView:
     members: dict[str, list[Replica]] = defaultdict(list)
     for replica in running(snapshot):
-        if replica.id in after.used and tenant in ("", replica.tenant):
+        if replica.id in after.used:
             members[replica.service].append(replica)
     return UsageView(
         now=now,

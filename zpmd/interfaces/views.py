@@ -14,13 +14,15 @@ from zpmd.interfaces.row_views import RegistryView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingView:
-    """Something held back: `code` is stable, `text` is for people, `until` when it will be looked at again."""
+    """Something held back: `code` is stable, `text` is for people, `until` when it will be looked at again. `on` names
+    what is waited for: services, or `image:`, `volume:`, `network:`, `patch:` with a name."""
 
     subject: str
     service: str
     code: str
     text: str
     until: float | None
+    on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,8 @@ class HoldView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
     """One service. `outdated` counts replicas made before the last restart that an operator asked for; `patched` is
-    null where no patch says what it is."""
+    null where no patch says what it is. `root` says of one that waits for another where the waiting ends, and why:
+    "zookeeper is in a crash loop, exit 1"; "" for any other."""
 
     name: str
     group: str
@@ -87,6 +90,7 @@ class ServiceView:
     waiting: tuple[WaitingView, ...]
     in_flight: tuple[InFlightView, ...]
     patched: PatchedView | None = None
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +175,11 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryView:
-    """One line of the journal. `result` is null while it is not known: under way, or lost with a daemon that died."""
+    """One line of the journal. `result` is null while it is not known: under way, or lost with a daemon that died.
+
+    `exit_code` and `lived_seconds` are of the replica that was stopped, removed or started again, `ready_seconds` is
+    what the one that was run or started took to be ready; null where that is not known.
+    """
 
     id: int
     at: float
@@ -187,73 +195,9 @@ class EntryView:
     detail: str
     seconds: float | None
     container_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DossierView:
-    """The evidence kept of a replica that failed; `meaning` puts its exit into words."""
-
-    slot: int
-    container_id: str
-    at: float
-    exit_code: int | None
-    oom_killed: bool
-    meaning: str
-    error: str
-    image: str
-    started_at: float | None
-    finished_at: float | None
-    health_output: tuple[str, ...]
-    log_tail: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonView:
-    """Why something waits, and what would change it. `by_itself`: nobody needs to do anything."""
-
-    subject: str
-    code: str
-    text: str
-    until: float | None
-    by_itself: bool
-    advice: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaStory:
-    """One slot: how it stands in words, what happened to it (oldest first), and its evidence (newest first)."""
-
-    subject: str
-    name: str
-    standing: str
-    happenings: tuple[EntryView, ...]
-    dossiers: tuple[DossierView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhyView:
-    """The causal story of one service: the answer in one line, whether it is being handled, then the evidence.
-
-    `made_of` tells from which row and template it was made, `row_trouble` what is wrong with that row; "" for a service
-    that is no integration, or has none. `patch` says which patch made it what it is, "" where none did.
-    """
-
-    service: str
-    now: float
-    answer: str
-    handling: str
-    handled: bool
-    state: str
-    ready: int
-    desired: int
-    reasons: tuple[ReasonView, ...]
-    replicas: tuple[ReplicaStory, ...]
-    rollout: str
-    rollouts: tuple[EntryView, ...]
-    operators: tuple[EntryView, ...]
-    made_of: str = ""
-    row_trouble: str = ""
-    patch: str = ""
+    exit_code: int | None = None
+    lived_seconds: float | None = None
+    ready_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

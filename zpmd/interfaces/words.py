@@ -32,6 +32,11 @@ def span(seconds: float) -> str:
     return f"{seconds / DAY:.0f} d"
 
 
+def lasting(seconds: float) -> str:
+    """As `span`, with a tenth where that says more: "2.1 s", "0.3 s"."""
+    return f"{max(seconds, 0.0):.1f} s" if seconds < 10 else span(seconds)
+
+
 def due(until: float, now: float, zone: tzinfo | None) -> str:
     """When something is looked at again: "12 s (14:03:10)", or "now" when that instant has come."""
     return f"{span(until - now)} ({clock(until, now, zone)})" if until - now >= 0.5 else "now"
@@ -48,15 +53,28 @@ def exit_meaning(code: int | None, oom_killed: bool) -> str:
     if code is None:
         return "it ran out of memory" if oom_killed else "no exit code is known"
     meaning = EXITS.get(code, "")
-    if 128 < code < 128 + 65:
-        try:
-            name = signal.Signals(code - 128).name
-        except ValueError:
-            name = f"signal {code - 128}"
+    if name := _signal(code):
         meaning = f"ended by {name}, as on a request to stop" if name == "SIGTERM" else f"killed by {name}"
     if oom_killed:
         meaning = "killed by the kernel: out of memory"
     return f"exit code {code}" + (f": {meaning}" if meaning else "")
+
+
+def exit_brief(code: int, oom_killed: bool) -> str:
+    """ "exit 137 (out of memory)": the number, and what is known beyond it in a word or three."""
+    words = {0: "", 125: "the engine could not run it", 126: "not executable", 127: "command not found"}
+    word = "out of memory" if oom_killed else words.get(code, "") or _signal(code)
+    return f"exit {code}" + (f" ({word})" if word else "")
+
+
+def _signal(code: int) -> str:
+    """The signal that an exit code tells of; "" for others."""
+    if not 128 < code < 128 + 65:
+        return ""
+    try:
+        return signal.Signals(code - 128).name
+    except ValueError:
+        return f"signal {code - 128}"
 
 
 def plural(number: int, noun: str, nouns: str = "") -> str:

@@ -43,6 +43,7 @@ class Outcome:
     """The end of one action. `detail` is the engine's reason where it failed; `dossier` the evidence, if any was kept.
 
     `container_id` and `started_at` are those of the replica that was run, started or hooked, where the engine told.
+    `exit_code` and `finished_at` are how a replica that was stopped ended, where the engine told.
     """
 
     action: Action
@@ -53,6 +54,8 @@ class Outcome:
     started_at: float | None = None
     dossier: Dossier | None = None
     seconds: float = 0.0
+    exit_code: int | None = None
+    finished_at: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -65,6 +68,10 @@ class Entry:
 
     `kind` is "action" for actions and "note" for what was merely noticed or asked (an operator's verb, a reload, the
     engine lost and found). `actor` is who asked: "zpmd", or a user as the socket's peer credentials name him.
+
+    `exit_code` and `lived_seconds` are of the replica that was stopped, removed or started again: how it had ended, and
+    how long it had run. `ready_seconds` is how long the one that was run or started took to be ready. None: not known,
+    or not yet, or written by a zpmd that did not measure it.
     """
 
     id: int
@@ -81,6 +88,9 @@ class Entry:
     detail: str = ""
     seconds: float | None = None
     container_id: str = ""
+    exit_code: int | None = None
+    lived_seconds: float | None = None
+    ready_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +138,8 @@ class Snapshot:
     reasons: frozenset[Reason] = frozenset()
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Time of the parts of this pass: load, observe, plan, dispatch."""
+    reacted_seconds: float | None = None
+    """From the wake-up to the first action of this pass; None where nobody woke it, or nothing was to be done."""
     watchers: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Whether each watcher (engine events, files) is alive."""
     unwritable: Unwritable | None = None

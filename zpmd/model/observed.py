@@ -139,8 +139,41 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLimits:
+    """What a container was allowed; 0: as much as there is."""
+
+    memory_bytes: int = 0
+    cpus: float = 0.0
+    pids: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """How a service that another one depends on stood at an instant: `state` is a word of plan.State."""
+
+    service: str
+    state: str
+    ready: int
+    desired: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What was done before a failure: a line of the journal. `actor` is who asked, "zpmd" for its own decisions."""
+
+    at: float
+    text: str
+    actor: str = "zpmd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """The evidence kept of a replica before it is restarted, replaced or removed after a failure."""
+    """The evidence kept of a replica before it is restarted, replaced or removed after a failure.
+
+    `stopped`: it ran until zpmd stopped it for its health, and `exit_code` is how it obeyed. `changes` are those of the
+    hour before, oldest first; `dependencies` what it depends on, as that stood when the failure was seen. The engine
+    gathers all but these two, the daemon adds them. `limits` is None where the engine did not tell.
+    """
 
     service: str
     slot: int
@@ -154,6 +187,14 @@ class Dossier:
     started_at: float | None = None
     finished_at: float | None = None
     image: str = ""
+    stopped: bool = False
+    limits: ContainerLimits | None = None
+    attempt: int = 0
+    generation: int = 0
+    spec: str = ""
+    revision: str = ""
+    changes: tuple[Change, ...] = ()
+    dependencies: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

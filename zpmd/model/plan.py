@@ -84,8 +84,12 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
+    """`on` names what is waited for, for whoever follows it: services, or `image:`, `volume:`, `network:`, `patch:`
+    with a name."""
+
     code: Code
     text: str
+    on: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -370,6 +374,10 @@ class Waiting:
     cause: Cause
     until: float | None = None
     service: str = ""
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        return self.cause.on
 
 
 class State(StrEnum):

@@ -249,7 +249,8 @@ class Tenancy:
 
     `where` names the registry ("mongodb", "data files"), `watched` how changes are noticed ("change stream", "polling
     every 5 s: a standalone MongoDB has no change streams"). `skipped` are ports that were passed over, each with why.
-    `replica_set` is one line on the replica set that zpmd keeps, "" where it keeps none.
+    `replica_set` is one line on the replica set that zpmd keeps, "" where it keeps none, and `replica_set_in_order`
+    whether it is as it is wanted, None where zpmd keeps none.
     """
 
     where: str
@@ -262,3 +263,4 @@ class Tenancy:
     leases: tuple[PortLease, ...] = ()
     skipped: tuple[tuple[int, str], ...] = ()
     replica_set: str = ""
+    replica_set_in_order: bool | None = None

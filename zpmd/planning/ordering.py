@@ -21,6 +21,7 @@ class Order:
         self._view = view
         self._lineups = lineups
         self._depths: dict[str, int] = {}
+        self._shut: dict[Group, Cause | None] = {}
 
     # --- groups -------------------------------------------------------------------------------------------------------
 
@@ -43,10 +44,16 @@ class Order:
     def gate(self, group: Group) -> Cause | None:
         """Why this group may not start anything now, or None. It is open once one of its own replicas runs, so that
         trouble below never keeps a running product from healing."""
+        if group not in self._shut:
+            self._shut[group] = self._closed(group)
+        return self._shut[group]
+
+    def _closed(self, group: Group) -> Cause | None:
         awaited = self._awaited_by(group)
         if not awaited or group in self._alive:
             return None
-        return Cause(Code.GROUP, f"waits for {self._unready_of(awaited)} (group {group} starts after)")
+        on = tuple(name for earlier in awaited for name in self._unready[earlier])
+        return Cause(Code.GROUP, f"waits for {self._unready_of(awaited)} (group {group} starts after)", on)
 
     def opens_at(self, group: Group) -> float | None:
         """When a shut group opens even if nothing gets ready; None where that is not known yet."""
@@ -127,7 +134,7 @@ class Order:
         for dependency in dependencies(target.service):
             reason = self._unmet(dependency)
             if reason:
-                return Cause(Code.DEPENDENCY, f"waits for {dependency.service} {reason}")
+                return Cause(Code.DEPENDENCY, f"waits for {dependency.service} {reason}", (dependency.service,))
         return None
 
     def excuse(self, target: Target, replica: Replica) -> str:

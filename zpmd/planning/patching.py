@@ -118,7 +118,8 @@ def _switch(scene: Scene, patch: Patch, manifest: Manifest) -> None:
     """Write down what it changes, once nothing that concerns the same services is before it."""
     before = precedence.in_order(precedence.ahead(scene, patch))
     if before:
-        scene.wait(patch, f"waits for patch {names(other.id for other in before)} to end")
+        on = [f"patch:{other.id}" for other in before]
+        scene.wait(patch, f"waits for patch {names(other.id for other in before)} to end", on=on)
         return
     unread, until = precedence.unread(scene.patches, patch, scene.now)
     if unread:
@@ -142,7 +143,8 @@ def _revert(scene: Scene, patch: Patch, manifest: Manifest) -> None:
     """Begin to take it back, after everything that was put on top of it has gone."""
     on_top = [other for other in precedence.ahead(scene, patch) if other.moving or other.turn > patch.turn]
     if on_top:
-        scene.wait(patch, f"goes back after patch {names(other.id for other in on_top)}")
+        on = [f"patch:{other.id}" for other in on_top]
+        scene.wait(patch, f"goes back after patch {names(other.id for other in on_top)}", on=on)
         return
     known = {step.service: step for step in patch.steps}
     steps = []

@@ -52,14 +52,14 @@ def _image(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
         return True
     if service.pull.built:
         text = f"waits for image {image}: zpmd does not build, `docker compose build` makes it"
-        draft.wait(slot, Cause(Code.IMAGE_MISSING, text))
+        draft.wait(slot, Cause(Code.IMAGE_MISSING, text, (f"image:{image}",)))
     elif service.pull.when is PullWhen.NEVER:
         text = f"waits for image {image}: it is not here, and pull_policy is never"
-        draft.wait(slot, Cause(Code.IMAGE_MISSING, text))
+        draft.wait(slot, Cause(Code.IMAGE_MISSING, text, (f"image:{image}",)))
     elif _just_pulled(view, image):
         text = f"waits for image {image}: it was pulled, and the engine does not list it"
         until = view.memory.pulls[image] + view.limits.retry_max_seconds
-        draft.wait(slot, Cause(Code.IMAGE_MISSING, text), until=until)
+        draft.wait(slot, Cause(Code.IMAGE_MISSING, text, (f"image:{image}",)), until=until)
     else:
         cause = Cause(Code.NEEDED, f"{service.name} needs it")
         action = PullImage(image=image, platform=service.container.platform, cause=cause)
@@ -78,7 +78,8 @@ def _volume(view: View, name: str, slot: Slot, draft: Draft) -> bool:
         return True
     spec = next((v for v in view.desired.volumes if v.name == name), VolumeSpec(name=name))
     if spec.external:
-        draft.wait(slot, Cause(Code.EXTERNAL_MISSING, f"waits for external volume {name}: create it on this engine"))
+        text = f"waits for external volume {name}: create it on this engine"
+        draft.wait(slot, Cause(Code.EXTERNAL_MISSING, text, (f"volume:{name}",)))
     else:
         cause = Cause(Code.NEEDED, f"{slot.service} needs it")
         _ask(view, CreateVolume(volume=spec, cause=cause), f"volume {name}", Code.PREREQUISITE, slot, draft)
@@ -90,7 +91,8 @@ def _network(view: View, name: str, slot: Slot, draft: Draft) -> bool:
         return True
     spec = next((n for n in view.desired.networks if n.name == name), NetworkSpec(name=name))
     if spec.external:
-        draft.wait(slot, Cause(Code.EXTERNAL_MISSING, f"waits for external network {name}: create it on this engine"))
+        text = f"waits for external network {name}: create it on this engine"
+        draft.wait(slot, Cause(Code.EXTERNAL_MISSING, text, (f"network:{name}",)))
     else:
         cause = Cause(Code.NEEDED, f"{slot.service} needs it")
         _ask(view, CreateNetwork(network=spec, cause=cause), f"network {name}", Code.PREREQUISITE, slot, draft)
@@ -109,11 +111,12 @@ def _ask(
     flight = view.busy.get(action.subject)
     retry = view.memory.retries.get(action.subject)
     due = backoff.retry_due(view, action.subject)
+    on = (action.subject,)
     if flight:
         progress = f" ({flight.progress})" if flight.progress else ""
-        draft.wait(slot, Cause(Code.PREREQUISITE, f"waits for {what}, which is on its way{progress}"))
+        draft.wait(slot, Cause(Code.PREREQUISITE, f"waits for {what}, which is on its way{progress}", on))
     elif retry and due > view.now:
-        draft.wait(slot, Cause(code, f"waits for {what}: {retry.error}"), until=due)
+        draft.wait(slot, Cause(code, f"waits for {what}: {retry.error}", on), until=due)
     else:
         draft.act(action)
-        draft.wait(slot, Cause(Code.PREREQUISITE, f"waits for {what}"))
+        draft.wait(slot, Cause(Code.PREREQUISITE, f"waits for {what}", on))

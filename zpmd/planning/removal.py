@@ -64,7 +64,7 @@ def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: D
         target = view.targets.get(name)
         for replica in _one_a_slot(view, name, sorted(view.slots(name)), draft):
             if replica.live and live[name] < top:
-                draft.wait(replica.place, Cause(Code.STOP_ORDER, f"stops after {names(last)}"))
+                draft.wait(replica.place, Cause(Code.STOP_ORDER, f"stops after {names(last)}", tuple(last)))
             elif target and not target.remove:
                 leave.halt(target, replica, cause, draft)
             else:

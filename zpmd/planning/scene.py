@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -105,7 +105,7 @@ class Scene:
     def refuse(self, patch: Patch, why: str) -> None:
         self.move(patch, Stage.QUARANTINED, Code.PATCH_REFUSED, f"is refused: {why}", reason=why)
 
-    def wait(self, patch: Patch, text: str, until: float | None = None) -> None:
-        self.draft.wait(f"patch:{patch.id}", Cause(Code.PATCH_WAITS, text), until=until)
+    def wait(self, patch: Patch, text: str, until: float | None = None, on: Iterable[str] = ()) -> None:
+        self.draft.wait(f"patch:{patch.id}", Cause(Code.PATCH_WAITS, text, tuple(on)), until=until)
         if patch.manifest is not None and patch.manifest.expires is not None and not patch.moving:
             self.draft.wake(patch.manifest.expires)

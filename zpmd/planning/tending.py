@@ -75,7 +75,7 @@ def _cure(case: Case, replica: Replica, fresh: bool) -> None:
     target = case.target
     blocked = case.order.blocked(target)
     if blocked:
-        case.wait(Cause(blocked.code, f"is unhealthy, and {blocked}"))
+        case.wait(Cause(blocked.code, f"is unhealthy, and {blocked}", blocked.on))
         return
     excuse = _excuse(case, replica, backoff.remembered(case.view, target, case.slot, replica))
     turn = backoff.turn(case.view, target, case.slot, replica, excused=bool(excuse))

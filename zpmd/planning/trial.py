@@ -68,7 +68,7 @@ def roll_back(scene: Scene, patch: Patch, manifest: Manifest) -> None:
         text = f"{names(unwell)} did not get well after going back ({patch.reason}); what runs is kept"
         scene.move(patch, Stage.ROLLBACK_FAILED, Code.PATCH_STUCK, text, reason=text)
         return
-    scene.wait(patch, f"goes back: {patch.reason}; not well yet: {names(unwell)}", until=due)
+    scene.wait(patch, f"goes back: {patch.reason}; not well yet: {names(unwell)}", until=due, on=unwell)
 
 
 def begun_anew(patch: Patch, now: float) -> Patch:
@@ -116,7 +116,7 @@ def _await_dependants(scene: Scene, patch: Patch, manifest: Manifest, unwell: Se
         why = f"it was well before the patch, and is not since {names(step.service for step in patch.steps)} moved"
         _fail(scene, patch, unwell[0], why)
     else:
-        scene.wait(patch, f"waits for {names(unwell)} to be well again, as before the patch", until=due)
+        scene.wait(patch, f"waits for {names(unwell)} to be well again, as before the patch", until=due, on=unwell)
 
 
 def _deadline(scene: Scene, manifest: Manifest) -> float:
@@ -243,9 +243,10 @@ def _wait(scene: Scene, patch: Patch, steps: Sequence[Step], targets: Sequence[T
     moving = [step.service for step in steps if step.service not in finished and step.service not in held]
     done = _how_far(steps, targets)
     if moving:
-        scene.wait(patch, f"{done}; {names(moving)} on the way")
+        scene.wait(patch, f"{done}; {names(moving)} on the way", on=moving)
     else:
-        scene.wait(patch, f"{done}; waits for {names(held)}, held by an operator: `zpmctl release {held[0]}`")
+        text = f"{done}; waits for {names(held)}, held by an operator: `zpmctl release {held[0]}`"
+        scene.wait(patch, text, on=held)
 
 
 def _how_far(steps: Sequence[Step], targets: Sized) -> str:

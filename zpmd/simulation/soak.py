@@ -26,8 +26,8 @@ from zpmd.simulation.row_moves import SAYS
 CHUNK = 25
 BOUNDARIES = tuple(
     [f"store {name}: {where}" for name in (
-        "journal", "outcome", "attempt", "verdict", "hooked", "pulled", "forget", "dossier", "last good", "intent",
-        "rows", "leases", "timing", "begin patch", "file patch", "ask revert",
+        "journal", "outcome", "ready", "attempt", "verdict", "hooked", "pulled", "forget", "dossier", "last good",
+        "intent", "rows", "leases", "timing", "begin patch", "file patch", "ask revert",
         *(f"keep patch {stage}" for stage in Stage if stage is not Stage.SEEN),
     ) for where in ("before", "after")]
     + [f"{verb}: {where}" for verb in (

@@ -113,6 +113,7 @@ class Site:
     connections: Callable[[], Mapping[str, Connection]]
     has_registry: Callable[[], bool] = lambda: True
     replica_set: Callable[[], str] = lambda: ""
+    replica_set_in_order: Callable[[], bool | None] = lambda: None
     materials_dir: Path | None
     salt: bytes
     cooldown_seconds: float
@@ -170,7 +171,12 @@ class Integrations:
     def tenancy(self) -> Tenancy | None:
         """How tenants and integrations stood at the last load, and how changes are noticed now."""
         told = self._tenancy
-        return told and replace(told, watched=self._intake.registry.watched(), replica_set=self._site.replica_set())
+        return told and replace(
+            told,
+            watched=self._intake.registry.watched(),
+            replica_set=self._site.replica_set(),
+            replica_set_in_order=self._site.replica_set_in_order(),
+        )
 
     # --- one load -----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from zpmd.sources.compose.service import ROLES
 from zpmd.sources.disk import read_regular
 from zpmd.sources.nodes import Node, Origin, shortened
 from zpmd.sources.reading import Cursor, Report, Section, honoured, in_order
+from zpmd.sources.settings_api import api
 from zpmd.sources.settings_mongodb import mongodb
 from zpmd.sources.settings_patches import patches
 from zpmd.sources.settings_paths import path_of
@@ -26,9 +27,9 @@ from zpmd.sources.settings_paths import path_of
 DEFAULT_PATH = Path("/etc/zpmd/zpmd.yaml")
 
 SETTINGS: Section = honoured(
-    "data_dir", "engine", "env_file", "journal_entries", "limits", "log_level", "mongodb", "patches",
-    "port_cooldown_seconds", "profiles", "project", "resync_seconds", "role", "server_name", "services_dir", "socket",
-    "socket_group", "state_dir", "vms",
+    "api", "data_dir", "engine", "env_file", "journal_entries", "journal_weeks", "limits", "log_level", "mongodb",
+    "patches", "port_cooldown_seconds", "profiles", "project", "resync_seconds", "role", "server_name", "services_dir",
+    "socket", "socket_group", "state_dir", "vms",
 )  # fmt: skip
 ENGINE: Section = honoured("timeout_seconds", "url", "workers")
 LIMITS: Section = honoured(
@@ -74,6 +75,7 @@ def read(node: Node, report: Report) -> Settings:
         state_dir=path_of(f["state_dir"], default.state_dir),
         socket=path_of(f["socket"], default.socket),
         socket_group=f["socket_group"].text(default.socket_group),
+        api=api(f["api"]),
         role=f["role"].word({role: role for role in ROLES}, default.role),
         vms=vms(f["vms"], default.vms),
         server_name=f["server_name"].text(default.server_name),
@@ -92,6 +94,7 @@ def read(node: Node, report: Report) -> Settings:
         ),
         resync_seconds=f["resync_seconds"].number(low=1, high=3600, default=default.resync_seconds),
         limits=limits(f["limits"]),
+        journal_weeks=f["journal_weeks"].integer(low=1, high=520, default=default.journal_weeks),
         journal_entries=f["journal_entries"].integer(low=100, high=10_000_000, default=default.journal_entries),
         log_level=f["log_level"].word({level: level for level in LEVELS}, default.log_level),
     )

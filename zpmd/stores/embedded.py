@@ -26,40 +26,45 @@ from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
 from zpmd.stores import identity, keys, resealing
+from zpmd.stores.audit import EmbeddedAudit
 from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database, Statement
 from zpmd.stores.good import Good
+from zpmd.stores.journal import Journal
 from zpmd.stores.recall import Recall
 from zpmd.stores.registered import Registered
 from zpmd.stores.sealing import Seal
+from zpmd.stores.tokens import EmbeddedTokens
 
+JOURNAL_WEEKS = 8.0
 DOSSIERS_KEPT = 10
 DOSSIERS_KEPT_IN_ALL = 5000
 """Of all services, so that those which come and go over the years leave no more than this."""
-TRIM_EVERY = 64
-"""Journal lines between two trims: the bound is kept to within so many."""
-
-APPEND = """
-    INSERT INTO journal
-        (at, kind, verb, subject, service, code, text, attempt, actor, result, detail, seconds, container_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 
 
 class EmbeddedStore:
     """ports.Store on `path`, with `owner` and, unless it is one of systemd's `credentials`, `key` in files beside it.
-    Keeps the newest `journal_entries` lines."""
+    Keeps `journal_entries` lines of the journal for `journal_weeks`, as retention.py says."""
 
-    def __init__(self, path: Path, journal_entries: int, clock: Clock, credentials: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        journal_entries: int,
+        clock: Clock,
+        credentials: Path | None = None,
+        journal_weeks: float = JOURNAL_WEEKS,
+    ) -> None:
         self._lock = threading.RLock()
         key = keys.find(path.parent, credentials)
         self._database = Database(path, clock.now(), before_writing=key.keep)
-        self._journal_entries = journal_entries
+        self._journal = Journal(self._database, journal_entries, journal_weeks)
         self._seal = Seal(key)
         resealing.reseal(self._database, self._seal)
         self._recall = Recall(self._database, self._seal)
         self._good = Good(self._database, self._seal)
         self._registered = Registered(self._database, self._seal)
+        self.tokens = EmbeddedTokens(self._database)
+        self.audit = EmbeddedAudit(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
@@ -163,37 +168,28 @@ class EmbeddedStore:
     # the journal
 
     def begin(self, entry: Entry) -> int:
-        row = (
-            *(entry.at, entry.kind, entry.verb, entry.subject, entry.service, entry.code, entry.text, entry.attempt),
-            *(entry.actor, entry.result, entry.detail, entry.seconds, entry.container_id),
-        )
-        with self._database.transaction() as connection:
-            entry_id = connection.execute(APPEND, row).lastrowid or 0
-            if entry_id % TRIM_EVERY == 0:
-                connection.execute("DELETE FROM journal WHERE id <= ?", (entry_id - self._journal_entries,))
-        return entry_id
+        with self._lock:
+            return self._journal.begin(entry)
 
-    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None:
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE journal SET result = ?, detail = ?, seconds = ?, container_id = ? WHERE id = ?",
-                (result, detail, seconds, container_id, entry_id),
-            )
+    def finish(
+        self,
+        entry_id: int,
+        result: Result,
+        detail: str,
+        seconds: float,
+        container_id: str,
+        exit_code: int | None = None,
+        lived_seconds: float | None = None,
+    ) -> None:
+        self._journal.finish(entry_id, result, detail, seconds, container_id, exit_code, lived_seconds)
+
+    def ready(self, entry_id: int, seconds: float) -> None:
+        self._journal.ready(entry_id, seconds)
 
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
-        conditions: list[str] = ["id > ?"]
-        arguments: list[object] = [since_id]
-        for condition, value in (("service = ?", service), ("at >= ?", since)):
-            if value is not None:
-                conditions.append(condition)
-                arguments.append(value)
-        query = f"SELECT * FROM journal WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
-        rows = self._database.rows(query, *arguments, limit)
-        return tuple(
-            Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None}) for row in reversed(rows)
-        )
+        return self._journal.read(service, since_id, since, limit)
 
     def keep_dossier(self, dossier: Dossier) -> None:
         with self._database.transaction() as connection:
@@ -207,11 +203,14 @@ class EmbeddedStore:
             )
             connection.execute("DELETE FROM dossier WHERE id <= ?", (newest - DOSSIERS_KEPT_IN_ALL,))
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
+    def dossiers(self, service: str | None, limit: int = DOSSIERS_KEPT) -> tuple[Dossier, ...]:
         found = []
-        for row in self._database.rows("SELECT body FROM dossier WHERE service = ? ORDER BY id DESC", service):
+        for row in self._database.rows(
+            "SELECT service, body FROM dossier WHERE ? IS NULL OR service = ? ORDER BY id DESC LIMIT ?",
+            *(service, service, limit),
+        ):
             try:
-                found.append(decode(Dossier, self._seal.open(("dossier", service), row["body"])))
+                found.append(decode(Dossier, self._seal.open(("dossier", row["service"]), row["body"])))
             except Unreadable:  # one bad row never hides the others
                 continue
         return tuple(found)

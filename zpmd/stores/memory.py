@@ -7,6 +7,7 @@ contract as the store on disk (tests/contracts/test_store.py).
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -19,7 +20,8 @@ from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Patch
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
-from zpmd.stores import ledger
+from zpmd.stores import ledger, retention
+from zpmd.stores.audit_memory import MemoryAudit
 
 DOSSIERS_KEPT = 10
 
@@ -62,17 +64,26 @@ class Tablet:
     drops: int = 0
     asked: dict[int, str] = field(default_factory=dict)
     filed: dict[int, str] = field(default_factory=dict)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
 
 
 class MemoryStore:
     """ports.Store on a tablet. `boundary` is told before and after each write, by the write's name: it may raise."""
 
-    def __init__(self, tablet: Tablet, journal_entries: int, boundary: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        tablet: Tablet,
+        journal_entries: int,
+        boundary: Callable[[str], None] = lambda _: None,
+        journal_weeks: float = 8.0,
+    ) -> None:
         self._t = tablet
+        self._journal_weeks = journal_weeks
         self._journal_entries = journal_entries
         self._boundary = boundary
         self._lock = threading.RLock()
         self._memory: Memory | None = None
+        self.audit = tablet.audit
         self.learned = tablet.learned.copy()
         """What this process knows, which may be more than what could be written."""
         self._owed: dict[tuple[object, ...], Callable[[Learned], None]] = {}
@@ -184,17 +195,50 @@ class MemoryStore:
         with self._write("journal") as t:
             t.entries += 1
             t.journal[t.entries] = replace(entry, id=t.entries)
-            if len(t.journal) > self._journal_entries:
-                del t.journal[next(iter(t.journal))]
+            if t.entries % retention.EVERY == 0:
+                self._trim(t.journal, entry.at)
             return t.entries
 
-    def finish(self, entry_id: int, result: Result, detail: str, seconds: float, container_id: str) -> None:
+    def _trim(self, journal: dict[int, Entry], now: float) -> None:
+        before = now - self._journal_weeks * retention.WEEK_SECONDS
+        for old in [number for number, entry in journal.items() if entry.at < before][: retention.AT_ONCE]:
+            del journal[old]
+        if len(journal) > self._journal_entries:
+            counts = Counter(entry.service for entry in journal.values())
+            most = retention.share(counts, self._journal_entries)
+            for number, entry in list(journal.items()):
+                if counts[entry.service] > most:
+                    counts[entry.service] -= 1
+                    del journal[number]
+
+    def finish(
+        self,
+        entry_id: int,
+        result: Result,
+        detail: str,
+        seconds: float,
+        container_id: str,
+        exit_code: int | None = None,
+        lived_seconds: float | None = None,
+    ) -> None:
         with self._write("outcome") as t:
             entry = t.journal.get(entry_id)
             if entry is not None:
                 t.journal[entry_id] = replace(
-                    entry, result=result, detail=detail, seconds=seconds, container_id=container_id
+                    entry,
+                    result=result,
+                    detail=detail,
+                    seconds=seconds,
+                    container_id=container_id,
+                    exit_code=exit_code,
+                    lived_seconds=lived_seconds,
                 )
+
+    def ready(self, entry_id: int, seconds: float) -> None:
+        with self._write("ready") as t:
+            entry = t.journal.get(entry_id)
+            if entry is not None:
+                t.journal[entry_id] = replace(entry, ready_seconds=seconds)
 
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
@@ -214,8 +258,12 @@ class MemoryStore:
             kept.append(dossier)
             del kept[:-DOSSIERS_KEPT]
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        return tuple(reversed(self._t.dossiers.get(service, ())))
+    def dossiers(self, service: str | None, limit: int = DOSSIERS_KEPT) -> tuple[Dossier, ...]:
+        with self._lock:
+            if service is not None:
+                return tuple(reversed(self._t.dossiers.get(service, ())))[:limit]
+            everyone = [dossier for kept in self._t.dossiers.values() for dossier in reversed(kept)]
+        return tuple(sorted(everyone, key=lambda dossier: dossier.at, reverse=True)[:limit])
 
     # last known good
 

@@ -101,6 +101,28 @@ STEPS: tuple[str, ...] = (
 
     CREATE TABLE timing (service TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     """,
+    # API keys, by their public half: the body holds a digest, never a key.
+    """
+    CREATE TABLE token (
+        id TEXT PRIMARY KEY,
+        body TEXT NOT NULL,
+        used_at REAL,
+        revoked_at REAL
+    ) WITHOUT ROWID;
+    """,
+    # The head lies apart from the rows, so that rows that are missing at the end are missed.
+    """
+    CREATE TABLE audit (id INTEGER PRIMARY KEY, previous TEXT NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL);
+    CREATE TABLE audit_head (only INTEGER PRIMARY KEY CHECK (only = 1), id INTEGER NOT NULL, hash TEXT NOT NULL);
+    CREATE TABLE audit_begun (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
+    """,
+    # What the story of a replacement tells beside its causes; and the oldest lines are found by their age.
+    """
+    ALTER TABLE journal ADD COLUMN exit_code INTEGER;
+    ALTER TABLE journal ADD COLUMN lived_seconds REAL;
+    ALTER TABLE journal ADD COLUMN ready_seconds REAL;
+    CREATE INDEX journal_by_time ON journal (at);
+    """,
 )
 
 SCHEMA = len(STEPS)

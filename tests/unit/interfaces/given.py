@@ -10,8 +10,12 @@ from typing import Any
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
+from zpmd.daemon.meters import Meters
+from zpmd.daemon.recorder import Recorder
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.json_web_tokens import Signer
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.events import Outcome, Reason, Snapshot
@@ -21,7 +25,7 @@ from zpmd.model.plan import Action, Plan, Standing, State
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.model.usage import Usage
 from zpmd.ports import Wake
-from zpmd.settings import Patches
+from zpmd.settings import Api, Patches
 from zpmd.stores.embedded import EmbeddedStore
 
 NOON = 1_700_049_600.0
@@ -167,7 +171,7 @@ class WatchedBoard(Board):
 class Surface:
     """The real control, store, board, API and server; the loop is the test, which publishes snapshots."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, api: Api | None = None, signer: Signer | None = None, tls: Any = None) -> None:
         self.clock = SteppedClock()
         self.board = WatchedBoard()
         self.engine = QuietEngine()
@@ -175,11 +179,23 @@ class Surface:
         self.woken: list[Reason] = []
         self.reloads = 0
         self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
+        self.authenticator = Authenticator(self.store.tokens, self.clock.now, signer)
+        self.meters = Meters("0.1.0")
+        self.recorder = Recorder(self.store.audit, self.store, self.clock.now, self.meters.unrecorded)
+        patches = Patches(dir=folder, keys_dir=folder / "keys")
         self.app = create_app(
-            self.control, folder, folder / "zpmd.sock", self.clock.now, Patches(dir=folder, keys_dir=folder / "keys")
+            self.control,
+            folder,
+            folder / "zpmd.sock",
+            self.authenticator,
+            self.clock.now,
+            patches,
+            api,
+            recorder=self.recorder,
+            meters=self.meters,
         )
         self.socket = folder / "zpmd.sock"
-        self.server = ApiServer(self.app, self.socket, group="")
+        self.server = ApiServer(self.app, self.socket, "", api, tls)
 
     def _reload(self) -> None:
         self.reloads += 1

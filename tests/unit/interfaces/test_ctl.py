@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from starlette.routing import Route
 
 from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface, replica, standing
-from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.interfaces.status import status
 from zpmd.model.events import Entry, Result, SourceState
@@ -131,6 +129,7 @@ def test_json_has_the_stable_names(surface: Surface, ctl: Ctl) -> None:
     assert set(view["groups"][0]["services"][0]) == {
         *("name", "group", "state", "ready", "desired", "restarts", "since", "image", "tenant", "reason", "declared"),
         *("stopped", "scaled", "generation", "outdated", "hold", "replicas", "waiting", "in_flight", "patched"),
+        "root",
     }
 
 
@@ -198,8 +197,8 @@ def test_why_tells_the_story_of_a_crash_loop(surface: Surface, ctl: Ctl) -> None
         "    zpmd goes on trying; see its last words below; `zpmctl start redis` skips the wait\n"
         "\n"
         "redis/1  zpmd-redis-1  exited 6 s ago; exit code 137: killed by SIGKILL\n"
-        "  11:59:31  start  redis/1  ok 0.3 s                      exited with code 137 (restart 1)\n"
-        "  11:59:32  start  redis/1  failed 0.3 s: engine is busy  exited with code 137 (restart 2)\n"
+        "  was started again at 11:59:31 because it exited with code 137\n"
+        "  was started again at 11:59:32 because it exited with code 137; it could not be started: engine is busy\n"
         "  evidence of 11:59:55: container 0123456789ab, exit code 137: killed by SIGKILL, after 15 s\n"
         "    health\n"
         "      | connection refused\n"
@@ -217,7 +216,7 @@ def test_why_of_a_service_that_left_the_files_tells_what_was(surface: Surface, c
     surface.publish()
     said = ctl("why", "old")
     assert said.out.splitlines()[0] == "old is not declared and has no container; last heard of at 11:59:00"
-    assert "no outcome" in said.out
+    assert "was removed at 11:59:00 because it left the files; no outcome is known" in said.out
 
 
 def test_events_in_order_with_who_asked(surface: Surface, ctl: Ctl, api: Any) -> None:
@@ -243,9 +242,12 @@ def test_logs_are_told_apart_by_replica(surface: Surface, ctl: Ctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (["why", "zona_usr"], 4, "no service zona_usr: did you mean zona_user?"),
-        (["why", ""], 4, "no service ''"),
-        (["why", "redis/1"], 4, "no service 'redis/1'"),
+        (["why", "zona_usr"], 4, "no service, tenant or patch zona_usr: did you mean zona_user?"),
+        (["why", ""], 4, "no service, tenant or patch ''"),
+        (["why", "redis/9"], 4, "redis has no slot 9: it is to have 1"),
+        (["why", "redis/../x"], 4, "no service, tenant or patch 'redis/../x'"),
+        (["dossier", "zona_usr"], 4, "no service zona_usr: did you mean zona_user?"),
+        (["dossier", "redis/one"], 2, "'redis/one' is no SERVICE/SLOT"),
         (["stop", "zona_usr"], 4, "no service zona_usr: did you mean zona_user?"),
         (["logs", "../../status"], 2, "'../../status' is no SERVICE/SLOT: the slot is a number from 1"),
         (["approve"], 5, "cannot approve: no removal is held back"),
@@ -257,7 +259,7 @@ def test_logs_are_told_apart_by_replica(surface: Surface, ctl: Ctl) -> None:
         (["hold", "redis", "--for", "30"], 2, "'30' is no duration: write 90s, 30m, 1h30m or 2d"),
         (["statsu"], 2, "No such command 'statsu'. Did you mean 'status'"),
         (["status", "--jsn"], 2, "No such option: --jsn"),
-        (["why"], 2, "Missing argument 'SERVICE'"),
+        (["why"], 2, "Missing argument 'NAME'"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_a_code(
@@ -431,9 +433,7 @@ def test_a_daemon_that_goes_away_in_the_midst_is_no_traceback(surface: Surface, 
     assert err.count("\n") == 1
 
 
-def test_a_watch_in_a_pipe_tells_each_change_once_and_goes_on_over_a_restart(
-    surface: Surface, spawn: Spawn, tmp_path: Path
-) -> None:
+def test_a_watch_in_a_pipe_tells_each_change_once_and_goes_on_over_a_restart(surface: Surface, spawn: Spawn) -> None:
     surface.publish()
     child = spawn("status", "--watch", "--json")
     assert child.stdout is not None
@@ -442,9 +442,8 @@ def test_a_watch_in_a_pipe_tells_each_change_once_and_goes_on_over_a_restart(
     surface.publish()  # a pass that found nothing new
     surface.server.stop()
     assert child.stderr.readline().endswith("; waiting for it\n")
-    surface.server = ApiServer(
-        create_app(surface.control, tmp_path, surface.socket, surface.clock.now), surface.socket, ""
-    )
+    surface.app.state.stopping.clear()
+    surface.server = ApiServer(surface.app, surface.socket, "")
     surface.server.start()
     surface.publish(plan=Plan(standings=(CRASHED,)))
     assert json.loads(child.stdout.readline())["state"] == "troubled"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.interfaces.given import NOON, service, snapshot, standing
 from zpmd.interfaces.advice import ADVICE
-from zpmd.interfaces.views import WhyView
 from zpmd.interfaces.why import why
+from zpmd.interfaces.why_views import WhyView
 from zpmd.model.events import Entry
 from zpmd.model.memory import Down, Hold, Intent, Memory, Revision, Verdict
 from zpmd.model.observed import InFlight, Observed
@@ -42,7 +42,8 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
     )
     told = story(entries=entries)
     assert told.answer == (
-        "redis runs since 10:00:00 (2 h): 1 of 1 replica ready; last start at 11:50:00: exited with code 1"
+        "redis runs since 10:00:00 (2 h): 1 of 1 replica ready;"
+        " replica 1 was started again at 11:50:00 because it exited with code 1; no outcome is known"
     )
     assert (told.handled, told.handling) == (True, "nothing to do")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from zpmd.errors import ConfigError
 from zpmd.model.policy import Limits
-from zpmd.settings import Member, Mongo, Patches, ReplicaSet, Settings
+from zpmd.settings import Api, Jwt, Member, Mongo, Patches, ReplicaSet, Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.nodes import Origin
 
@@ -39,10 +39,15 @@ def test_the_annotated_file_names_every_key_with_its_default() -> None:
         tls_ca_file=Path("/etc/zpmd/ca.pem"), replica_set=ReplicaSet(name="rs0"),
     )  # fmt: skip
     patches = Patches(signatures="required")
-    assert parsed(meant) == replace(Settings(), env_file=Path("/etc/zpmd/zpmd.env"), mongodb=mongo, patches=patches)
+    key_file = Path("/etc/zpmd/jwt.key")
+    jwt = Jwt(issuer="https://login.example.com", audience="zpmd", algorithm="EdDSA", key_file=key_file)
+    tls = {"tls_cert": Path("/etc/zpmd/tls/cert.pem"), "tls_key": Path("/etc/zpmd/tls/key.pem")}
+    api = Api(listen="127.0.0.1:8443", jwt=jwt, **tls)
+    env_file = Path("/etc/zpmd/zpmd.env")
+    assert parsed(meant) == replace(Settings(), env_file=env_file, mongodb=mongo, patches=patches, api=api)
     keys = set(re.findall(r"(?m)^ *([a-z_]+):", uncommented))
     flat = {f.name.removeprefix("engine_") if f.name.startswith("engine_") else f.name for f in fields(Settings)}
-    inner = {f.name for kind in (Limits, Mongo, Patches, ReplicaSet) for f in fields(kind)}
+    inner = {f.name for kind in (Api, Jwt, Limits, Mongo, Patches, ReplicaSet) for f in fields(kind)}
     assert keys == flat | inner | {"engine"}
 
 

@@ -16,13 +16,13 @@ import pytest
 
 from tests.unit.full_disk import no_room
 from zpmd.errors import StoreError
-from zpmd.model.events import Entry
+from zpmd.model.events import Entry, Result
 from zpmd.model.memory import Attempt, Timing, Tried
 from zpmd.model.observed import Slot
 from zpmd.model.patch import Patch, Stage
 from zpmd.model.service import Desired
 from zpmd.stores.embedded import EmbeddedStore
-from zpmd.stores.schema import SCHEMA
+from zpmd.stores.schema import SCHEMA, STEPS
 
 SEEN = Patch(number=0, name="hotfix-1042.patch.yaml", stage=Stage.SEEN)
 
@@ -144,13 +144,27 @@ def test_patches_and_timings_that_cannot_be_read_are_left_out_and_told(path: Pat
 
 
 def test_a_file_from_before_there_were_patches_gets_a_ledger(path: Path) -> None:
-    store = opened(path)
-    store.set_stopped("web", True)
-    store.close()
-    edit(path, "DROP TABLE patch; DROP TABLE timing; PRAGMA user_version = 2;")
+    path.parent.mkdir()
+    edit(
+        path, f"{STEPS[0]} {STEPS[1]} INSERT INTO intent (service, stopped) VALUES ('web', 1); PRAGMA user_version = 2;"
+    )
     store = opened(path)
     assert store.begin_patch(SEEN) == 1
     assert store.memory().intent.stopped == {"web"}
+    store.close()
+
+
+def test_a_journal_from_before_lives_were_measured_is_read_and_goes_on(path: Path) -> None:
+    path.parent.mkdir()
+    old = "INSERT INTO journal VALUES (7, 1.0, 'action', 'stop', 'web/1', 'web', 'drift', '', 0, 'zpmd', 'ok', '', 1.0, 'c')"
+    edit(path, f"{STEPS[0]} {STEPS[1]} {STEPS[2]} {old}; PRAGMA user_version = 3;")
+    store = opened(path)
+    (entry,) = store.journal()
+    assert (entry.id, entry.exit_code, entry.lived_seconds, entry.ready_seconds) == (7, None, None, None)
+    number = store.begin(replace(entry, verb="run"))
+    store.finish(number, Result.OK, "", 0.3, "c2")
+    store.ready(number, 2.5)
+    assert [e.ready_seconds for e in store.journal()] == [None, 2.5]
     store.close()
 
 

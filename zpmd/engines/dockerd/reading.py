@@ -10,13 +10,15 @@ from typing import Any
 from zpmd.engines.dockerd.faults import Garbage, one_line
 from zpmd.engines.dockerd.wire import Json
 from zpmd.engines.labels import Marks
-from zpmd.model.observed import Health, Phase, Replica, Stranger
+from zpmd.model.observed import ContainerLimits, Health, Phase, Replica, Stranger
 
 _HEALTH_IN_STATUS = {
     "(healthy)": Health.HEALTHY,
     "(unhealthy)": Health.UNHEALTHY,
     "(health: starting)": Health.STARTING,
 }
+DEFAULT_CPU_PERIOD = 100_000
+"""The kernel's own, in microseconds."""
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -110,6 +112,27 @@ def number(value: Json) -> float:
     if not isinstance(value, int | float) or not abs(value) < 2**63:
         raise Garbage(f"number {str(value)[:40]}")
     return value
+
+
+def limits(inspected: Json) -> ContainerLimits:
+    """What an inspected container is allowed. The engine writes "no limit" as nothing, 0 or -1."""
+    host = mapping(inspected, "container").get("HostConfig") or {}
+    cpus = number(host.get("NanoCpus")) / 1e9
+    if not cpus and number(host.get("CpuQuota")) > 0:
+        cpus = number(host.get("CpuQuota")) / (number(host.get("CpuPeriod")) or DEFAULT_CPU_PERIOD)
+    return ContainerLimits(
+        memory_bytes=max(0, int(number(host.get("Memory")))),
+        cpus=cpus,
+        pids=max(0, int(number(host.get("PidsLimit")))),
+    )
+
+
+def end(inspected: Json) -> tuple[int | None, float | None]:
+    """(exit code, instant) of an inspected container that has ended; (None, None) of one that runs."""
+    state = mapping(inspected, "container").get("State") or {}
+    if state.get("Running"):
+        return None, None
+    return int(number(state.get("ExitCode"))), instant(state.get("FinishedAt"))
 
 
 def health_output(inspected: Json) -> tuple[str, ...]:

@@ -37,7 +37,15 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-BY_STATUS = {400: Exit.USAGE, 404: Exit.NOT_FOUND, 409: Exit.REFUSED, 413: Exit.USAGE, 422: Exit.USAGE}
+BY_STATUS = {
+    400: Exit.USAGE,
+    401: Exit.REFUSED,
+    403: Exit.REFUSED,
+    404: Exit.NOT_FOUND,
+    409: Exit.REFUSED,
+    413: Exit.USAGE,
+    422: Exit.USAGE,
+}
 
 
 class Failure(Exception):

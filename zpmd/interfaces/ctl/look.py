@@ -12,11 +12,11 @@ from zpmd.interfaces import doctor as checks
 from zpmd.interfaces import doctor_patches as patch_checks
 from zpmd.interfaces.ctl import overview, render, rows
 from zpmd.interfaces.ctl import watch as watching
-from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, parsed, segment
-from zpmd.interfaces.ctl.options import Follow, Json, Name, OfGroup, OfTenant, complete_service
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, parsed
+from zpmd.interfaces.ctl.options import Follow, Json, OfGroup, OfTenant, complete_service
 from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
-from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView, WhyView
+from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView
 from zpmd.model.tenant import Status
 from zpmd.settings import Settings
 
@@ -72,21 +72,6 @@ def plan(ctx: typer.Context, as_json: Json = False) -> None:
     screen = Screen()
     screen.say(as_json, view, render.plan_lines(view, screen.zone))
     raise typer.Exit(Exit.WOULD_CHANGE if view.would_change else Exit.OK)
-
-
-def why(ctx: typer.Context, service: Name, as_json: Json = False) -> None:
-    """Tell why a service is as it is.
-
-    The answer comes first, then whether it is being handled, then the evidence.
-
-    \b
-    Examples:
-      zpmctl why zona_user
-      zpmctl why zona_user --json | jq -r .answer
-    """
-    view = ctx.obj.get(WhyView, f"/v1/services/{segment(service)}/why")
-    screen = Screen()
-    screen.say(as_json, view, render.why_lines(view, screen.zone))
 
 
 def events(

@@ -65,6 +65,9 @@ Name = Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the servic
 NameOrAll = Annotated[
     str, typer.Argument(metavar="SERVICE", help="Name of the service, or '*'.", autocompletion=complete_service)
 ]
+NameAndSlot = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="Name, or NAME/SLOT.", autocompletion=complete_service)
+]
 NameAndCount = Annotated[
     str, typer.Argument(metavar="SERVICE", help="Name, or NAME=N.", autocompletion=complete_service)
 ]

@@ -214,7 +214,7 @@ def _row(service: ServiceView, now: float) -> Row:
 def _reasons(service: ServiceView, view: StatusView, zone: Zone) -> list[tuple[str, str]]:
     """Why it is as it is, and what becomes of that."""
     parts = [service.reason or next((w.text for w in service.waiting), "")]
-    parts.append(getattr(service, "root", ""))
+    parts.append(service.root)
     if service.scaled is not None:
         parts.append(f"scaled to {service.scaled} by an operator")
     if service.patched is not None:

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import logs, look, patch, tell, top
+from zpmd.interfaces.ctl import audit, logs, look, patch, tell, token, top, why
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
 from zpmd.interfaces.ctl.screen import COLOUR, Colour
@@ -32,14 +32,15 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(look.status, top.top, look.plan, look.why, logs.logs, look.events),
+    *(look.status, top.top, look.plan, why.why, why.dossier, logs.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
-    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics),
+    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, audit.audit),
 )
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(patch.app)
+app.add_typer(token.app)
 
 
 def _say_version(on: bool) -> None:

@@ -8,20 +8,19 @@ that is another tenant's he is told the same as of one that does not exist.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
+from zpmd.model.token import Scope
 
-class Scope(StrEnum):
-    """READ looks; OPERATE starts, stops, restarts, holds; DEPLOY handles patches; ADMIN removes, and gives tokens."""
+__all__ = ["ASKING", "RULES", "UNKNOWN", "Principal", "Rule", "Scope", "Tenants", "actor", "admit", "principal"]
 
-    READ = "read"
-    OPERATE = "operate"
-    DEPLOY = "deploy"
-    ADMIN = "admin"
+UNKNOWN: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="zpmd"'}
+"""The headers of a 401."""
 
 
 class Tenants(StrEnum):
@@ -36,7 +35,7 @@ class Tenants(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`scope` None: for everybody, also without a token."""
+    """`scope` None: for everybody, also without a token, as far as the endpoint itself does not ask who that is."""
 
     scope: Scope | None
     tenants: Tenants = Tenants.NOTHING
@@ -44,11 +43,20 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who asks. `name` is the actor in journal and audit; `tenant` "" for one who may see all of them."""
+    """Who asks. `name` is the actor in journal and audit; `tenant` "" for one who may see all of them.
+
+    `expires_at` is when that ends, None: never. `key` is the id of the API key that he came with, "" for another way.
+    """
 
     name: str
     scopes: frozenset[Scope]
     tenant: str = ""
+    expires_at: float | None = None
+    key: str = ""
+
+
+ASKING: ContextVar[Principal | None] = ContextVar("asking", default=None)
+"""Who was let in, for what is worked out for him (own.py). Set by `admit`, in the context of one request."""
 
 
 RULES: Mapping[str, Rule] = {
@@ -56,6 +64,8 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/plan": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/why": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/why/{name}": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/dossiers": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/logs": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/events": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/wait": Rule(Scope.READ, Tenants.OWN),
@@ -65,6 +75,7 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/logs": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/usage": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/doctor": Rule(Scope.READ),
+    "GET /v1/audit": Rule(Scope.ADMIN),
     "GET /metrics": Rule(Scope.READ),
     "GET /v1/openapi.json": Rule(Scope.READ, Tenants.ALL),
     "POST /v1/services/{name}/start": Rule(Scope.OPERATE, Tenants.OWN),
@@ -77,6 +88,10 @@ RULES: Mapping[str, Rule] = {
     "POST /v1/approve": Rule(Scope.ADMIN),
     "POST /v1/down": Rule(Scope.ADMIN),
     "POST /v1/up": Rule(Scope.ADMIN),
+    "GET /v1/whoami": Rule(None, Tenants.ALL),
+    "GET /v1/tokens": Rule(Scope.ADMIN, Tenants.OWN),
+    "POST /v1/tokens": Rule(Scope.ADMIN, Tenants.OWN),
+    "POST /v1/tokens/{id}/revoke": Rule(Scope.ADMIN, Tenants.OWN),
     "GET /v1/patches": Rule(Scope.READ),
     "GET /v1/patches/{id}": Rule(Scope.READ),
     "POST /v1/patches/plan": Rule(Scope.READ),
@@ -95,20 +110,26 @@ def principal(request: Request) -> Principal:
     """Who asks. Raises 401 where nobody is known: the server puts the peer of a unix socket there."""
     found: Principal | None = getattr(request.state, "principal", None)
     if found is None:
-        raise HTTPException(401, "who are you? A token is needed here", {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, "who are you? A token is needed here", dict(UNKNOWN))
     return found
 
 
-def admit(request: Request) -> None:
-    """A dependency of the whole application: nobody reaches an endpoint that the table does not let him reach."""
+async def admit(request: Request) -> None:
+    """Nobody reaches an endpoint that the table does not let him reach. Every StrictRoute asks it before it reads the
+    body of a request; for a route of another kind it is a dependency of the whole application."""
     rule = RULES.get(f"{request.method} {request.scope['route'].path_format}")
     if rule is None:
         raise HTTPException(403, "no rule says who may do this")
-    if rule.scope is None:
-        return
-    who = principal(request)
-    if rule.scope not in who.scopes:
-        raise HTTPException(403, f"this takes the scope {rule.scope}; {who.name} has {', '.join(sorted(who.scopes))}")
+    if rule.scope is not None:
+        _allowed(rule, rule.scope, principal(request))
+    ASKING.set(getattr(request.state, "principal", None))
+
+
+def _allowed(rule: Rule, scope: Scope, who: Principal) -> None:
+    """Raises 403."""
+    if scope not in who.scopes:
+        has = ", ".join(sorted(who.scopes)) or "none"
+        raise HTTPException(403, f"this takes the scope {scope}; {who.name} has {has}")
     if who.tenant and rule.tenants is Tenants.NOTHING:
         raise HTTPException(403, f"this is about the whole site; {who.name} is for the tenant {who.tenant} alone")
 

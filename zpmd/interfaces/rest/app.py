@@ -18,8 +18,10 @@ from fastapi.responses import StreamingResponse
 
 import zpmd
 from zpmd.daemon.control import unknown
-from zpmd.errors import EngineUnknown, NotFound, ZpmdError
-from zpmd.interfaces import doctor, doctor_patches, metrics, registry, status, tenancy
+from zpmd.daemon.meters import Meters
+from zpmd.daemon.recorder import Recorder, faults
+from zpmd.errors import EngineUnknown, NotFound, Refused, ZpmdError
+from zpmd.interfaces import audit, doctor, doctor_patches, metrics, registry, status, tenancy
 from zpmd.interfaces.asked import (
     DownBody,
     HoldBody,
@@ -33,50 +35,91 @@ from zpmd.interfaces.asked import (
     TenantsQuery,
     WaitQuery,
 )
+from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import logs as logs_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import streams
+from zpmd.interfaces.rest import tokens as tokens_routes
 from zpmd.interfaces.rest import usage as usage_routes
+from zpmd.interfaces.rest import why as why_routes
 from zpmd.interfaces.rest.access import actor, admit
-from zpmd.interfaces.rest.problems import StrictRoute, answer_with_problems
+from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.counting import Counted
+from zpmd.interfaces.rest.gate import Gate
+from zpmd.interfaces.rest.own import own
+from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_problems
+from zpmd.interfaces.rest.recording import Recorded, begin
+from zpmd.interfaces.rest.throttle import Throttle
 from zpmd.interfaces.row_views import IntegrationsView, ListedIntegration, ListedTenant, PortsView, TenantsView
-from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView, WhyView
-from zpmd.interfaces.why import entry_view, why
+from zpmd.interfaces.views import CheckView, DoneView, EntryView, PlanView, ServiceView, StatusView
+from zpmd.interfaces.why import entry_view
+from zpmd.interfaces.why_views import WhyView
 from zpmd.model.memory import Hold
 from zpmd.ports import Control
-from zpmd.settings import Patches
+from zpmd.settings import Api, Patches
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
-STORY_ENTRIES = 200
 
 
 def create_app(
-    control: Control, state_dir: Path, socket: Path, now: Now = time.time, patches: Patches | None = None
+    control: Control,
+    state_dir: Path,
+    socket: Path,
+    authenticator: Authenticator,
+    now: Now = time.time,
+    patches: Patches | None = None,
+    api: Api | None = None,
+    recorder: Recorder | None = None,
+    meters: Meters | None = None,
 ) -> FastAPI:
     """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, for the doctor; None: the defaults."""
+    drop directory, for the doctor, `api` those of the API; None: the defaults. `recorder` keeps the audit; None:
+    nothing is recorded. `meters` count the requests."""
     app = FastAPI(
         title="zpmd",
         version=zpmd.__version__,
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(admit)],
+        dependencies=[Depends(admit), Depends(begin)],
     )
     app.state.stopping = threading.Event()
+    app.state.authenticator = authenticator
+    app.state.throttle = Throttle(api or Api())
+    if recorder is not None:
+        app.add_middleware(Recorded, recorder=recorder)
+        app.include_router(audit_routes.router(recorder.audit, now))
     answer_with_problems(app)
+    app.add_middleware(Gate, authenticator, app.state.throttle)
+    app.add_middleware(LastResort)
+    if meters is not None:
+        app.add_middleware(Counted, meters=meters)
+    control = own(control)
     app.include_router(_reading(control, now))
-    app.include_router(_rows(control, now))
+    app.include_router(_rows(control, now, meters))
     app.include_router(_streaming(control, now, app.state.stopping))
     app.include_router(_services(control, now))
     app.include_router(_everything(control, now))
     app.include_router(patches_routes.router(control, now))
+    app.include_router(why_routes.router(control, now))
     app.include_router(logs_routes.router(control, now, app.state.stopping))
     app.include_router(usage_routes.router(control, now))
-    app.include_router(_health(control, state_dir, socket, patches or Patches(), now))
+    app.include_router(_health(control, state_dir, socket, patches or Patches(), recorder, now))
     app.include_router(_domain(control, now))
+    app.include_router(tokens_routes.router(authenticator.tokens, now))
+    app.include_router(_about(app))
     return app
+
+
+def _about(app: FastAPI) -> APIRouter:
+    router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @router.get("/openapi.json", include_in_schema=False)
+    def get_openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return router
 
 
 def _reading(control: Control, now: Now) -> APIRouter:
@@ -97,17 +140,16 @@ def _reading(control: Control, now: Now) -> APIRouter:
     @router.get("/services/{name}/why")
     def get_why(name: str) -> WhyView:
         snapshot = control.snapshot()
-        entries = control.journal(name, 0, None, STORY_ENTRIES)
-        dossiers = control.dossiers(name)
-        told = why(name, snapshot, entries, dossiers, now())
-        if not entries and not dossiers and not told.made_of and name not in dict(snapshot.desired.retired):
+        told = why_routes.story(control, snapshot, name, now())
+        known = told.replicas or told.operators or told.made_of or name in dict(snapshot.desired.retired)
+        if not known:
             _service(control, name, now())
         return told
 
     return router
 
 
-def _rows(control: Control, now: Now) -> APIRouter:
+def _rows(control: Control, now: Now, meters: Meters | None) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     @router.get("/v1/tenants")
@@ -124,7 +166,11 @@ def _rows(control: Control, now: Now) -> APIRouter:
 
     @router.get("/metrics")
     def get_metrics() -> Response:
-        return Response(metrics.exposition(control.snapshot(), now()), media_type=metrics.CONTENT_TYPE)
+        try:
+            snapshot = control.snapshot()
+        except Refused:  # before the first pass has ended
+            snapshot = None
+        return Response(metrics.exposition(snapshot, now(), meters), media_type=metrics.CONTENT_TYPE)
 
     return router
 
@@ -225,7 +271,9 @@ def _everything(control: Control, now: Now) -> APIRouter:
     return router
 
 
-def _health(control: Control, state_dir: Path, socket: Path, patches: Patches, now: Now) -> APIRouter:
+def _health(
+    control: Control, state_dir: Path, socket: Path, patches: Patches, recorder: Recorder | None, now: Now
+) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
     @router.get("/doctor")
@@ -245,6 +293,7 @@ def _health(control: Control, state_dir: Path, socket: Path, patches: Patches, n
             *doctor_patches.checks(doctor_patches.look(patches), snapshot, now()),
             *doctor.engine_checks(about, error, now()),
             *doctor.daemon_checks(snapshot),
+            *([] if recorder is None else [audit.check(faults(recorder.audit), recorder.audit.head())]),
         ]
 
     return router

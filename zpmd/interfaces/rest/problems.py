@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zpmd.errors import ConfigError, EngineUnknown, NotFound, Refused, StoreError, ZpmdError
+from zpmd.interfaces.rest.access import admit
 from zpmd.redaction import redact
 
 BODY_BYTES = 1 << 20
@@ -42,12 +43,12 @@ def problem(status: HTTPStatus, code: str, detail: str, **more: object) -> JSONR
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Every error that leaves an endpoint, and everything that never reached one, becomes a problem."""
+    """Every error that leaves an endpoint, and everything that never reached one, becomes a problem. What nobody
+    expected is for LastResort, which belongs outside of all other middleware."""
     app.add_exception_handler(ZpmdError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(BodyLimit)
-    app.add_middleware(LastResort)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:
@@ -73,7 +74,9 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    return problem(status, status.phrase.lower().replace(" ", "-"), str(error.detail))
+    answer = problem(status, status.phrase.lower().replace(" ", "-"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 class LastResort:
@@ -137,10 +140,13 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
+    """Asks whether the request is admitted, and then for strict JSON: FastAPI would read the body first."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
+            await admit(request)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict

@@ -1,4 +1,5 @@
-"""The API on a unix socket, in a thread of its own, with the peer's credentials as the actor.
+"""The API on a unix socket, in a thread of its own, with the peer's credentials as the actor; and, where the settings
+say so, over TCP (tcp.py).
 
 Rules:
 1. The socket gets its mode and group before it gets its name: there is no moment in which somebody else could connect.
@@ -16,6 +17,7 @@ import grp
 import os
 import pwd
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from zpmd.errors import Refused, ZpmdError
 from zpmd.interfaces.rest.access import Principal, Scope
+from zpmd.interfaces.rest.tcp import TcpServer
+from zpmd.settings import Api
 
 MODE = 0o660
 BACKLOG = 128
@@ -67,10 +71,14 @@ class PeerProtocol(H11Protocol):
 
 
 class ApiServer:
-    """Serves `app` on `socket_path`. `group` gets access where it exists; where it does not, its owner alone has."""
+    """Serves `app` on `socket_path`. `group` gets access where it exists; where it does not, its owner alone has. With
+    `api.listen` it serves over TCP too, with `tls` where that is given."""
 
-    def __init__(self, app: FastAPI, socket_path: Path, group: str) -> None:
+    def __init__(
+        self, app: FastAPI, socket_path: Path, group: str, api: Api | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._app = app
+        self.tcp = TcpServer(app, api, tls) if api is not None and api.listen else None
         self._path = socket_path
         self._group = group
         self._inode: int | None = None
@@ -85,6 +93,7 @@ class ApiServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
@@ -98,14 +107,23 @@ class ApiServer:
         self._thread.start()
         if not ready.wait(START_SECONDS):
             raise ZpmdError(f"cannot serve {self._path}: the server did not start within {START_SECONDS:.0f} s")
+        if self.tcp is not None:
+            try:
+                self.tcp.start()
+            except ZpmdError:
+                self.stop()
+                raise
 
     def alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        unix = self._thread is not None and self._thread.is_alive()
+        return unix and (self.tcp is None or self.tcp.alive())
 
     def stop(self) -> None:
         """Ends streams, waits for short requests, and takes the socket away if it is still this one."""
         self._app.state.stopping.set()
         self._server.should_exit = True
+        if self.tcp is not None:
+            self.tcp.stop()
         if self._thread is not None:
             self._thread.join(GRACE_SECONDS + 3)
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""The causal story of one service, from the snapshot, the journal and the dossiers. Pure.
+"""The causal story of one service, or of one slot of it. Pure.
 
-Written for whoever is called at three in the morning: what is down, why, is it being handled, and by whom. The answer
-is one line; the evidence comes after it.
+What waits for others is told by what they wait for in the end, and whether that is being handled: nobody is helped by
+being sent from one waiting service to the next.
 """
 
 from __future__ import annotations
@@ -9,32 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from zpmd.interfaces import patches
-from zpmd.interfaces.advice import advice, standing_advice
+from zpmd.interfaces import evidence, patches
+from zpmd.interfaces.root import Roots, spoken
 from zpmd.interfaces.row_views import IntegrationView
-from zpmd.interfaces.status import TROUBLE, status
-from zpmd.interfaces.tenancy import NONE, story
-from zpmd.interfaces.views import (
-    DossierView,
-    EntryView,
-    ReasonView,
-    ReplicaStory,
-    ReplicaView,
-    ServiceView,
-    WaitingView,
-    WhyView,
-)
-from zpmd.interfaces.words import clock, due, exit_meaning, plural, span
+from zpmd.interfaces.status import status
+from zpmd.interfaces.tenancy import story
+from zpmd.interfaces.views import EntryView, ReplicaView, ServiceView
+from zpmd.interfaces.why import chain, handling, waits
+from zpmd.interfaces.why_views import ChainView, ReplicaStory, RootView, WhyView
+from zpmd.interfaces.words import clock, exit_meaning, plural, span
 from zpmd.model.events import Entry, Snapshot
-from zpmd.model.memory import Down, Revision, Verdict
+from zpmd.model.memory import Revision, Verdict
 from zpmd.model.observed import Dossier
 from zpmd.model.plan import Code, State
 
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
-NOTHING = "nothing to do"
 ROLLOUTS = frozenset(
     {Code.DRIFT, Code.FILE_CHANGED, Code.PATCH, Code.RESTART_ASKED, Code.ROLLBACK, Code.ROLLOUT_FAILED, Code.ROLLOUT_OK}
 )
+WORTH_TELLING = FAILURES | ROLLOUTS
+"""Causes of what is told of a service that runs."""
+
+
+def nothing(_service: str) -> Sequence[Entry]:
+    """A journal that has nothing."""
+    return ()
 
 
 def why(
@@ -44,37 +43,75 @@ def why(
     dossiers: Sequence[Dossier],
     now: float,
     zone: tzinfo | None = None,
+    slot: int | None = None,
+    journal: waits.Journal = nothing,
 ) -> WhyView:
-    """`entries` oldest first, `dossiers` newest first, both of this service."""
-    view = status(snapshot, now).service(service)
-    reasons = tuple(_reason(w, view) for w in view.waiting) if view else ()
+    """`entries` oldest first, `dossiers` newest first, both of this service. `journal` is asked for those of others."""
+    views = {s.name: s for s in status(snapshot, now).services()}
+    view = views.get(service)
+    roots = Roots(views)
+    reasons = tuple(handling.reason(w, view) for w in view.waiting) if view else ()
+    root = waits.view(service, views, roots, snapshot, now, zone, journal) if view else None
     integration = story(snapshot, service)
     against = _against(service, snapshot, integration)
-    handled, handling = _handling(view, snapshot, reasons, now, zone) if view else _absent(integration, against)
-    if handling == NOTHING and integration is not None and integration.trouble:
-        handled, handling = (
+    if root is not None:
+        handled, what = root.handled, root.handling
+    elif view is not None:
+        handled, what = handling.handling(view, snapshot, reasons, now, zone)
+    else:
+        handled, what = handling.absent(integration, against)
+    if what == handling.NOTHING and integration is not None and integration.trouble:
+        handled, what = (
             False,
             "needs you: correct its row; until then it goes on as the row was when it was last good",
         )
     happenings = tuple(entry_view(e) for e in entries)
+    notes = waits.notes(entries, journal)
+    replicas = _replicas(service, view, entries, notes, dossiers, now, zone)
+    if slot is not None:
+        replicas = tuple(r for r in replicas if r.subject == f"{service}/{slot}")
+        reasons = tuple(r for r in reasons if r.subject in (service, f"{service}/{slot}"))
+    awaited_by = roots.awaiting(service)
+    answer = _answer(service, view, snapshot, entries, against, root, notes, replicas, now, zone)
+    if slot is not None and replicas:
+        answer = _of_slot(service, slot, replicas[0], answer, root)
     return WhyView(
+        kind="service" if slot is None else "slot",
+        name=service if slot is None else f"{service}/{slot}",
         service=service,
         now=now,
-        answer=_answer(service, view, snapshot, entries, against, now, zone),
-        handling=handling,
+        answer=answer + _awaited(awaited_by, view),
+        handling=what,
         handled=handled,
         state=view.state if view else "unknown",
         ready=view.ready if view else 0,
         desired=view.desired if view else 0,
         reasons=reasons,
-        replicas=_replicas(service, view, happenings, dossiers, now),
+        replicas=replicas,
         rollout=_rollout(snapshot.memory.revisions.get(service), now, zone),
         rollouts=tuple(e for e in happenings if e.kind == "action" and e.code in ROLLOUTS),
         operators=tuple(e for e in happenings if e.kind == "note"),
         made_of=_made_of(integration, snapshot) if integration else "",
         row_trouble=integration.trouble if integration else "",
         patch=_patch(view, snapshot, now, zone),
+        root=root,
+        awaited_by=awaited_by,
     )
+
+
+def _of_slot(service: str, slot: int, replica: ReplicaStory, answer: str, root: RootView | None) -> str:
+    """The answer of one slot: how it stands and what happened to it last."""
+    if root is not None:
+        return answer
+    last = f"; {replica.chains[-1].text}" if replica.chains else ""
+    return f"{service}/{slot}: {replica.standing}{last}"
+
+
+def _awaited(awaited_by: Sequence[str], view: ServiceView | None) -> str:
+    if not awaited_by or view is None:
+        return ""
+    waits = "waits" if len(awaited_by) == 1 else "wait"
+    return f"; {plural(len(awaited_by), 'service')} {waits} for it"
 
 
 def entry_view(entry: Entry) -> EntryView:
@@ -93,6 +130,9 @@ def entry_view(entry: Entry) -> EntryView:
         detail=entry.detail,
         seconds=entry.seconds,
         container_id=entry.container_id,
+        exit_code=entry.exit_code,
+        lived_seconds=entry.lived_seconds,
+        ready_seconds=entry.ready_seconds,
     )
 
 
@@ -102,6 +142,9 @@ def _answer(
     snapshot: Snapshot,
     entries: Sequence[Entry],
     against: str,
+    root: RootView | None,
+    notes: Sequence[Entry],
+    replicas: Sequence[ReplicaStory],
     now: float,
     zone: tzinfo | None,
 ) -> str:
@@ -112,25 +155,22 @@ def _answer(
             return f"{service} does not run here: {against}"
         last = f"; last heard of at {clock(entries[-1].at, now, zone)}" if entries else ""
         return f"{service} is not declared and has no container{last}"
+    if root is not None:
+        return waits.waits(root, view, now)
     count = f"{view.ready} of {plural(view.desired, 'replica')} ready"
     state = State(view.state)
     if state is State.RUNNING:
         since = f" since {clock(view.since, now, zone)} ({span(now - view.since)})" if view.since is not None else ""
-        return f"{service} runs{since}: {count}{_last_failure(entries, now, zone)}"
+        return f"{service} runs{since}: {count}{_last(replicas)}"
+    if stopped := waits.stopped(view, notes, now, zone):
+        return stopped
     reason = view.reason or next((w.text for w in view.waiting), "")
-    return f"{service} is {_spoken(state)}: {count}" + (f"; {reason}" if reason else "")
+    return f"{service} is {spoken(state)}: {count}" + (f"; {reason}" if reason else "")
 
 
 def _against(service: str, snapshot: Snapshot, integration: IntegrationView | None) -> str:
     """Why a service does not run here though something knows of it; "" where nothing does."""
     return dict(snapshot.desired.retired).get(service) or (integration.reason if integration else "")
-
-
-def _absent(integration: IntegrationView | None, against: str) -> tuple[bool, str]:
-    """As `_handling`, of a service that is neither declared nor there."""
-    if integration is not None and integration.state == NONE:
-        return False, "needs you: correct its row, or the template in the service files; `zpmctl status` names them"
-    return (True, NOTHING) if against else (False, "zpmd does nothing about it")
 
 
 def _made_of(integration: IntegrationView, snapshot: Snapshot) -> str:
@@ -144,88 +184,39 @@ def _made_of(integration: IntegrationView, snapshot: Snapshot) -> str:
     return f"{name}{title}{row}{template}{port}"
 
 
-def _spoken(state: State) -> str:
-    return {State.CRASH_LOOP: "in a crash loop", State.BACKOFF: "in backoff", State.ROLLED_BACK: "rolled back"}.get(
-        state, state.value
-    )
-
-
-def _last_failure(entries: Sequence[Entry], now: float, zone: tzinfo | None) -> str:
-    for entry in reversed(entries):
-        if entry.kind == "action" and entry.code in FAILURES:
-            return f"; last {entry.verb} at {clock(entry.at, now, zone)}: {entry.text}"
-    return ""
-
-
-def _handling(
-    view: ServiceView, snapshot: Snapshot, reasons: Sequence[ReasonView], now: float, zone: tzinfo | None
-) -> tuple[bool, str]:
-    """(whether nobody needs to do anything, one line about it)."""
-    for action in view.in_flight:
-        progress = f" ({action.progress})" if action.progress else ""
-        return True, f"being handled: {action.verb} {action.subject} for {span(now - action.since)}{progress}"
-    for reason in reasons:
-        if not reason.by_itself:
-            return False, f"needs you: {reason.advice}"
-    for reason in sorted(reasons, key=lambda r: now if r.until is None else r.until):
-        when = f", {due(reason.until, now, zone)}" if reason.until is not None else ""
-        return True, f"being handled{when}: {reason.advice}"
-    if what := _lasting(view, snapshot):
-        return False, f"needs you: {what}"
-    if view.state in TROUBLE:
-        return False, f"needs a look: `zpmctl logs {view.name}`"
-    return True, NOTHING
-
-
-def _lasting(view: ServiceView, snapshot: Snapshot) -> str:
-    """What would end a state that an operator, or a failed rollout, has brought about."""
-    if snapshot.memory.intent.down is not Down.NO:
-        return "`zpmctl up` ends `zpmctl down`"
-    if view.scaled == 0 and not view.stopped:
-        return f"it is scaled to 0; `zpmctl scale {view.name} file` goes back to what its file says"
-    return standing_advice(view.state, _held_name(view) if view.state == State.HELD else view.name)
-
-
-def _reason(waiting: WaitingView, view: ServiceView) -> ReasonView:
-    by_itself, what = advice(waiting.code, _held_name(view) if waiting.code == Code.HELD else view.name)
-    return ReasonView(
-        subject=waiting.subject,
-        code=waiting.code,
-        text=waiting.text,
-        until=waiting.until,
-        by_itself=by_itself,
-        advice=what,
-    )
-
-
-def _held_name(view: ServiceView) -> str:
-    """What to release: the service, or everything where that is what is held."""
-    return "'*'" if view.hold is not None and view.hold.service == "*" else view.name
+def _last(replicas: Sequence[ReplicaStory]) -> str:
+    """The last thing that happened to a service that runs, and was no mere beginning."""
+    told: list[ChainView] = [c for replica in replicas for c in replica.chains if c.code in WORTH_TELLING]
+    last = max(told, key=lambda c: c.at, default=None)
+    return f"; {last.text}" if last is not None else ""
 
 
 def _replicas(
     service: str,
     view: ServiceView | None,
-    happenings: Sequence[EntryView],
+    entries: Sequence[Entry],
+    notes: Sequence[Entry],
     dossiers: Sequence[Dossier],
     now: float,
+    zone: tzinfo | None,
 ) -> tuple[ReplicaStory, ...]:
     """A story for each slot that has a container, or has had one within what the journal remembers."""
     present = {r.slot: r for r in view.replicas} if view else {}
-    slots = {
-        *present,
-        *(d.slot for d in dossiers),
-        *(n for e in happenings if (n := _slot(service, e.subject)) is not None),
-    }
+    happened: dict[int, list[Entry]] = {}
+    for entry in entries:
+        number = _slot(service, entry.subject)
+        if number is not None and entry.kind == "action":
+            happened.setdefault(number, []).append(entry)
     return tuple(
         ReplicaStory(
             subject=f"{service}/{slot}",
             name=present[slot].name if slot in present else "",
             standing=_standing(present.get(slot), now),
-            happenings=tuple(e for e in happenings if _slot(service, e.subject) == slot and e.kind == "action"),
-            dossiers=tuple(_dossier(d) for d in dossiers if d.slot == slot),
+            happenings=tuple(entry_view(e) for e in happened.get(slot, ())),
+            dossiers=tuple(evidence.view(d) for d in dossiers if d.slot == slot),
+            chains=chain.chains(slot, happened.get(slot, ()), notes, now, zone),
         )
-        for slot in sorted(slots)
+        for slot in sorted({*present, *happened, *(d.slot for d in dossiers)})
     )
 
 
@@ -246,23 +237,6 @@ def _standing(replica: ReplicaView | None, now: float) -> str:
         meaning = replica.error or exit_meaning(replica.exit_code, replica.oom_killed)
         return f"{replica.phase}{ago}; {meaning}"
     return replica.phase + (f"; {replica.error}" if replica.error else "")
-
-
-def _dossier(dossier: Dossier) -> DossierView:
-    return DossierView(
-        slot=dossier.slot,
-        container_id=dossier.container_id,
-        at=dossier.at,
-        exit_code=dossier.exit_code,
-        oom_killed=dossier.oom_killed,
-        meaning=dossier.error or exit_meaning(dossier.exit_code, dossier.oom_killed),
-        error=dossier.error,
-        image=dossier.image,
-        started_at=dossier.started_at,
-        finished_at=dossier.finished_at,
-        health_output=dossier.health_output,
-        log_tail=dossier.log_tail,
-    )
 
 
 def _patch(view: ServiceView | None, snapshot: Snapshot, now: float, zone: tzinfo | None) -> str:

@@ -1,0 +1,107 @@
+"""The part of the REST API that explains: the story of whatever somebody names, and the evidence of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from zpmd.errors import NotFound
+from zpmd.interfaces import evidence, patch_story, registry
+from zpmd.interfaces.asked import DossiersQuery
+from zpmd.interfaces.rest.access import principal
+from zpmd.interfaces.rest.problems import StrictRoute
+from zpmd.interfaces.why import patch, subject, tenant, why
+from zpmd.interfaces.why_views import AnyWhy, DossierView, PatchWhyView, WhyView
+from zpmd.model.events import Entry, Snapshot
+from zpmd.ports import Control
+
+ENTRIES = 200
+"""Of a service's journal, for its story."""
+DROPS = 100
+DOSSIERS_LOOKED_AT = 500
+"""The newest of all services', of which those that are asked for are picked."""
+
+
+def router(control: Control, now: Callable[[], float]) -> APIRouter:
+    made = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+    @made.get("/why/{name:path}")
+    def get_why(name: str, request: Request) -> Annotated[AnyWhy, Field(discriminator="kind")]:
+        snapshot = control.snapshot()
+        try:
+            meant = subject.subject(name, _names(control, snapshot, principal(request).tenant))
+        except NotFound:
+            if not principal(request).tenant and (row := registry.complaint(snapshot, name)):
+                raise NotFound(f"no service {name}: {row}") from None
+            raise
+        match meant.kind:
+            case subject.TENANT:
+                return tenant.story(meant.name, snapshot, journal_of(control), now())
+            case subject.PATCH:
+                return _patch(control, snapshot, meant.name, now())
+            case _:
+                return story(control, snapshot, meant.name, now(), meant.slot)
+
+    @made.get("/dossiers")
+    def get_dossiers(query: Annotated[DossiersQuery, Query()], request: Request) -> list[DossierView]:
+        snapshot = control.snapshot()
+        own = principal(request).tenant
+        known = _names(control, snapshot, own)
+        if query.service is not None and not known.has(subject.SERVICE, query.service):
+            raise NotFound(str(_unknown(query.service, known)))
+        found = control.dossiers(query.service, DOSSIERS_LOOKED_AT)
+        wanted = [
+            d for d in found if query.slot in (None, d.slot) and (not own or known.has(subject.SERVICE, d.service))
+        ]
+        return [evidence.view(dossier) for dossier in wanted[: query.limit]]
+
+    return made
+
+
+def story(control: Control, snapshot: Snapshot, name: str, now: float, slot: int | None = None) -> WhyView:
+    """Of a service, or of one slot. Raises NotFound for a slot that it has not, and never had."""
+    entries = control.journal(name, 0, None, ENTRIES)
+    told = why(name, snapshot, entries, control.dossiers(name), now, slot=slot, journal=journal_of(control))
+    if slot is not None and not told.replicas and not 1 <= slot <= told.desired:
+        raise NotFound(f"{name} has no slot {slot}: it is to have {told.desired}")
+    return told
+
+
+def journal_of(control: Control) -> Callable[[str], Sequence[Entry]]:
+    """What the journal has of each service, asked for once a story."""
+    asked: dict[str, tuple[Entry, ...]] = {}
+
+    def journal(service: str) -> tuple[Entry, ...]:
+        if service not in asked:
+            asked[service] = control.journal(service, 0, None, ENTRIES)
+        return asked[service]
+
+    return journal
+
+
+def _names(control: Control, snapshot: Snapshot, own: str) -> subject.Names:
+    def remembered(service: str) -> bool:
+        return bool(service) and bool(control.journal(service, 0, None, 1) or control.dossiers(service, 1))
+
+    def dropped(id: str) -> bool:
+        return bool(control.patches(1, id))
+
+    return subject.names(snapshot, remembered, dropped, own)
+
+
+def _unknown(service: str, known: subject.Names) -> NotFound:
+    try:
+        subject.subject(f"{subject.SERVICE}:{service}", known)
+    except NotFound as error:
+        return error
+    return NotFound(f"no service {service}")
+
+
+def _patch(control: Control, snapshot: Snapshot, id: str, now: float) -> PatchWhyView:
+    rows = control.patches(DROPS, id)
+    culprit = rows[0].culprit
+    told = patch_story.story(rows, snapshot, control.dossiers(culprit) if culprit else (), now)
+    return patch.story(told, snapshot, now)

@@ -1,0 +1,84 @@
+"""ports.Control as it is for somebody who is there for one tenant: what is not that tenant's does not exist.
+
+What is about the whole site (removals, `down`, `reload`, the engine, patches) is not here at all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from operator import attrgetter
+
+from zpmd.daemon.control import unknown
+from zpmd.errors import NotFound
+from zpmd.interfaces import narrowing
+from zpmd.model.events import Entry, Snapshot
+from zpmd.model.memory import Hold
+from zpmd.model.observed import Dossier, LogLine, Replica
+from zpmd.ports import Control
+
+
+class TenantControl:
+    """Everything that a Control does for a service, where it is one of `tenant`. Raises NotFound for any other, in the
+    words that are used of one that does not exist."""
+
+    def __init__(self, whole: Control, tenant: str) -> None:
+        self._whole = whole
+        self._tenant = tenant
+
+    def snapshot(self) -> Snapshot:
+        return narrowing.narrowed(self._whole.snapshot(), self._tenant)
+
+    def wait(self, after: int, timeout_seconds: float) -> Snapshot | None:
+        found = self._whole.wait(after, timeout_seconds)
+        return None if found is None else narrowing.narrowed(found, self._tenant)
+
+    def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]:
+        """Of one service, or of all of the tenant's that are known now; nothing of another's."""
+        own = self._services()
+        if service is not None:
+            return self._whole.journal(service, since_id, since, limit) if service in own else ()
+        entries = (self._whole.journal(name, since_id, since, limit) for name in sorted(own))
+        return tuple(heapq.merge(*entries, key=attrgetter("id")))[-limit:]
+
+    def dossiers(self, service: str) -> tuple[Dossier, ...]:
+        return self._whole.dossiers(service) if service in self._services() else ()
+
+    def logs(
+        self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None
+    ) -> Iterator[tuple[Replica, LogLine]]:
+        for service, _ in wanted:
+            self._own(service)
+        return self._whole.logs(wanted, tail, follow, since)
+
+    def start(self, service: str, actor: str) -> None:
+        self._own(service)
+        self._whole.start(service, actor)
+
+    def stop(self, service: str, actor: str) -> None:
+        self._own(service)
+        self._whole.stop(service, actor)
+
+    def restart(self, service: str, actor: str) -> None:
+        self._own(service)
+        self._whole.restart(service, actor)
+
+    def scale(self, service: str, replicas: int | None, actor: str) -> None:
+        self._own(service)
+        self._whole.scale(service, replicas, actor)
+
+    def hold(self, hold: Hold) -> None:
+        self._own(hold.service)
+        self._whole.hold(hold)
+
+    def release(self, service: str, actor: str) -> None:
+        self._own(service)
+        self._whole.release(service, actor)
+
+    def _services(self) -> frozenset[str]:
+        return narrowing.services_of(self._whole.snapshot(), self._tenant)
+
+    def _own(self, service: str) -> None:
+        own = self._services()
+        if service not in own:
+            raise NotFound(unknown(service, own))
