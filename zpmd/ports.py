@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
+from zpmd.model.answer import Answer
 from zpmd.model.audit import Head, Link, Record
-from zpmd.model.events import Entry, Outcome, Reason, Result, Snapshot
+from zpmd.model.events import Entry, Lines, Outcome, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, LogLine, Replica, Slot, World
 from zpmd.model.patch import Manifest, Patch
@@ -173,6 +174,9 @@ class Store(Protocol):
     ) -> tuple[Entry, ...]:
         """The newest `limit` entries, oldest first. `service` "": those that concern no service."""
 
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        """As `journal`, asked in every way that there is; the oldest first."""
+
     def keep_dossier(self, dossier: Dossier) -> None:
         """Bounded to the last 10 of a service."""
 
@@ -300,6 +304,28 @@ class Audit(Protocol):
     def look_through(self, entry_id: int) -> None: ...
 
 
+class Answers(Protocol):
+    """What was answered to writes with an Idempotency-Key, so that the same one again gets the same answer. Any thread
+    may call it. Raises StoreError."""
+
+    def find(self, actor: str, key: str, now: float) -> Answer | None:
+        """None where there is none, or it is older than a day."""
+
+    def keep(self, answer: Answer) -> None:
+        """Durable when it returns; replaces one of the same actor and key. Bounded: the oldest go first."""
+
+
+class Arrival(Protocol):
+    """A patch file that has come whole, and is not yet where patches are taken from."""
+
+    name: str
+    size: int
+    sha256: str
+
+    def drop(self) -> None:
+        """Put it there, durably. Raises Refused where one of this name lies there, ZpmdError where it cannot be."""
+
+
 class Control(Protocol):
     """What operators can ask of the running daemon. The interfaces call it from their own threads.
 
@@ -314,6 +340,8 @@ class Control(Protocol):
         """The first snapshot with a number above `after`, or None at the timeout."""
 
     def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]: ...
+
+    def lines(self, asked: Lines) -> tuple[Entry, ...]: ...
 
     def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]: ...
 
@@ -356,6 +384,9 @@ class Control(Protocol):
 
     def preview(self, manifest: Manifest) -> Preview:
         """What this patch would do now. Changes nothing."""
+
+    def upload(self, file: Arrival, actor: str) -> None:
+        """Drop it, as anybody may who has the folder."""
 
     def revert(self, id: str, with_later: bool, actor: str) -> tuple[str, ...]:
         """Take an applied patch back, and `with_later` all that were applied after it and touch the same services or

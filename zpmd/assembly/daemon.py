@@ -116,6 +116,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
         api=settings.api,
         recorder=recorder,
         meters=meters,
+        answers=store.answers,
+        resync_seconds=settings.resync_seconds,
     )
     server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()

@@ -18,7 +18,7 @@ from dataclasses import replace
 from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs
 from zpmd.errors import EngineUnknown, NotFound, Refused
-from zpmd.model.events import Entry, Reason, Result, Snapshot, away
+from zpmd.model.events import Entry, Lines, Reason, Result, Snapshot, away
 from zpmd.model.memory import Attempt, Down, Hold, Tried
 from zpmd.model.observed import Dossier, LogLine, Replica, Slot
 from zpmd.model.patch import Manifest, Patch, Stage
@@ -29,7 +29,7 @@ from zpmd.model.usage import Usage
 from zpmd.planning import reverting
 from zpmd.planning.admission import images_asked
 from zpmd.planning.preview import preview
-from zpmd.ports import Clock, Engine, Store, Wake
+from zpmd.ports import Arrival, Clock, Engine, Store, Wake
 from zpmd.redaction import redact
 
 EVERYTHING = "*"
@@ -69,6 +69,9 @@ class DaemonControl:
 
     def journal(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]:
         return self._store.journal(service, since_id, since, limit)
+
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        return self._store.lines(asked)
 
     def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
         return self._store.dossiers(service, limit)
@@ -187,6 +190,11 @@ class DaemonControl:
         memory = self._store.memory()
         now, why = self._clock.now(), away(snapshot.sources)
         return preview(manifest, snapshot.desired, world, memory, now, self._limits, why)
+
+    def upload(self, file: Arrival, actor: str) -> None:
+        text = f"{file.size} bytes, sha256 {file.sha256}"
+        with self._asked("upload", f"patch:{file.name}", "", actor, text, Reason.PATCHES):
+            file.drop()
 
     def revert(self, id: str, with_later: bool, actor: str) -> tuple[str, ...]:
         patches = self._store.memory().patches

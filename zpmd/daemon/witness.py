@@ -76,7 +76,7 @@ class Witness:
         except StoreError:  # evidence never holds up the cure
             return ()
         told = sorted((e for e in entries if e.at <= until and _changes_something(e)), key=lambda e: e.id)
-        return tuple(Change(at=e.at, text=_line(e), actor=e.actor) for e in told[-CHANGES:])
+        return tuple(Change(at=e.at, text=_line(e), actor=e.actor, service=e.service) for e in told[-CHANGES:])
 
 
 def _keeps_evidence(action: Action) -> bool:

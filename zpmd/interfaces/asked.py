@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from zpmd.model.plan import State
 from zpmd.model.service import Group
 from zpmd.model.tenant import Status
 from zpmd.model.token import Scope
@@ -13,8 +15,34 @@ from zpmd.model.token import Scope
 Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
+INSTANT_MOST = 253_402_300_799
+"""The year 9999: engines read no later one."""
 HOLD_SECONDS_MOST = 366 * 86_400
+ID_MOST = 2**63 - 1
+"""What the store can count to."""
 TOKEN_SECONDS_MOST = 10 * 366 * 86_400
+
+
+PAGE_MOST = 500
+
+
+def _whole(number: object) -> object:
+    """To JSON 3.0 is an integer, as 3 is."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+WAIT_FORM = r"^([0-9]|[1-9][0-9]|[12][0-9]{2}|300)s?$"
+
+
+def _seconds(text: object) -> object:
+    if isinstance(text, str) and not re.match(WAIT_FORM, text):
+        raise ValueError("write seconds up to 300, as 30 or 30s")
+    return text.removesuffix("s") if isinstance(text, str) else text
+
+
+Wait = Annotated[
+    float, Field(ge=0), BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": WAIT_FORM})
+]
 
 
 class Asked(BaseModel):
@@ -26,7 +54,7 @@ class Nothing(Asked):
 
 
 class ScaleBody(Asked):
-    replicas: Annotated[int, Field(ge=0, le=REPLICAS_MOST, strict=True)] | None
+    replicas: Annotated[int, Field(ge=0, le=REPLICAS_MOST, strict=True), BeforeValidator(_whole)] | None
     """null: back to what the file says."""
 
 
@@ -46,11 +74,41 @@ class ServiceBody(Asked):
     serviceName: Service  # noqa: N815 - the domain's word
 
 
+class VerbQuery(Asked):
+    wait: Wait | None = None
+    """Seconds, `30` or `30s`: answer when it is true, or when this is over."""
+
+
+class ServicesQuery(Asked):
+    group: Group | None = None
+    state: State | None = None
+    tenant: Word | None = None
+
+
+class LinesQuery(Asked):
+    """With `after` the page begins there; without, it is the newest that fit. `since` and `until` are instants."""
+
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    before: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    until: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    service: Service | None = None
+    kind: Literal["action", "note"] | None = None
+    code: Word | None = None
+    actor: Word | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
+
+
+class UploadQuery(Asked):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    """The name of the file, as it would be dropped."""
+
+
 class JournalQuery(Asked):
     service: Service | None = None
-    since_id: Annotated[int, Field(ge=0)] = 0
+    since_id: Annotated[int, Field(ge=0, le=ID_MOST)] = 0
     since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
     follow: bool = False
 
 
@@ -61,11 +119,16 @@ class AuditQuery(Asked):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
+class FeedQuery(Asked):
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    """The id of the entry to go on from; null: from now on. A `Last-Event-ID` goes before it."""
+
+
 class LogsQuery(Asked):
     slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
     follow: bool = False
-    since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    since: Annotated[float, Field(ge=0, le=INSTANT_MOST, allow_inf_nan=False)] | None = None
     """Not before this instant."""
 
 
@@ -77,7 +140,7 @@ class MergedLogsQuery(Asked):
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
     """Of each replica."""
     follow: bool = False
-    since: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    since: Annotated[float, Field(ge=0, le=INSTANT_MOST, allow_inf_nan=False)] | None = None
 
 
 class DossiersQuery(Asked):
@@ -89,7 +152,7 @@ class DossiersQuery(Asked):
 
 
 class WaitQuery(Asked):
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] = 0
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 30.0
 
 
@@ -114,7 +177,7 @@ class PortsQuery(Asked):
 
 
 class PatchesQuery(Asked):
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
 
 
 class PatchPlanBody(Asked):

@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 from zpmd.model.events import Snapshot
 from zpmd.model.memory import Intent, Memory
-from zpmd.model.observed import InFlight, Observed, World
-from zpmd.model.plan import Plan, service_of
+from zpmd.model.observed import Dossier, InFlight, Observed, World
+from zpmd.model.plan import Plan, Waiting, service_of
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Rows, Tenancy
 
@@ -89,10 +89,25 @@ def _memory(memory: Memory, names: frozenset[str]) -> Memory:
 def _plan(plan: Plan, names: frozenset[str]) -> Plan:
     return Plan(
         actions=tuple(action for action in plan.actions if service_of(action) in names),
-        waiting=tuple(waiting for waiting in plan.waiting if waiting.service in names),
+        waiting=tuple(_waiting(waiting, names) for waiting in plan.waiting if waiting.service in names),
         wake_at=plan.wake_at,
         standings=tuple(standing for standing in plan.standings if standing.service in names),
         gates=plan.gates,
+    )
+
+
+def _waiting(waiting: Waiting, names: frozenset[str]) -> Waiting:
+    """Nobody is led on to what he cannot see."""
+    on = tuple(name for name in waiting.on if name in names)
+    return replace(waiting, cause=replace(waiting.cause, on=on))
+
+
+def dossier(kept: Dossier, names: frozenset[str]) -> Dossier:
+    """The evidence without what stood around it and is not of these services."""
+    return replace(
+        kept,
+        changes=tuple(change for change in kept.changes if change.service in names),
+        dependencies=tuple(one for one in kept.dependencies if one.service in names),
     )
 
 

@@ -1,7 +1,7 @@
 """Where waiting ends: from a service over what it waits for to the one that holds all of them up. Pure.
 
-A service is followed while what it waits for is another service: a dependency, or a group before its own. Of several, the
-one that is worst off is taken. A ring ends where it closes.
+A service is followed while what it waits for is another service: a dependency, or a group before its own. Of several,
+the one that is worst off is taken. A ring ends where it closes.
 """
 
 from __future__ import annotations

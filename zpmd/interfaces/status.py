@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from zpmd.interfaces import patches
+from zpmd.interfaces.planid import plan_id
 from zpmd.interfaces.registry import goes_on, registry
 from zpmd.interfaces.root import Roots
 from zpmd.interfaces.views import (
@@ -77,6 +78,7 @@ def status(snapshot: Snapshot, now: float) -> StatusView:
 
 def plan(snapshot: Snapshot, now: float) -> PlanView:
     return PlanView(
+        id=plan_id(snapshot),
         number=snapshot.number,
         at=snapshot.at,
         now=now,

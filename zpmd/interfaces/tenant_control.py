@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from operator import attrgetter
 
 from zpmd.daemon.control import unknown
 from zpmd.errors import NotFound
 from zpmd.interfaces import narrowing
-from zpmd.model.events import Entry, Snapshot
+from zpmd.model.events import Entry, Lines, Snapshot
 from zpmd.model.memory import Hold
 from zpmd.model.observed import Dossier, LogLine, Replica
 from zpmd.ports import Control
@@ -41,8 +42,21 @@ class TenantControl:
         entries = (self._whole.journal(name, since_id, since, limit) for name in sorted(own))
         return tuple(heapq.merge(*entries, key=attrgetter("id")))[-limit:]
 
-    def dossiers(self, service: str) -> tuple[Dossier, ...]:
-        return self._whole.dossiers(service) if service in self._services() else ()
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        """As above."""
+        own = self._services()
+        if asked.service is not None:
+            return self._whole.lines(asked) if asked.service in own else ()
+        each = (self._whole.lines(replace(asked, service=name)) for name in sorted(own))
+        found = tuple(heapq.merge(*each, key=attrgetter("id")))
+        return found[: asked.limit] if asked.oldest else found[-asked.limit :]
+
+    def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
+        """Without what was changed at the whole site, and how services of others stood."""
+        own = self._services()
+        wanted = own if service is None else own & {service}
+        found = [narrowing.dossier(one, own) for name in sorted(wanted) for one in self._whole.dossiers(name, limit)]
+        return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:limit])
 
     def logs(
         self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None

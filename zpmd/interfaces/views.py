@@ -161,8 +161,12 @@ class ActionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """What zpmd does next, what it is doing, and what it would do but for a reason. `patches` are on their way."""
+    """What zpmd does next, what it is doing, and what it would do but for a reason. `patches` are on their way.
 
+    `id` stays the same while nothing of it changes but the time: it is what `If-Match` takes.
+    """
+
+    id: str
     number: int
     at: float
     now: float
@@ -213,9 +217,15 @@ class CheckView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoneView:
     """The answer to a verb: it is durable. A snapshot with `at` above this `at` knows of it. `patches` are those that
-    go back, the latest first."""
+    go back, the latest first.
+
+    Where it was to be waited for, `met` says whether it is true (false: it will not be by itself, null: not yet), and
+    `outcome` what became of it, or what it waits for.
+    """
 
     detail: str
     at: float
     services: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
+    met: bool | None = None
+    outcome: str = ""

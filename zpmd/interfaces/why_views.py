@@ -1,4 +1,4 @@
-"""The shapes of why: stories of services, tenants and patches, and the evidence. The rules of views.py hold here too."""
+"""The shapes of why: stories of services, tenants and patches, and the evidence. The rules of views.py hold here."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DossierView:
-    """The evidence kept of a replica that failed; `meaning` puts its exit into words. `limits` is null where they are not
-    known; `restart` is the how many-th in a row it was. `changes` are of the hour before, `dependencies` as they stood
-    when the failure was seen."""
+    """The evidence kept of a replica that failed; `meaning` puts its exit into words. `limits` is null where they are
+    not known; `restart`: it was the result of the how many-th restart in a row. `changes` are of the hour before,
+    `dependencies` as they stood when the failure was seen."""
 
     slot: int
     container_id: str

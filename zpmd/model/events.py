@@ -94,6 +94,36 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Which lines of the journal: the newest `limit` that fit, or with `oldest` the oldest. None: any.
+
+    `after` and `before` are ids, and not in it themselves; `since` and `until` are instants, `until` not in it.
+    """
+
+    after: int = 0
+    before: int | None = None
+    since: float | None = None
+    until: float | None = None
+    service: str | None = None
+    kind: str | None = None
+    code: str | None = None
+    actor: str | None = None
+    oldest: bool = False
+    limit: int = 100
+
+    def have(self, entry: Entry) -> bool:
+        wanted = ((self.service, entry.service), (self.kind, entry.kind), (self.code, entry.code))
+        return (
+            entry.id > self.after
+            and (self.before is None or entry.id < self.before)
+            and (self.since is None or entry.at >= self.since)
+            and (self.until is None or entry.at < self.until)
+            and self.actor in (None, entry.actor)
+            and all(asked in (None, found) for asked, found in wanted)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
     """How a source stands: good, or degraded since an instant, with problems or because it is `away`."""
 

@@ -159,11 +159,13 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What was done before a failure: a line of the journal. `actor` is who asked, "zpmd" for its own decisions."""
+    """What was done before a failure: a line of the journal. `actor` is who asked, "zpmd" for its own decisions;
+    `service` is "" for what concerned the whole site."""
 
     at: float
     text: str
     actor: str = "zpmd"
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zpmd.errors import StoreError
-from zpmd.model.events import Entry, Result
+from zpmd.model.events import Entry, Lines, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Patch
@@ -26,6 +26,7 @@ from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
 from zpmd.ports import Clock
 from zpmd.stores import identity, keys, resealing
+from zpmd.stores.answers import EmbeddedAnswers
 from zpmd.stores.audit import EmbeddedAudit
 from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database, Statement
@@ -65,6 +66,7 @@ class EmbeddedStore:
         self._registered = Registered(self._database, self._seal)
         self.tokens = EmbeddedTokens(self._database)
         self.audit = EmbeddedAudit(self._database)
+        self.answers = EmbeddedAnswers(self._database)
         self._salt = resealing.salt(self._database, self._seal)
         self._owed: dict[tuple[str | int, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
@@ -189,7 +191,10 @@ class EmbeddedStore:
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
-        return self._journal.read(service, since_id, since, limit)
+        return self.lines(Lines(service=service, after=since_id, since=since, limit=limit))
+
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        return self._journal.lines(asked)
 
     def keep_dossier(self, dossier: Dossier) -> None:
         with self._database.transaction() as connection:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from zpmd.model.events import Entry, Result
+from zpmd.model.events import Entry, Lines, Result
 from zpmd.stores import retention
 from zpmd.stores.database import Database
 
@@ -72,18 +72,25 @@ class Journal:
         with self._database.transaction() as connection:
             connection.execute("UPDATE journal SET ready_seconds = ? WHERE id = ?", (seconds, entry_id))
 
-    def read(self, service: str | None, since_id: int, since: float | None, limit: int) -> tuple[Entry, ...]:
-        """Raises StoreError."""
-        conditions: list[str] = ["id > ?"]
-        arguments: list[object] = [since_id]
-        for condition, value in (("service = ?", service), ("at >= ?", since)):
-            if value is not None:
-                conditions.append(condition)
-                arguments.append(value)
-        query = f"SELECT * FROM journal WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
-        rows = self._database.rows(query, *arguments, limit)
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
+        """The oldest first. Raises StoreError."""
+        bounds = {
+            "id > ?": asked.after,
+            "id < ?": asked.before,
+            "at >= ?": asked.since,
+            "at < ?": asked.until,
+            "service = ?": asked.service,
+            "kind = ?": asked.kind,
+            "code = ?": asked.code,
+            "actor = ?": asked.actor,
+        }
+        given = {condition: value for condition, value in bounds.items() if value is not None}
+        order = "ASC" if asked.oldest else "DESC"
+        query = f"SELECT * FROM journal WHERE {' AND '.join(given)} ORDER BY id {order} LIMIT ?"
+        rows = self._database.rows(query, *given.values(), asked.limit)
         return tuple(
-            Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None}) for row in reversed(rows)
+            Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None})
+            for row in (rows if asked.oldest else reversed(rows))
         )
 
     def _trim(self, connection: sqlite3.Connection, now: float) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 from zpmd.errors import StoreError
-from zpmd.model.events import Entry, Result
+from zpmd.model.events import Entry, Lines, Result
 from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Patch
@@ -243,14 +243,13 @@ class MemoryStore:
     def journal(
         self, service: str | None = None, since_id: int = 0, since: float | None = None, limit: int = 500
     ) -> tuple[Entry, ...]:
+        return self.lines(Lines(service=service, after=since_id, since=since, limit=limit))
+
+    def lines(self, asked: Lines) -> tuple[Entry, ...]:
         with self._lock:
             entries = tuple(self._t.journal.values())
-        found = [
-            entry
-            for entry in entries
-            if entry.id > since_id and service in (None, entry.service) and (since is None or entry.at >= since)
-        ]
-        return tuple(found[-limit:])
+        found = tuple(entry for entry in entries if asked.have(entry))
+        return found[: asked.limit] if asked.oldest else found[-asked.limit :]
 
     def keep_dossier(self, dossier: Dossier) -> None:
         with self._write("dossier") as t:

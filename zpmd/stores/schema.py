@@ -123,6 +123,19 @@ STEPS: tuple[str, ...] = (
     ALTER TABLE journal ADD COLUMN ready_seconds REAL;
     CREATE INDEX journal_by_time ON journal (at);
     """,
+    # Answers to writes that may come again.
+    """
+    CREATE TABLE answer (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        actor TEXT NOT NULL,
+        key TEXT NOT NULL,
+        asked TEXT NOT NULL,
+        at REAL NOT NULL,
+        status INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (actor, key)
+    );
+    """,
 )
 
 SCHEMA = len(STEPS)

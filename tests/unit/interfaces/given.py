@@ -193,6 +193,7 @@ class Surface:
             api,
             recorder=self.recorder,
             meters=self.meters,
+            answers=self.store.answers,
         )
         self.socket = folder / "zpmd.sock"
         self.server = ApiServer(self.app, self.socket, "", api, tls)

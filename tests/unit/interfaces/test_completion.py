@@ -41,4 +41,5 @@ def test_bash_and_zsh_complete_the_names_of_services(surface: Surface, tmp_path:
 
 @pytest.mark.parametrize("line", ["zpmctl why ", "zpmctl status --tenant ", "zpmctl patch show "])
 def test_without_a_daemon_nothing_is_completed_and_nothing_is_said(tmp_path: Path, line: str) -> None:
-    assert asked(tmp_path, _ZPMCTL_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split()))).strip() == ""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()))}
+    assert asked(tmp_path, _ZPMCTL_COMPLETE="complete_bash", **words).strip() == ""

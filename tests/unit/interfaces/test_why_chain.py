@@ -65,11 +65,12 @@ FRESH = "exited with 1, failure 3 in a row: a fresh one takes its place"
         (
             (did("remove", Code.DIED, FRESH, 60, lived_seconds=3.0, exit_code=1),
              did("run", Code.DIED, "takes the place of one that failed 3 times in a row", 59, ready_seconds=1.0)),
-            "replica 2 was replaced at 11:59:00 because it exited with 1, failure 3 in a row; the old one had run 3.0 s;"
-            " the new one was ready after 1.0 s",
+            "replica 2 was replaced at 11:59:00 because it exited with 1, failure 3 in a row;"
+            " the old one had run 3.0 s; the new one was ready after 1.0 s",
         ),
         (
-            (did("restart", Code.UNHEALTHY, "is unhealthy", 60, exit_code=137, lived_seconds=500.0, ready_seconds=30.0),),
+            (did("restart", Code.UNHEALTHY, "is unhealthy", 60, exit_code=137, lived_seconds=500.0,
+             ready_seconds=30.0),),
             "replica 2 was restarted at 11:59:00 because it was unhealthy;"
             " it had run 8 min and had to be killed (137) when its grace was over; it was ready after 30 s",
         ),
@@ -78,7 +79,8 @@ FRESH = "exited with 1, failure 3 in a row: a fresh one takes its place"
              result=Result.PERMANENT, detail="port 80 is taken"),
              did("run", Code.FAILED_START, "could not be made: port 80 is taken", 57, result=Result.PERMANENT,
              detail="port 80 is taken"), did("run", Code.FAILED_START, "could not be made", 50, ready_seconds=1.5)),
-            f"replica 2 was replaced at 11:59:00 because {PATCH}; the old one had run 9 d and exited 143 on our SIGTERM;"
+            f"replica 2 was replaced at 11:59:00 because {PATCH};"
+            " the old one had run 9 d and exited 143 on our SIGTERM;"
             " the new one could not be made in 2 tries: port 80 is taken; the new one was ready after 1.5 s",
         ),
         ((did("run", Code.MISSING, "is declared and not there", 60, ready_seconds=0.04),),

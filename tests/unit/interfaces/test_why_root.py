@@ -18,6 +18,7 @@ from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
 from zpmd.model.service import Desired, Group
 
 DEAD = replica("zookeeper", phase=Phase.EXITED, exit_code=137, oom_killed=True, finished_at=NOON - 8)
+HELD = Hold(service="zookeeper", owner="root", reason="disk", since=NOON)
 STOP = Entry(
     id=3, at=NOON - 7200, kind="note", verb="stop", subject="zookeeper", service="zookeeper", actor="root",
     result=None, text="it is to be stopped, and to stay so",
@@ -59,8 +60,8 @@ def backoff(code: Code, seconds: float) -> Waiting:
         (
             appliance(down("zookeeper", State.CRASH_LOOP), backoff(Code.CRASH_LOOP, 12)),
             "zookeeper is in a crash loop, exit 137 (out of memory); being handled, next try in 12 s",
-            "being handled, 12 s (12:00:12): zpmd goes on trying; see its last words below; `zpmctl start zookeeper` skips"
-            " the wait",
+            "being handled, 12 s (12:00:12): zpmd goes on trying; see its last words below;"
+            " `zpmctl start zookeeper` skips the wait",
         ),
         (
             appliance(down("zookeeper", State.BLOCKED), Waiting(subject="zookeeper/1", service="zookeeper",
@@ -71,7 +72,7 @@ def backoff(code: Code, seconds: float) -> Waiting:
         (
             appliance(
                 down("zookeeper", State.HELD, reason="held by root: disk"),
-                memory=Memory(intent=Intent(holds=(Hold(service="zookeeper", owner="root", reason="disk", since=NOON),))),
+                memory=Memory(intent=Intent(holds=(HELD,))),
             ),
             "zookeeper is held by root: disk; needs you",
             "needs you: `zpmctl release zookeeper` ends the hold",
@@ -131,8 +132,8 @@ def test_a_ring_ends_where_it_closes() -> None:
     seen = snapshot(plan=Plan(standings=(down("kafka"), down("zookeeper")), waiting=ring))
     found = told(seen, "kafka")
     assert found.answer == (
-        "kafka waits for zookeeper, which waits for kafka: kafka waits for itself over the others: none of them can begin;"
-        " needs you"
+        "kafka waits for zookeeper, which waits for kafka:"
+        " kafka waits for itself over the others: none of them can begin; needs you"
     )
 
 

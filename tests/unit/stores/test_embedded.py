@@ -156,7 +156,8 @@ def test_a_file_from_before_there_were_patches_gets_a_ledger(path: Path) -> None
 
 def test_a_journal_from_before_lives_were_measured_is_read_and_goes_on(path: Path) -> None:
     path.parent.mkdir()
-    old = "INSERT INTO journal VALUES (7, 1.0, 'action', 'stop', 'web/1', 'web', 'drift', '', 0, 'zpmd', 'ok', '', 1.0, 'c')"
+    values = "7, 1.0, 'action', 'stop', 'web/1', 'web', 'drift', '', 0, 'zpmd', 'ok', '', 1.0, 'c'"
+    old = f"INSERT INTO journal VALUES ({values})"
     edit(path, f"{STEPS[0]} {STEPS[1]} {STEPS[2]} {old}; PRAGMA user_version = 3;")
     store = opened(path)
     (entry,) = store.journal()

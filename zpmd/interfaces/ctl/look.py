@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Annotated
@@ -157,6 +158,16 @@ def ports(
 def metrics(ctx: typer.Context) -> None:
     """Print what Prometheus would be told."""
     Screen().raw(ctx.obj.get_text("/metrics").rstrip("\n"))
+
+
+def openapi() -> None:
+    """Print what the API says of itself: OpenAPI 3.1, as JSON.
+
+    Works without the daemon.
+    """
+    from zpmd.interfaces.rest.app import document  # the whole API, which no other command needs
+
+    Screen().raw(json.dumps(document(), indent=2, ensure_ascii=False))
 
 
 def _narrowed(asked: Mapping[str, str | None]) -> str:

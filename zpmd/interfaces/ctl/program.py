@@ -35,7 +35,7 @@ COMMANDS = (
     *(look.status, top.top, look.plan, why.why, why.dossier, logs.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
-    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, audit.audit),
+    *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, look.openapi, audit.audit),
 )
 for command in COMMANDS:
     app.command()(command)

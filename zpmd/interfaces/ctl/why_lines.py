@@ -26,6 +26,7 @@ HAPPENINGS_SHOWN = 8
 LOG_LINES_SHOWN = 10
 LOG_LINES_OF_A_DOSSIER = 50
 NAMES_SHOWN = 5
+NEVER = "not probed"
 
 
 def lines(view: AnyWhy, zone: Zone) -> list[Text]:
@@ -74,7 +75,9 @@ def tenant_lines(view: TenantWhyView, zone: Zone) -> list[Text]:
     found = _answer(view.answer, view.handling, view.handled, not view.groups and view.handled)
     if view.tenant is not None and view.tenant.databases:
         rows = [
-            ((f"  {d.db_name or d.uuid}", ""), (d.db_host, ""), (d.status, ""), (d.connection_status, ""))
+            tuple(
+                (text, "") for text in (f"  {d.db_name or d.uuid}", d.db_host, d.status, d.connection_status or NEVER)
+            )
             for d in view.tenant.databases
         ]
         found += [Text(""), line(("databases", STRONG)), *table(rows)]

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from zpmd.model.token import Scope
 
@@ -68,6 +69,15 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/dossiers": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/services/{name}/logs": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/events": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/services": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/intents": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/holds": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/approvals": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/journal": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/version": Rule(Scope.READ, Tenants.ALL),
+    "GET /v1/health": Rule(None, Tenants.ALL),
+    "GET /v1/ready": Rule(None, Tenants.ALL),
+    "GET /v1/feed": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/wait": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/tenants": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/integrations": Rule(Scope.READ, Tenants.OWN),
@@ -94,6 +104,7 @@ RULES: Mapping[str, Rule] = {
     "POST /v1/tokens/{id}/revoke": Rule(Scope.ADMIN, Tenants.OWN),
     "GET /v1/patches": Rule(Scope.READ),
     "GET /v1/patches/{id}": Rule(Scope.READ),
+    "POST /v1/patches": Rule(Scope.DEPLOY),
     "POST /v1/patches/plan": Rule(Scope.READ),
     "POST /v1/patches/{id}/revert": Rule(Scope.DEPLOY),
     # the product's own
@@ -104,6 +115,15 @@ RULES: Mapping[str, Rule] = {
     "GET /integration/list": Rule(Scope.READ, Tenants.OWN),
 }
 """By method and path of the route, as OpenAPI writes them."""
+
+
+_PATHS = [(method, compile_path(path)[0]) for method, path in (route.split(" ") for route in RULES)]
+
+
+def methods(path: str) -> tuple[str, ...]:
+    """What can be asked of a path; of one that is named in the table, what it is named for."""
+    named = {method for method in (route.split(" ")[0] for route in RULES) if f"{method} {path}" in RULES}
+    return tuple(sorted(named or {method for method, pattern in _PATHS if pattern.match(path)}))
 
 
 def principal(request: Request) -> Principal:

@@ -18,17 +18,20 @@ from zpmd.interfaces.rest.problems import StrictRoute
 from zpmd.interfaces.views import ServiceView
 from zpmd.ports import Control
 
-NDJSON = "application/x-ndjson"
+
+class LinesResponse(StreamingResponse):
+    media_type = "application/x-ndjson"
 
 
 def router(control: Control, now: Callable[[], float], stopping: threading.Event) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @made.get("/logs")
+    @made.get("/logs", tags=["services"], response_class=LinesResponse)
     def get_logs(query: Annotated[MergedLogsQuery, Query()]) -> Response:
+        """Lines of several services, merged by time; with `follow` as they come after that."""
         wanted = _wanted(query, status.status(control.snapshot(), now()).services())
         lines = control.logs(wanted, query.tail, query.follow, query.since)
-        return StreamingResponse(streams.log_lines(lines, stopping), media_type=NDJSON)
+        return LinesResponse(streams.log_lines(lines, stopping))
 
     return made
 

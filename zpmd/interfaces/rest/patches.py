@@ -29,21 +29,24 @@ DROPS_SEARCHED = 1000
 
 
 def router(control: Control, now: Callable[[], float]) -> APIRouter:
-    made = APIRouter(prefix="/v1/patches", route_class=StrictRoute)
+    made = APIRouter(prefix="/v1/patches", route_class=StrictRoute, tags=["patches"])
 
     @made.get("")
-    def get_patches(query: Annotated[PatchesQuery, Query()]) -> PatchesView:
+    def list_patches(query: Annotated[PatchesQuery, Query()]) -> PatchesView:
+        """The newest rows of the ledger."""
         rows = control.patches(query.limit, None)
         return patches.listed(rows, control.snapshot(), now(), query.limit)
 
     @made.get("/{id}")
     def get_patch(id: str) -> PatchStoryView:
+        """The story of one patch, by its id, its number or its file."""
         rows = _drops(control, id)
         culprit = rows[0].culprit
         return story(rows, control.snapshot(), control.dossiers(culprit) if culprit else (), now())
 
     @made.post("/plan")
-    def plan(body: PatchPlanBody) -> Preview:
+    def plan_patch(body: PatchPlanBody) -> Preview:
+        """What a patch would do now. Changes nothing."""
         bundled = body.name.endswith(words.BUNDLE_SUFFIX)
         found, problems = manifest.read(body.manifest.encode("utf-8", errors="replace"), body.name, bundled)
         if found is None:
@@ -51,7 +54,8 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
         return control.preview(found)
 
     @made.post("/{id}/revert", status_code=202)
-    def revert(id: str, request: Request, body: RevertBody | None = None) -> DoneView:
+    def revert_patch(id: str, request: Request, body: RevertBody | None = None) -> DoneView:
+        """Take an applied patch back."""
         ids = control.revert(id, body is not None and body.with_later, actor(request))
         return DoneView(detail=f"to go back: {', '.join(ids)}", at=now(), patches=ids)
 

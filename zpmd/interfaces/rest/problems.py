@@ -6,11 +6,10 @@ number and nothing else: the rest is in the log under that number.
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,10 +20,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zpmd.errors import ConfigError, EngineUnknown, NotFound, Refused, StoreError, ZpmdError
-from zpmd.interfaces.rest.access import admit
+from zpmd.interfaces.rest.access import admit, methods
+from zpmd.interfaces.rest.strict import StrictRequest, Takes
+from zpmd.interfaces.rest.writes import Writes
 from zpmd.redaction import redact
 
 BODY_BYTES = 1 << 20
+UPLOAD = "/v1/patches"
+"""A POST there has a limit of its own, and counts its bytes itself."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 KINDS: tuple[tuple[type[ZpmdError], HTTPStatus, str], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
@@ -62,7 +66,11 @@ async def _ours(_request: Request, error: Exception) -> Response:
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"pointer": "/" + "/".join(str(part) for part in e["loc"][1:]), "in": str(e["loc"][0]), "message": e["msg"]}
+        {
+            "pointer": "" if e["type"] == "json_invalid" else _pointer(e["loc"][1:]),
+            "in": str(e["loc"][0]),
+            "message": _message(e),
+        }
         for e in error.errors()
     ]
     malformed = any(e["type"] == "json_invalid" for e in error.errors())
@@ -71,11 +79,24 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return problem(status, "invalid", detail, errors=errors)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+def _pointer(path: Sequence[str | int]) -> str:
+    """As RFC 6901 writes it."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """What is wrong with the JSON itself is said by its reader, where it is there twice, or no JSON."""
+    said = error.get("ctx", {}).get("error", "") if error["type"] == "json_invalid" else ""
+    return redact(f"{error['msg']}: {said}" if said else error["msg"])
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     answer = problem(status, status.phrase.lower().replace(" ", "-"), str(error.detail))
     answer.headers.update(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:  # its router knows of the first route of a path alone
+        answer.headers["Allow"] = ", ".join(methods(request.url.path))
     return answer
 
 
@@ -111,6 +132,9 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == UPLOAD and scope.get("method") == "POST":
+            await self._app(scope, receive, send)
+            return
         announced = next((v for k, v in scope.get("headers", ()) if k == b"content-length"), b"0")
         if not announced.isdigit() or int(announced) > BODY_BYTES:
             await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", _TOO_LARGE)(scope, receive, send)
@@ -131,35 +155,24 @@ class BodyLimit:
 _TOO_LARGE = f"a request body has at most {BODY_BYTES} bytes"
 
 
-class StrictRequest(Request):
-    """Its JSON is JSON: no key twice, no NaN, no Infinity, all of which Python would take."""
-
-    async def json(self) -> Any:
-        text = (await self.body()).decode("utf-8", errors="replace")
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-
-
 class StrictRoute(APIRoute):
-    """Asks whether the request is admitted, and then for strict JSON: FastAPI would read the body first."""
+    """Asks whether the request is admitted before anything of it is read, as FastAPI would; then whether it is what it
+    must be (strict), and of a write what holds for all of them (writes)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        takes = Takes.of(self)
 
         async def strict(request: Request) -> Response:
             await admit(request)
-            return await handle(StrictRequest(request.scope, request.receive))
+            checked = StrictRequest(request.scope, request.receive)
+            await takes.check(checked)
+            if request.method in SAFE:
+                return await handle(checked)
+            return await self.write(checked, handle)
 
         return strict
 
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise json.JSONDecodeError(f"the key {key!r} is there twice", key, 0)
-        found[key] = value
-    return found
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise json.JSONDecodeError(f"{text} is not JSON", text, 0)
+    async def write(self, request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
+        writes: Writes = request.app.state.writes
+        return await writes.once(request, handle)

@@ -26,10 +26,11 @@ from zpmd.ports import Tokens
 
 
 def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
-    made = APIRouter(prefix="/v1", route_class=StrictRoute)
+    made = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["tokens"])
 
     @made.get("/whoami")
     async def whoami(request: Request) -> WhoView:
+        """Who asks, and what he may."""
         who = principal(request)
         return WhoView(
             name=who.name,
@@ -39,12 +40,14 @@ def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
         )
 
     @made.get("/tokens")
-    def get_tokens(request: Request) -> list[TokenView]:
+    def list_tokens(request: Request) -> list[TokenView]:
+        """API keys that were given out, without the keys."""
         who = principal(request)
         return [token_view(token, now()) for token in tokens.all() if who.tenant in ("", token.tenant)]
 
     @made.post("/tokens", status_code=201)
-    def make(body: TokenBody, request: Request, response: Response) -> MadeTokenView:
+    def make_token(body: TokenBody, request: Request, response: Response) -> MadeTokenView:
+        """Give out an API key; it is shown this once."""
         who = principal(request)
         id, key = api_keys.mint()
         token = _token(body, who, id, api_keys.digest(key), now())
@@ -54,7 +57,8 @@ def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
         return MadeTokenView(key=key, token=token_view(token, now()))
 
     @made.post("/tokens/{id}/revoke", status_code=202)
-    def revoke(id: str, request: Request, _body: Nothing | None = None) -> DoneView:
+    def revoke_token(id: str, request: Request, _body: Nothing | None = None) -> DoneView:
+        """End an API key, at once."""
         who = principal(request)
         found = tokens.find(id)
         if found is None or who.tenant not in ("", found.tenant):

@@ -56,8 +56,9 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
     meter = Meter(whole(control))
 
-    @made.get("/usage")
+    @made.get("/usage", tags=["services"])
     def get_usage() -> UsageView:
+        """What the services use of CPU and memory, measured over a moment."""
         before, after = meter.readings()
         return usage(control.snapshot(), before, after, now())
 

@@ -32,9 +32,9 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
     def get_why(name: str, request: Request) -> Annotated[AnyWhy, Field(discriminator="kind")]:
         snapshot = control.snapshot()
         try:
-            meant = subject.subject(name, _names(control, snapshot, principal(request).tenant))
+            meant = subject.subject(name, _names(control, snapshot, request))
         except NotFound:
-            if not principal(request).tenant and (row := registry.complaint(snapshot, name)):
+            if row := registry.complaint(snapshot, name):
                 raise NotFound(f"no service {name}: {row}") from None
             raise
         match meant.kind:
@@ -47,15 +47,10 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
 
     @made.get("/dossiers")
     def get_dossiers(query: Annotated[DossiersQuery, Query()], request: Request) -> list[DossierView]:
-        snapshot = control.snapshot()
-        own = principal(request).tenant
-        known = _names(control, snapshot, own)
-        if query.service is not None and not known.has(subject.SERVICE, query.service):
-            raise NotFound(str(_unknown(query.service, known)))
+        if query.service is not None:
+            subject.subject(f"{subject.SERVICE}:{query.service}", _names(control, control.snapshot(), request))
         found = control.dossiers(query.service, DOSSIERS_LOOKED_AT)
-        wanted = [
-            d for d in found if query.slot in (None, d.slot) and (not own or known.has(subject.SERVICE, d.service))
-        ]
+        wanted = [dossier for dossier in found if query.slot in (None, dossier.slot)]
         return [evidence.view(dossier) for dossier in wanted[: query.limit]]
 
     return made
@@ -82,22 +77,17 @@ def journal_of(control: Control) -> Callable[[str], Sequence[Entry]]:
     return journal
 
 
-def _names(control: Control, snapshot: Snapshot, own: str) -> subject.Names:
+def _names(control: Control, snapshot: Snapshot, request: Request) -> subject.Names:
+    """What whoever asks may ask about; patches are nothing of a single tenant's."""
+    whole = not principal(request).tenant
+
     def remembered(service: str) -> bool:
         return bool(service) and bool(control.journal(service, 0, None, 1) or control.dossiers(service, 1))
 
     def dropped(id: str) -> bool:
-        return bool(control.patches(1, id))
+        return whole and bool(control.patches(1, id))
 
-    return subject.names(snapshot, remembered, dropped, own)
-
-
-def _unknown(service: str, known: subject.Names) -> NotFound:
-    try:
-        subject.subject(f"{subject.SERVICE}:{service}", known)
-    except NotFound as error:
-        return error
-    return NotFound(f"no service {service}")
+    return subject.names(snapshot, remembered, dropped)
 
 
 def _patch(control: Control, snapshot: Snapshot, id: str, now: float) -> PatchWhyView:

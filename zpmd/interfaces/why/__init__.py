@@ -1,4 +1,4 @@
-"""Why: the causal story of a service, a slot, a tenant or a patch, from the snapshot, the journal and the dossiers. Pure.
+"""Why: the causal story of a service, slot, tenant or patch, from the snapshot, the journal and the dossiers. Pure.
 
 `subject` tells what a name means; `service`, `tenant` and `patch` tell the stories; `chain` makes sentences of the
 journal, and `root` follows what waits for what to where it ends.

@@ -1,8 +1,8 @@
 """What a name means that somebody asks about: a service, a slot of one, a tenant or a patch. Pure.
 
-Rules: a kind that is written down is taken at its word (`service:`, `tenant:`, `patch:`); a plain name is what it is the
-name of, and where it is the name of several, nothing is guessed. A service with a slot is `service/2`. A one-shot service
-is a service.
+Rules: a kind that is written down is taken at its word (`service:`, `tenant:`, `patch:`); a plain name is what it is
+the name of, and where it is the name of several, nothing is guessed. A service with a slot is `service/2`. A one-shot
+service is a service.
 """
 
 from __future__ import annotations
@@ -52,21 +52,13 @@ class Names:
                 return name in self.patches or self.dropped(name)
 
 
-def names(
-    snapshot: Snapshot,
-    remembered: Callable[[str], bool],
-    dropped: Callable[[str], bool],
-    tenant: str = "",
-) -> Names:
-    """Of a snapshot; `tenant`: only what is that tenant's."""
+def names(snapshot: Snapshot, remembered: Callable[[str], bool], dropped: Callable[[str], bool]) -> Names:
+    """All that a snapshot knows of."""
     rows = snapshot.tenancy.rows if snapshot.tenancy else None
     troubles = snapshot.tenancy.troubles if snapshot.tenancy else ()
-    integrations = [i for i in (rows.integrations if rows else ()) if tenant in ("", i.tenantcode)]
-    services = {i.service for i in integrations if i.service}
-    services.update(s.service for s in snapshot.plan.standings if tenant in ("", s.tenant))
-    services.update(s.name for s in snapshot.desired.services if tenant in ("", s.tenant))
-    if tenant:
-        return Names(services=services, tenants=(tenant,))
+    services = {i.service for i in (rows.integrations if rows else ()) if i.service}
+    services.update(s.service for s in snapshot.plan.standings)
+    services.update(s.name for s in snapshot.desired.services)
     services.update(name for name, _ in snapshot.desired.retired)
     tenants = {t.tenantcode for t in (rows.tenants if rows else ())}
     tenants.update(t.tenantcode for t in troubles if t.tenantcode)

@@ -62,11 +62,9 @@ def _groups(integrations: Sequence[IntegrationView], views: dict[str, ServiceVie
 def _comes_from(integration: IntegrationView, service: ServiceView | None) -> str:
     if service is not None and service.root:
         return service.root
-    if integration.trouble:
-        return f"its row: {integration.trouble}"
     if service is not None:
-        return standing(service)
-    return integration.reason or f"is {integration.state}"
+        return standing(service).removeprefix("is ")
+    return f"its row: {integration.trouble}" if integration.trouble else integration.reason or integration.state
 
 
 def _answer(

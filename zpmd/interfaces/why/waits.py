@@ -69,9 +69,8 @@ def stopped(service: ServiceView, noted: Sequence[Entry], now: float, zone: tzin
 def waits(root: RootView, service: ServiceView, now: float) -> str:
     """The whole way to the root, and whether that is being handled."""
     names = root.path[1:]
-    way = f"{service.name} waits for {', which waits for '.join(names)}"
-    if service.ready:
-        way = f"{service.name} runs with {service.ready} of {plural(service.desired, 'replica')}, and {way.partition(' ')[2]}"
+    half = f" runs with {service.ready} of {plural(service.desired, 'replica')}, and" if service.ready else ""
+    way = f"{service.name}{half} waits for {', which waits for '.join(names)}"
     next_try = f", next try in {span(root.until - now)}" if root.until is not None and root.until > now else ""
     return f"{way}: {root.text}; " + (f"being handled{next_try}" if root.handled else "needs you")
 
