@@ -39,9 +39,9 @@ def test_top_tells_who_uses_what(surface: Surface, ctl: Ctl) -> None:
     }
     said = ctl("top", "--sort", "memory")
     assert said.out.splitlines()[2:] == [
-        "SERVICE    GROUP   CPU      MEMORY   LIMIT    OF LIMIT  REPLICAS",
-        "zona_user  core      0.0 %   210 MB  -        -                1",
-        "redis      system    0.0 %    60 MB    64 MB   93.8 %          1",
+        "SERVICE        CPU   MEMORY    LIMIT  OF LIMIT  REPLICAS",
+        "zona_user    0.0 %   210 MB        -         -         1",
+        "redis        0.0 %    60 MB    64 MB    93.8 %         1",
     ]
     view = json.loads(ctl("top", "--json", "--group", "system").out)
     assert [(s["service"], s["cpu"], s["memory_limit"]) for s in view["services"]] == [("redis", 0.0, 64_000_000)]

@@ -66,8 +66,8 @@ def wrapped(text: Text, width: int | None) -> list[Text]:
 
 def _hanging(plain: str, width: int) -> int:
     start = len(plain) - len(plain.lstrip())
-    column = plain.rfind("  ", start, width // 2 + 2) + 2
-    return column if start < column else min(start + 2, width // 2)
+    gap = plain.rfind("  ", start, width)
+    return gap + 2 if 0 <= gap and gap + 2 <= width * 0.6 else min(start + 2, width // 2)
 
 
 def _aligned(cells: Sequence[Cell], widths: Sequence[int]) -> Text:

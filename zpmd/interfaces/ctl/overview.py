@@ -263,5 +263,5 @@ def _counted(view: StatusView) -> Text:
     """What is fine, as one line."""
     states = Counter(s.state for s in view.services() if rank(s) == WELL)
     parts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    return line((f"{plural(states.total(), 'more service is', 'more services are')} fine: {parts}", GOOD),
-                ("  (`--all` lists them)", FAINT))  # fmt: skip
+    what = plural(states.total(), "more is", "more are")
+    return line((f"{what} fine: {parts}", GOOD), ("  (--all lists them)", FAINT))

@@ -22,7 +22,10 @@ from zpmd.interfaces.words import clean, plural, size
 REFRESH_SECONDS = 2.0
 MUCH = 0.9
 """Of its limit: the kernel kills soon."""
-TITLES = ("SERVICE", "GROUP", "CPU", "MEMORY", "LIMIT", "OF LIMIT", "REPLICAS")
+TITLES = ("SERVICE", "CPU", "MEMORY", "LIMIT", "OF LIMIT", "REPLICAS")
+
+
+COUNTS = ("CPU", "MEMORY", "LIMIT", "OF LIMIT")
 
 
 class By(StrEnum):
@@ -98,23 +101,22 @@ def top_lines(view: UsageView, replicas: bool) -> list[Text]:
     head = line((f"{told}, memory {size(memory)}", STRONG), (f"  over the last {view.seconds:.1f} s", FAINT))
     if not view.services:
         return [line(("nothing runs", NOTICE))]
-    rows: list[Row] = [tuple((title, FAINT) for title in TITLES)]
+    rows: list[Row] = [tuple((f"{title:>7}" if title in COUNTS else title, FAINT) for title in TITLES)]
     for service in view.services:
-        rows.append(_row(service.service, service.group, service, str(len(service.replicas))))
+        rows.append(_row(service.service, service, str(len(service.replicas))))
         if replicas and len(service.replicas) > 1:
-            rows += [_row(f"  {replica.subject}", "", replica, "") for replica in service.replicas]
+            rows += [_row(f"  {replica.subject}", replica, "") for replica in service.replicas]
     return [head, Text(""), *table(rows)]
 
 
-def _row(name: str, group: str, used: ServiceUsageView | ReplicaUsageView, count: str) -> Row:
+def _row(name: str, used: ServiceUsageView | ReplicaUsageView, count: str) -> Row:
     part = used.memory / used.memory_limit if used.memory_limit else None
     return (
         (name, ""),
-        (group, FAINT),
         (f"{'-' if used.cpu is None else _percent(used.cpu):>7}", ""),
         (f"{size(used.memory):>7}", ""),
-        ("-" if used.memory_limit is None else f"{size(used.memory_limit):>7}", FAINT),
-        ("-" if part is None else f"{_percent(part):>7}", BAD if part is not None and part >= MUCH else ""),
+        (f"{'-' if used.memory_limit is None else size(used.memory_limit):>7}", FAINT),
+        (f"{'-' if part is None else _percent(part):>8}", BAD if part is not None and part >= MUCH else ""),
         (f"{count:>8}", ""),
     )
 
