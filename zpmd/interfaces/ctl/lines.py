@@ -67,7 +67,7 @@ def wrapped(text: Text, width: int | None) -> list[Text]:
 def _hanging(plain: str, width: int) -> int:
     start = len(plain) - len(plain.lstrip())
     gap = plain.rfind("  ", start, width)
-    return gap + 2 if 0 <= gap and gap + 2 <= width * 0.6 else min(start + 2, width // 2)
+    return gap + 2 if gap >= 0 and gap + 2 <= width * 0.6 else min(start + 2, width // 2)
 
 
 def _aligned(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
