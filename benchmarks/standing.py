@@ -34,6 +34,7 @@ def loop_of(
     engine: Engine,
     tenancy: Callable[[], Tenancy | None] = lambda: None,
     passed: Callable[[Snapshot], None] = lambda _: None,
+    board: Board | None = None,
 ) -> tuple[Loop, Mailbox]:
     mailbox = Mailbox()
     parts = Parts(
@@ -45,7 +46,7 @@ def loop_of(
         executor=Executor(engine, clock, mailbox.deliver, settings.engine_workers),
         chronicle=Chronicle(store),
         watchers=Watchers(),
-        board=Board(),
+        board=board or Board(),
         limits=settings.limits,
         resync_seconds=settings.resync_seconds,
         version=zpmd.__version__,

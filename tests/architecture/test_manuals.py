@@ -23,6 +23,7 @@ from zpmd.interfaces import (
     patch_file_views,
     patch_views,
     row_views,
+    token_views,
     usage_views,
     views,
     why_views,
@@ -42,7 +43,7 @@ IN_WORDS = {"HoldView", "ListedTenant", "ListedIntegration"}
 
 SHAPES = [
     shape
-    for module in (views, row_views, patch_views, patch_file_views, audit, why_views, usage_views)
+    for module in (views, row_views, patch_views, patch_file_views, audit, why_views, token_views, usage_views)
     for shape in vars(module).values()
     if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS
 ] + [Preview, PreviewStep, PreviewImage]

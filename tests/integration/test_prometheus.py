@@ -5,27 +5,23 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 import yaml
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.integration.daemon import CHECKOUT
 from tests.lab.eventually import eventually
-from tests.lab.prometheus import Prometheus, free_port
+from tests.lab.prometheus import Prometheus
 from tests.unit.interfaces.given import NOON, Surface, snapshot, standing
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.daemon.meters import Meters
 from zpmd.interfaces import metrics
-from zpmd.interfaces.rest.access import Principal
-from zpmd.interfaces.rest.access import Scope as Right
 from zpmd.model.plan import State
+from zpmd.settings import Api
 
 FOLDER = CHECKOUT / "etc" / "prometheus"
 RULES = FOLDER / "zpmd.rules.yml"
@@ -94,37 +90,20 @@ def test_labels_that_rules_and_dashboard_compare_with_are_said_somewhere() -> No
                 assert label == "job" or f'{label}="{value}"' in exposed, f"{label}={value} in {text}"
 
 
-class Known:
-    """The application, for a listener on loopback: whoever comes may read."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        who = Principal(name="prometheus", scopes=frozenset({Right.READ}))
-        scope["state"] = {**scope.get("state", {}), "principal": who}
-        await self._app(scope, receive, send)
-
-
 @pytest.fixture
 def surface(tmp_path: Path) -> Iterator[Surface]:
-    made = Surface(tmp_path)
+    """Served over TCP, too, as `api.listen` has it."""
+    made = Surface(tmp_path, Api(listen="127.0.0.1:0"))
+    made.server.start()
     yield made
-    made.store.close()
+    made.close()
 
 
-@pytest.fixture
-def address(surface: Surface) -> Iterator[str]:
-    """Where the surface is served over TCP."""
-    port = free_port()
-    config = uvicorn.Config(Known(surface.app), port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    eventually(lambda: server.started, 30, "a server")
-    yield f"127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(30)
+def token_to_read(surface: Surface) -> str:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(surface.socket)), base_url="http://zpmd") as client:
+        answer = client.post("/v1/tokens", json={"name": "prometheus", "scopes": ["read"]})
+        assert answer.is_success, answer.text
+        return str(answer.json()["key"])
 
 
 def state(prometheus: Prometheus, alert: str) -> str:
@@ -132,13 +111,19 @@ def state(prometheus: Prometheus, alert: str) -> str:
 
 
 def test_prometheus_scrapes_zpmd_answers_queries_and_sees_nothing_wrong_with_rules_and_dashboard(
-    surface: Surface, address: str
+    surface: Surface, tmp_path: Path
 ) -> None:
     made = surface.publish(
         standing("redis", state=State.CRASH_LOOP, ready=0, restarts=7), standing("zona_user"), tenancy=tenancy()
     )
     surface.meters.passed(made)
-    job = {"job_name": "zpmd", "static_configs": [{"targets": [address]}]}
+    assert surface.server.tcp is not None
+    address = f"127.0.0.1:{surface.server.tcp.ports[0]}"
+    token = token_to_read(surface)
+    (tmp_path / "token").write_text(token)
+    (job,) = yaml.safe_load((FOLDER / "scrape.yml").read_text())["scrape_configs"]
+    job = {key: job[key] for key in ("job_name", "authorization")} | {"static_configs": [{"targets": [address]}]}
+    job["authorization"]["credentials_file"] = str(tmp_path / "token")
     with Prometheus(job, RULES) as prometheus:
         eventually(lambda: prometheus.value("zpmd_engine_up") == 1, 60, "a scrape")
         assert [target["health"] for target in prometheus.targets()] == ["up"]
@@ -153,5 +138,5 @@ def test_prometheus_scrapes_zpmd_answers_queries_and_sees_nothing_wrong_with_rul
         eventually(lambda: state(prometheus, "ZpmdCrashLoop") == "pending", 60, "an alert that has to last yet")
         assert state(prometheus, "ZpmdEngineDown") == "inactive"
         assert {rule["health"] for rule in prometheus.rules()} == {"ok"}
-    refused = httpx.get(f"http://{address}/v1/audit", trust_env=False)
-    assert refused.status_code == 403, "whoever may scrape may not read the audit"
+    url, headers = f"http://{address}/v1/audit", {"Authorization": f"Bearer {token}"}
+    assert httpx.get(url, headers=headers, trust_env=False).status_code == 403, "he reads metrics, and no audit"

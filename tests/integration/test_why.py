@@ -33,7 +33,8 @@ def test_a_crash_loop_is_found_over_two_dependencies_and_says_who_waits_for_it(d
         lambda: (one := told(daemon, "siem"))["answer"].find("in a crash loop") > 0 and one, 60, "a crash loop", 0.1
     )
     assert re.match(
-        r"siem waits for kafka, which waits for zookeeper: zookeeper is in a crash loop, exit 1; being handled, next try",
+        r"siem waits for kafka, which waits for zookeeper:"
+        r" zookeeper is in a crash loop, exit 1; being handled, next try",
         found["answer"],
     ), found["answer"]
     assert found["root"]["path"] == ["siem", "kafka", "zookeeper"]

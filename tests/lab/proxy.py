@@ -14,11 +14,10 @@ PART = 1 << 16
 
 
 class Proxy:
-    """Listens at `address` (host:port), forwards to `target` (host:port)."""
+    """Listens at `address` (host:port), forwards to `target` (host:port, or the path of a unix socket)."""
 
     def __init__(self, target: str) -> None:
-        host, _, port = target.rpartition(":")
-        self._target = (host, int(port))
+        self._target = target
         self._latency_seconds = 0.0
         self._cut = False
         self._passing = threading.Event()
@@ -61,8 +60,7 @@ class Proxy:
             try:
                 if self._cut:
                     raise ConnectionRefusedError
-                server = socket.create_connection(self._target, timeout=5)
-                server.settimeout(None)
+                server = self._connect()
             except OSError:
                 client.close()
                 continue
@@ -70,6 +68,16 @@ class Proxy:
                 self._open.update((client, server))
             for one, other in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(one, other), name="proxy", daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        if self._target.startswith("/"):
+            server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            server.connect(self._target)
+        else:
+            host, _, port = self._target.rpartition(":")
+            server = socket.create_connection((host, int(port)), timeout=5)
+            server.settimeout(None)
+        return server
 
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):

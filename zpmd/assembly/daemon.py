@@ -31,6 +31,7 @@ from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.app import create_app
+from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
@@ -67,6 +68,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
         journal_weeks=settings.journal_weeks,
     )
     ending.callback(store.close)
+    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     owner = store.owner()
     rows = tenants(settings, os.environ, store, clock)
     desire = Desire(rows.sources, store)
@@ -104,20 +106,22 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    authenticator = api.authenticator(settings.api, store.tokens, clock.now, given)
     settle(store.audit, store, clock.now())
     recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
     app = create_app(
-        control,
-        settings.state_dir,
-        settings.socket,
-        authenticator,
-        patches=settings.patches,
-        api=settings.api,
-        recorder=recorder,
-        meters=meters,
-        answers=store.answers,
-        resync_seconds=settings.resync_seconds,
+        ApiParts(
+            control=control,
+            authenticator=authenticator,
+            answers=store.answers,
+            recorder=recorder,
+            meters=meters,
+            state_dir=settings.state_dir,
+            socket=settings.socket,
+            now=clock.now,
+            patches=settings.patches,
+            api=settings.api,
+            resync_seconds=settings.resync_seconds,
+        )
     )
     server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
     server.start()

@@ -7,7 +7,8 @@ Rules:
 2. A zpmd that was killed between the two finds the beginning at its next start: that row is INTERRUPTED, and has what
    is stored by then. An operator's verb in the journal that no row claims gets a row of its own, UNATTRIBUTED.
 3. What was refused to people without a right is counted: a flood of wrong tokens is a few rows, and pushes nothing out.
-4. Texts that came from outside are cut and masked. What is stored of a subject are names, numbers and reasons.
+4. Texts that came from outside are cut, and masked where anybody may have written them: who asks is a name that
+   somebody has vouched for. What is stored of a subject are names, numbers and reasons.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ from zpmd.model.text import printable
 from zpmd.ports import Audit, Store
 from zpmd.redaction import redact
 
+About = tuple[str, Mapping[str, object]]
+
 EVERYTHING = "*"
 PATCH = "patch:"
+KINDS = ("patch", "token")
+"""Of subjects that are no service."""
 PAGE = 1000
 ENTRIES_OF_ONE = 100
 """Of the journal, that are looked through for what one request made."""
@@ -77,10 +82,13 @@ class Recorder:
         with self._counted():
             return Begun(self.audit.begin(said), said, memory)
 
-    def end(self, begun: Begun, status: int, code: str = "") -> Link:
-        """Raises StoreError: then nobody is to be told that it is done."""
+    def end(self, begun: Begun, status: int, code: str = "", about: About | None = None) -> Link:
+        """Raises StoreError: then nobody is to be told that it is done. `about`: the subject and what is stored of it
+        now, where that is none of operators' intent."""
         record = ended(begun.record, self._store, begun.memory)
         record = replace(record, status=status, code=code)
+        if about is not None:
+            record = replace(record, subject=_short(_masked(about[0])), after=about[1])
         try:
             with self._counted():
                 row = self.audit.end(begun.number, record)
@@ -235,12 +243,18 @@ def _clean(record: Record) -> Record:
         address=_short(record.address),
         method=_short(record.method),
         route=_short(record.route),
-        subject=_short(record.subject),
+        subject=_short(_masked(record.subject)),
     )
 
 
+def _masked(subject: str) -> str:
+    """Whoever asks may write anything where a name belongs; the word before it is ours."""
+    kind, colon, name = subject.partition(":")
+    return f"{kind}:{redact(name)}" if colon and kind in KINDS else redact(subject)
+
+
 def _short(text: str) -> str:
-    return printable(redact(text[: 4 * TEXT_MOST]))[:TEXT_MOST]
+    return printable(text[:TEXT_MOST])[:TEXT_MOST]
 
 
 def _tell(row: Link, record: Record) -> None:
@@ -249,7 +263,7 @@ def _tell(row: Link, record: Record) -> None:
         "WARNING" if record.kind is Kind.REFUSED else "INFO",
         "audit {}: {} {} {} {}: {}, {}; {}",
         row.id,
-        record.actor or "nobody",
+        (record.actor or "nobody") + (f" [{record.token}]" if record.token else ""),
         record.method,
         record.route,
         record.subject,

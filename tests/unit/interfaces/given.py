@@ -16,6 +16,7 @@ from zpmd.errors import EngineUnknown, NotFound
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.json_web_tokens import Signer
+from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.events import Outcome, Reason, Snapshot
@@ -182,20 +183,20 @@ class Surface:
         self.authenticator = Authenticator(self.store.tokens, self.clock.now, signer)
         self.meters = Meters("0.1.0")
         self.recorder = Recorder(self.store.audit, self.store, self.clock.now, self.meters.unrecorded)
-        patches = Patches(dir=folder, keys_dir=folder / "keys")
-        self.app = create_app(
-            self.control,
-            folder,
-            folder / "zpmd.sock",
-            self.authenticator,
-            self.clock.now,
-            patches,
-            api,
+        self.socket = folder / "zpmd.sock"
+        self.parts = ApiParts(
+            control=self.control,
+            authenticator=self.authenticator,
+            answers=self.store.answers,
             recorder=self.recorder,
             meters=self.meters,
-            answers=self.store.answers,
+            state_dir=folder,
+            socket=self.socket,
+            now=self.clock.now,
+            patches=Patches(dir=folder, keys_dir=folder / "keys"),
+            api=api or Api(),
         )
-        self.socket = folder / "zpmd.sock"
+        self.app = create_app(self.parts)
         self.server = ApiServer(self.app, self.socket, "", api, tls)
 
     def _reload(self) -> None:

@@ -66,6 +66,26 @@ def test_what_is_asked_and_not_done_is_recorded_too(surface: Surface, api: httpx
     assert rows(surface)[4].after == {"down": "containers", "stopped": ["redis"]}
 
 
+def test_what_happens_to_a_token_is_recorded_by_its_id_and_never_with_its_key(
+    surface: Surface, api: httpx.Client
+) -> None:
+    made = api.post("/v1/tokens", json={"name": "ci", "scopes": ["operate"]}).json()
+    key, id = made["key"], made["token"]["id"]
+    surface.publish()
+    headers = {"Authorization": f"Bearer {key}"}
+    assert api.post("/v1/services/redis/stop", headers=headers).status_code == 202
+    assert api.post("/v1/down", headers=headers).status_code == 403
+    assert api.post("/v1/services/redis/stop", headers={"Authorization": "Bearer zpmd_x"}).status_code == 401
+    api.post(f"/v1/tokens/{id}/revoke")
+    make, stop, down, wrong, revoke = rows(surface)
+    assert (make.subject, make.after) == (f"token:{id}", {"name": "ci", "scopes": ["operate"], "tenant": ""})
+    assert (stop.actor, stop.token, stop.scopes, stop.status) == ("token:ci", id, ("operate",), 202)
+    assert (down.kind, down.token, down.status) == ("refused", id, 403)
+    assert (wrong.kind, wrong.actor, wrong.status, wrong.code) == ("refused", ME, 401, "unauthorized")
+    assert (revoke.subject, revoke.after) == (f"token:{id}", {"name": "ci", "revoked": True})
+    assert key not in "".join(row.body for row in surface.recorder.audit.rows(0, 100))
+
+
 def test_whoever_looks_is_not_recorded(surface: Surface, api: httpx.Client) -> None:
     surface.publish()
     for path in ("/v1/status", "/v1/plan", "/metrics", "/v1/audit", "/nowhere"):

@@ -6,17 +6,21 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.lab.eventually import eventually
 from tests.unit.interfaces.given import NOON, Surface, standing
+from tests.unit.interfaces.given_access import OPEN, give, stranger
 from zpmd.interfaces.rest import feed
 from zpmd.model.events import Entry, Result
 from zpmd.model.plan import State
+from zpmd.model.token import Scope
 
 
 @dataclass(frozen=True)
@@ -181,3 +185,28 @@ def test_a_hundred_readers_hear_the_same(surface: Surface, api: httpx.Client) ->
     for thread in threads:
         thread.join()
     assert told == ["to all"] * 100
+
+
+def test_readers_on_both_sockets_are_not_in_each_others_way(tmp_path: Path) -> None:
+    surface = Surface(tmp_path, OPEN)
+    surface.server.start()
+    key, all_there = give(surface, Scope.READ), threading.Barrier(13, timeout=30)
+
+    def follow(number: int) -> list[object]:
+        unix = httpx.Client(transport=httpx.HTTPTransport(uds=str(surface.socket)), base_url="http://zpmd", timeout=30)
+        seen = []
+        with unix if number % 2 else stranger(surface, key) as client, listening(client) as events:
+            for _ in range(4):
+                seen.append(next(events).data["number"])
+                all_there.wait()
+        return seen
+
+    try:
+        with ThreadPoolExecutor(12) as readers:
+            following = [readers.submit(follow, number) for number in range(12)]
+            for restarts in range(4):
+                surface.publish(standing("redis", restarts=restarts))
+                all_there.wait()
+            assert [reader.result(30) for reader in following] == [[1, 2, 3, 4]] * 12
+    finally:
+        surface.close()

@@ -48,9 +48,9 @@ def spoken(surface: Surface, files: Certificate, low: ssl.TLSVersion, high: ssl.
     with contextlib.suppress(ssl.SSLError):
         client.set_ciphers("DEFAULT@SECLEVEL=0")  # an old client, which would speak anything
     client.minimum_version, client.maximum_version = low, high
-    with socket.create_connection(("127.0.0.1", port(surface)), PATIENCE) as raw:
-        with client.wrap_socket(raw, server_hostname="localhost") as secured:
-            return secured.version()
+    raw = socket.create_connection(("127.0.0.1", port(surface)), PATIENCE)
+    with client.wrap_socket(raw, server_hostname="localhost") as secured:
+        return secured.version()
 
 
 def test_a_client_that_knows_the_certificate_is_served(surface: Surface, files: Certificate) -> None:
@@ -69,7 +69,7 @@ def test_versions_of_today_are_spoken(surface: Surface, files: Certificate, vers
 @pytest.mark.filterwarnings("ignore:.*TLSv1.*is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_older_versions_are_not(surface: Surface, files: Certificate, version: ssl.TLSVersion) -> None:
-    with pytest.raises(OSError, match="(?i)version|protocol|alert|reset|eof"):
+    with pytest.raises(OSError, match=r"(?i)version|protocol|alert|reset|eof"):
         spoken(surface, files, version, version)
 
 

@@ -101,6 +101,12 @@ def test_a_service_that_runs_tells_its_last_failure() -> None:
             "needs you: `zpmctl release '*'` ends the hold",
         ),
         (State.FAILED, {}, False, "needs a look: `zpmctl logs redis`"),
+        (
+            State.UNKNOWN,
+            {},
+            False,
+            "needs you: zpmd changes nothing until the engine answers: `zpmctl doctor`",
+        ),
     ],
 )
 def test_it_says_whether_it_is_being_handled(state: State, more: dict[str, Any], handled: bool, handling: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.interfaces.conftest import Ctl
-from tests.unit.interfaces.given import NOON, Surface
+from tests.unit.interfaces.given import NOON, Surface, standing
 from tests.unit.interfaces.given_access import give, stranger, surface_for_strangers
 from tests.unit.interfaces.given_patches import APPLIED, ROLLED_BACK, ROLLING, STUCK, put
 from tests.unit.interfaces.given_rows import (
@@ -24,7 +24,8 @@ from tests.unit.interfaces.given_rows import (
 )
 from zpmd.model.events import Entry, Result
 from zpmd.model.observed import Change, ContainerLimits, Dossier, Neighbour
-from zpmd.model.plan import Cause, Code, State, Waiting
+from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.service import Group
 from zpmd.model.tenant import Connection
 from zpmd.model.token import Scope
 
@@ -148,6 +149,18 @@ def test_patches_are_led_by_one_line(surface: Surface, ctl: Ctl) -> None:
     ]
     view = json.loads(ctl("why", "hotfix-1040", "--json").out)
     assert (view["kind"], view["name"], view["story"]["patch"]["state"]) == ("patch", "hotfix-1040", "rollback-failed")
+
+
+def test_a_patch_that_waits_for_a_held_service_says_who_can_end_that(surface: Surface, ctl: Ctl) -> None:
+    put(surface.store, ROLLING)
+    cause = Cause(Code.PATCH_WAITS, "1 of 2 moved; waits for redis, held by an operator", ("redis",))
+    held = standing("redis", Group.SYSTEM, state=State.HELD, ready=0)
+    surface.publish(plan=Plan(standings=(held,), waiting=(Waiting(subject="patch:hotfix-1042", cause=cause),)))
+    assert ctl("why", "hotfix-1042").out.splitlines()[:2] == [
+        "patch hotfix-1042 is on its way, rolling since 12:00:00: 1 of 2 services moved;"
+        " 1 of 2 moved; waits for redis, held by an operator",
+        "  needs you: `zpmctl release redis` lets it go on",
+    ]
 
 
 def test_a_name_of_several_is_refused_with_the_words_to_use(surface: Surface, ctl: Ctl) -> None:

@@ -107,6 +107,12 @@ RULES: Mapping[str, Rule] = {
     "POST /v1/patches": Rule(Scope.DEPLOY),
     "POST /v1/patches/plan": Rule(Scope.READ),
     "POST /v1/patches/{id}/revert": Rule(Scope.DEPLOY),
+    # the dashboard: its page and its door are for everybody, what it shows is not
+    "GET /": Rule(None, Tenants.ALL),
+    "GET /ui/{version}/{name}": Rule(None, Tenants.ALL),
+    "GET /session": Rule(None, Tenants.ALL),
+    "POST /session": Rule(None, Tenants.ALL),
+    "POST /session/end": Rule(None, Tenants.ALL),
     # the product's own
     "POST /service/start": Rule(Scope.OPERATE, Tenants.OWN),
     "POST /service/stop": Rule(Scope.OPERATE, Tenants.OWN),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 import zpmd
@@ -31,27 +31,29 @@ from zpmd.interfaces.asked import (
     WaitQuery,
 )
 from zpmd.interfaces.rest import audit as audit_routes
-from zpmd.interfaces.rest import domain, feed, health, lists, openapi, streams, uploads, verbs
+from zpmd.interfaces.rest import domain, feed, health, lists, openapi, pages, session, streams, uploads, verbs
 from zpmd.interfaces.rest import logs as logs_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
 from zpmd.interfaces.rest import usage as usage_routes
 from zpmd.interfaces.rest import why as why_routes
-from zpmd.interfaces.rest.access import admit
+from zpmd.interfaces.rest.access import admit, principal
 from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.counting import Counted
 from zpmd.interfaces.rest.gate import Gate
 from zpmd.interfaces.rest.own import own
+from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.problems import LastResort, StrictRoute, answer_with_problems
 from zpmd.interfaces.rest.recording import Recorded, begin
+from zpmd.interfaces.rest.rendered import Rendered
+from zpmd.interfaces.rest.session import Browsers, Sessions
 from zpmd.interfaces.rest.throttle import Throttle
 from zpmd.interfaces.rest.writes import Writes
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
 from zpmd.interfaces.views import EntryView, PlanView, ServiceView, StatusView
 from zpmd.interfaces.why import entry_view
 from zpmd.interfaces.why_views import WhyView
-from zpmd.ports import Answers, Control
-from zpmd.settings import Api, Patches
+from zpmd.ports import Control
 
 Now = Callable[[], float]
 NDJSON = "application/x-ndjson"
@@ -76,24 +78,8 @@ class MetricsResponse(Response):
     media_type = metrics.CONTENT_TYPE
 
 
-def create_app(
-    control: Control,
-    state_dir: Path,
-    socket: Path,
-    authenticator: Authenticator,
-    now: Now = time.time,
-    patches: Patches | None = None,
-    api: Api | None = None,
-    *,
-    answers: Answers,
-    recorder: Recorder | None = None,
-    meters: Meters | None = None,
-    resync_seconds: float = 30.0,
-) -> FastAPI:
-    """`app.state.stopping` is an Event: set it, and every answer that goes on ends. `patches` are the settings of the
-    drop directory, `api` those of the API; None: the defaults. `recorder` keeps the audit; None: nothing is recorded.
-    `meters` count the requests."""
-    patches = patches or Patches()
+def create_app(parts: ApiParts) -> FastAPI:
+    """`app.state.stopping` is an Event: set it, and every answer that goes on ends."""
     app = FastAPI(
         title="zpmd",
         version=zpmd.__version__,
@@ -103,42 +89,60 @@ def create_app(
         dependencies=[Depends(admit), Depends(begin)],
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.stopping = threading.Event()
-    app.state.authenticator = authenticator
-    app.state.throttle = Throttle(api or Api())
-    if recorder is not None:
-        app.add_middleware(Recorded, recorder=recorder)
-        app.include_router(audit_routes.router(recorder.audit, now))
+    stopping, now = threading.Event(), parts.now
+    control = own(parts.control)
+    app.state.stopping = stopping
+    app.state.authenticator = parts.authenticator
+    app.state.throttle = Throttle(parts.api)
+    app.state.sessions = Sessions(parts.authenticator)
+    app.state.writes = Writes(control, parts.answers, now)
+    # From the innermost out: what is outside sees all that is refused inside.
+    app.add_middleware(Browsers, app.state.sessions)
     answer_with_problems(app)
-    app.add_middleware(Gate, authenticator, app.state.throttle)
+    app.add_middleware(Gate, parts.authenticator, app.state.throttle)
+    app.add_middleware(Recorded, recorder=parts.recorder)
     app.add_middleware(LastResort)
-    if meters is not None:
-        app.add_middleware(Counted, meters=meters)
-    control = own(control)
-    app.state.writes = Writes(control, answers, now)
-    app.include_router(_reading(control, now))
-    app.include_router(_rows(control, now, meters))
-    app.include_router(_streaming(control, now, app.state.stopping))
-    app.include_router(feed.router(control, now, app.state.stopping))
-    app.include_router(lists.router(control, now))
-    app.include_router(verbs.router(control, now, app.state.stopping))
-    app.include_router(patches_routes.router(control, now))
-    app.include_router(uploads.router(control, patches, now))
-    app.include_router(why_routes.router(control, now))
-    app.include_router(logs_routes.router(control, now, app.state.stopping))
-    app.include_router(usage_routes.router(control, now))
-    app.include_router(health.router(control, state_dir, socket, patches, recorder, resync_seconds, now))
-    app.include_router(domain.router(control, now))
-    app.include_router(tokens_routes.router(authenticator.tokens, now))
-    app.include_router(_about(app))
+    app.add_middleware(Counted, meters=parts.meters)
+    for router in (
+        pages.router(),
+        session.router(app.state.sessions, app.state.throttle),
+        _reading(control, now),
+        _rows(control, now, parts.meters),
+        _streaming(control, now, stopping),
+        feed.router(control, now, stopping),
+        lists.router(control, now),
+        verbs.router(control, now, stopping),
+        patches_routes.router(control, now),
+        uploads.router(control, parts.patches, now),
+        why_routes.router(control, now),
+        logs_routes.router(control, now, stopping),
+        usage_routes.router(control, now),
+        health.router(parts, control),
+        domain.router(control, now),
+        tokens_routes.router(parts.authenticator.tokens, now),
+        audit_routes.router(parts.recorder.audit, now),
+        _about(app),
+    ):
+        app.include_router(router)
     return app
 
 
 def document() -> dict[str, Any]:
     """What the API says of itself, without a daemon: routes are made, and none is asked."""
     nobody: Any = None
-    app = create_app(nobody, Path("/"), Path("/"), Authenticator(nobody, time.time), answers=nobody)
-    return openapi.describe(app)
+    return openapi.describe(
+        create_app(
+            ApiParts(
+                control=nobody,
+                authenticator=Authenticator(nobody, time.time),
+                answers=nobody,
+                recorder=Recorder(nobody, nobody, time.time, nobody),
+                meters=nobody,
+                state_dir=Path("/"),
+                socket=Path("/"),
+            )
+        )
+    )
 
 
 def _about(app: FastAPI) -> APIRouter:
@@ -155,10 +159,12 @@ def _about(app: FastAPI) -> APIRouter:
 def _reading(control: Control, now: Now) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @router.get("/status", tags=["status"])
-    def get_status() -> StatusView:
+    told = Rendered(StatusView, status.status)
+
+    @router.get("/status", tags=["status"], response_model=StatusView)
+    async def get_status(request: Request) -> Response:
         """Every service, what waits and why, and whether zpmd sees everything."""
-        return status.status(control.snapshot(), now())
+        return await told.answer(control.snapshot(), now(), principal(request).tenant)
 
     @router.get("/plan", tags=["status"])
     def get_plan(response: Response) -> PlanView:
@@ -185,7 +191,7 @@ def _reading(control: Control, now: Now) -> APIRouter:
     return router
 
 
-def _rows(control: Control, now: Now, meters: Meters | None) -> APIRouter:
+def _rows(control: Control, now: Now, meters: Meters) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     @router.get("/v1/tenants", tags=["rows"])

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from zpmd.interfaces import status, tenancy
 from zpmd.interfaces.asked import ServiceBody
-from zpmd.interfaces.rest.access import actor
+from zpmd.interfaces.rest.access import actor, principal
 from zpmd.interfaces.rest.problems import StrictRoute
+from zpmd.interfaces.rest.rendered import Rendered
 from zpmd.interfaces.row_views import ListedIntegration, ListedTenant
 from zpmd.interfaces.views import ServiceView
+from zpmd.model.events import Snapshot
 from zpmd.ports import Control
 
 
@@ -37,6 +39,7 @@ class Everything:
 
 def router(control: Control, now: Callable[[], float]) -> APIRouter:
     made = APIRouter(route_class=StrictRoute, tags=["product"])
+    told = Rendered(Everything, everything)
 
     @made.post("/service/start")
     def product_start(body: ServiceBody, request: Request) -> Started:
@@ -50,12 +53,10 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
         control.stop(body.serviceName, actor(request))
         return Stopped(status="ok")
 
-    @made.get("/status")
-    def product_status() -> Everything:
+    @made.get("/status", response_model=Everything)
+    async def product_status(request: Request) -> Response:
         """Every service and integration."""
-        snapshot = control.snapshot()
-        services = status.status(snapshot, now()).services()
-        return Everything(services=services, integrations=tuple(tenancy.listed_integrations(snapshot)))
+        return await told.answer(control.snapshot(), now(), principal(request).tenant)
 
     @made.get("/tenant/list")
     def product_tenants() -> list[ListedTenant]:
@@ -68,3 +69,8 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
         return tenancy.listed_integrations(control.snapshot())
 
     return made
+
+
+def everything(snapshot: Snapshot, now: float) -> Everything:
+    services = status.status(snapshot, now).services()
+    return Everything(services=services, integrations=tuple(tenancy.listed_integrations(snapshot)))

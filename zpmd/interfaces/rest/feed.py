@@ -20,6 +20,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -75,7 +76,7 @@ _ENTRY = TypeAdapter(EntryView)
 
 def router(control: Control, now: Callable[[], float], stopping: threading.Event) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
-    feed = Feed(whole(control), now, stopping)
+    feed = Feeds(lambda: Feed(whole(control), now, stopping))
 
     @made.get("/feed", tags=["journal"], response_class=EventStream, responses={200: FEED})
     async def get_feed(
@@ -229,6 +230,29 @@ class Feed:
         if timeless == known.timeless:
             return replace(known, number=snapshot.number)
         return Shown(snapshot.number, b"event: status\ndata: %s\n\n" % _STATUS.dump_json(view), timeless)
+
+
+class Feeds:
+    """A feed for each server: the unix socket and TCP have event loops of their own, and what a feed waits with belongs
+    to one of them."""
+
+    def __init__(self, make: Callable[[], Feed]) -> None:
+        self._make = make
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()
+
+    @property
+    def readers(self) -> int:
+        return self._here().readers
+
+    def read(self, tenant: str, after: int | None) -> AsyncIterator[bytes]:
+        return self._here().read(tenant, after)
+
+    def _here(self) -> Feed:
+        loop = asyncio.get_running_loop()
+        found = self._by_loop.get(loop)
+        if found is None:
+            found = self._by_loop[loop] = self._make()
+        return found
 
 
 class _UnderWay:

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from fastapi import APIRouter, Request, Response
 
-from zpmd.daemon.recorder import Recorder, faults
+from zpmd.daemon.recorder import faults
 from zpmd.errors import EngineUnknown, ZpmdError
 from zpmd.interfaces import audit, doctor, doctor_patches, listings
 from zpmd.interfaces.listing_views import HealthView, ReadyView
 from zpmd.interfaces.rest.access import Principal, Scope
 from zpmd.interfaces.rest.own import whole
+from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.problems import StrictRoute
 from zpmd.interfaces.views import CheckView
 from zpmd.model.events import Snapshot
 from zpmd.ports import Control
-from zpmd.settings import Patches
 
 SILENCES = 3
 """Resyncs after which a loop that has ended no pass is taken for dead; they have jitter, and passes take their time."""
 SILENCE_SECONDS_LEAST = 60.0
 
 
-def router(
-    control: Control,
-    state_dir: Path,
-    socket: Path,
-    patches: Patches,
-    recorder: Recorder | None,
-    resync_seconds: float,
-    now: Callable[[], float],
-) -> APIRouter:
+def router(parts: ApiParts, control: Control) -> APIRouter:
+    """`control` is what whoever asks may see of that in `parts`."""
     made = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["daemon"])
-    longest_silence = max(SILENCES * resync_seconds, SILENCE_SECONDS_LEAST)
+    longest_silence = max(SILENCES * parts.resync_seconds, SILENCE_SECONDS_LEAST)
+    now, chain = parts.now, parts.recorder.audit
 
     @made.get("/health")
     async def get_health() -> HealthView:
@@ -60,14 +51,14 @@ def router(
             error = ""
         except EngineUnknown as unknown:
             about, error = {}, str(unknown)
-        facts = doctor.look(state_dir, socket, about.get("root", ""), now)
+        facts = doctor.look(parts.state_dir, parts.socket, about.get("root", ""), now)
         snapshot = _latest(control)
         return [
             *doctor.host_checks(facts),
-            *doctor_patches.checks(doctor_patches.look(patches), snapshot, now()),
+            *doctor_patches.checks(doctor_patches.look(parts.patches), snapshot, now()),
             *doctor.engine_checks(about, error, now()),
             *doctor.daemon_checks(snapshot),
-            *([] if recorder is None else [audit.check(faults(recorder.audit), recorder.audit.head())]),
+            audit.check(faults(chain), chain.head()),
         ]
 
     return made

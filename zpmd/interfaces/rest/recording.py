@@ -8,7 +8,7 @@ and has no row; one that was refused for want of a right is counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import Request
@@ -17,15 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zpmd.daemon.recorder import Begun, Recorder
 from zpmd.errors import StoreError
-from zpmd.interfaces.rest.access import Principal, principal
+from zpmd.interfaces.rest.access import Principal
 from zpmd.interfaces.rest.problems import problem
 from zpmd.model.audit import Kind, Record
 from zpmd.redaction import redact
 
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-RECORDER, BEGUN = "recorder", "begun"
-"""What is handed on in the state of a request: who keeps the audit, and a write that is being carried out."""
+RECORDER, BEGUN, ABOUT = "recorder", "begun", "about"
+"""What is handed on in the state of a request: who keeps the audit, a write that is being carried out, and its subject
+with what is stored of it, where an endpoint says so."""
 ONE_OF = {"patches": "patch", "tokens": "token"}
 CODE_BYTES = 64 * 1024
 """A problem that is longer tells no code."""
@@ -54,7 +55,7 @@ class Recorded:
     def _end(self, scope: Scope, status: int, code: str) -> None:
         begun: Begun | None = scope["state"].get(BEGUN)
         if begun is not None:
-            self._recorder.end(begun, status, code)
+            self._recorder.end(begun, status, code, scope["state"].get(ABOUT))
         elif status in REFUSALS:
             who: Principal | None = scope["state"].get("principal")
             self._recorder.refused(_record(scope, who, status, code))
@@ -91,12 +92,19 @@ class _Answer:
             await self._send(message)
 
 
+def about(request: Request, subject: str, after: Mapping[str, object]) -> None:
+    """What a write is about whose subject comes into being by it, or is none of operators' intent. For endpoints."""
+    request.scope["state"][ABOUT] = (subject, after)
+
+
 async def begin(request: Request) -> None:
-    """Stands behind `admit`: the beginning of a write is on disk before anything is done. Once a request."""
+    """Stands behind `admit`: the beginning of a write is on disk before anything is done. Once a request. What somebody
+    may ask who is nobody yet (to log in) begins when he is somebody."""
     state = request.scope.get("state", {})
     recorder: Recorder | None = state.get(RECORDER)
-    if recorder is not None and BEGUN not in state:
-        record = _record(request.scope, principal(request), 0, "")
+    who: Principal | None = state.get("principal")
+    if recorder is not None and who is not None and BEGUN not in state:
+        record = _record(request.scope, who, 0, "")
         state[BEGUN] = await run_in_threadpool(recorder.begin, record)
 
 
@@ -108,11 +116,11 @@ def _record(scope: Scope, who: Principal | None, status: int, code: str) -> Reco
         at=0.0,
         kind=Kind.WRITE,
         actor=who.name if who else "",
-        token=str(getattr(who, "token", "") or ""),
+        token=who.key if who else "",
         scopes=tuple(sorted(who.scopes)) if who else (),
         address=client[0] if client and client[0] else "unix",
         method=scope["method"],
-        route=route.path_format if route is not None else scope["path"],
+        route=route.path_format if route is not None else redact(scope["path"]),
         subject=_subject(scope),
         status=status,
         code=code,

@@ -39,7 +39,7 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
             raise
         match meant.kind:
             case subject.TENANT:
-                return tenant.story(meant.name, snapshot, journal_of(control), now())
+                return tenant.story(meant.name, snapshot, journal_of(control, tenant.HAPPENINGS), now())
             case subject.PATCH:
                 return _patch(control, snapshot, meant.name, now())
             case _:
@@ -65,13 +65,13 @@ def story(control: Control, snapshot: Snapshot, name: str, now: float, slot: int
     return told
 
 
-def journal_of(control: Control) -> Callable[[str], Sequence[Entry]]:
-    """What the journal has of each service, asked for once a story."""
+def journal_of(control: Control, entries: int = ENTRIES) -> Callable[[str], Sequence[Entry]]:
+    """What the journal has of each service, the last so many lines, asked for once a story."""
     asked: dict[str, tuple[Entry, ...]] = {}
 
     def journal(service: str) -> tuple[Entry, ...]:
         if service not in asked:
-            asked[service] = control.journal(service, 0, None, ENTRIES)
+            asked[service] = control.journal(service, 0, None, entries if service else ENTRIES)
         return asked[service]
 
     return journal
