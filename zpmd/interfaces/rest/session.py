@@ -230,6 +230,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
 
     @made.post("/session")
     async def log_in(body: LoginBody, request: Request, response: Response) -> LoginView:
+        """Log a browser in, with a token."""
         begun = sessions.begin(body.token.strip())
         if begun is None:
             await _refuse(throttle, request)
@@ -244,6 +245,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
 
     @made.get("/session")
     async def get_session(request: Request, response: Response) -> SessionView:
+        """Who is logged in."""
         who: Principal | None = getattr(request.state, "principal", None)
         session: Session | None = getattr(request.state, "session", None)
         response.headers["Cache-Control"] = "no-store"
@@ -256,6 +258,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
 
     @made.post("/session/end", status_code=204)
     async def log_out(request: Request, response: Response, _body: Nothing | None = None) -> None:
+        """End the session."""
         if value := getattr(request.state, "cookie", ""):
             sessions.end(value)
             logger.info("api: {} has logged out", request.state.principal.name)
