@@ -40,7 +40,7 @@ from zpmd.interfaces.asked import Asked, Nothing
 from zpmd.interfaces.rest.access import UNKNOWN, Principal, Scope
 from zpmd.interfaces.rest.authentication import LONGEST, Authenticator
 from zpmd.interfaces.rest.gate import HOLD_UP_SECONDS, WRONG
-from zpmd.interfaces.rest.problems import StrictRoute, problem
+from zpmd.interfaces.rest.problems import problem
 from zpmd.interfaces.rest.recording import begin
 from zpmd.interfaces.rest.throttle import Throttle, address_of
 
@@ -225,7 +225,8 @@ class LoginView(Asked):
 
 
 def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
-    made = APIRouter(route_class=StrictRoute, tags=["session"])
+    # Not a StrictRoute: that keeps answers on disk, for an Idempotency-Key. And for pages, not for programs: no schema.
+    made = APIRouter(include_in_schema=False)
 
     @made.post("/session")
     async def log_in(body: LoginBody, request: Request, response: Response) -> LoginView:
