@@ -29,7 +29,7 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
 
     @made.get("/why/{name:path}", tags=["status"])
-    def get_why(name: str, request: Request) -> Annotated[AnyWhy, Field(discriminator="kind")]:
+    def get_any_why(name: str, request: Request) -> Annotated[AnyWhy, Field(discriminator="kind")]:
         """The causal story of a service, a slot, a tenant or a patch."""
         snapshot = control.snapshot()
         try:
