@@ -4,8 +4,9 @@ Rules:
 1. A connection counts from its acceptance, before TLS. At most `max_connections` are there at once, at most half of
    them from one address, and never so many that zpmd itself would be short of files; the others are closed.
 2. A connection counts as a request of its address: one that has used up its requests gets no TLS handshake either.
-3. No thread a client, and nothing of a client is waited for without a deadline.
-4. Only who can be told by a token is known here: no header of a request says who its peer is.
+3. More than ACCEPTS_PER_SECOND are not accepted, whoever they are: the others wait in the kernel, which costs nothing.
+4. No thread a client, and nothing of a client is waited for without a deadline.
+5. Only who can be told by a token is known here: no header of a request says who its peer is.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from loguru import logger
 
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.guarded import GuardedProtocol, raw_problem
-from zpmd.interfaces.rest.throttle import Throttle, address_of
+from zpmd.interfaces.rest.throttle import Buckets, Throttle, address_of
 from zpmd.settings import Api
 
 BACKLOG = 512
+ACCEPTS_PER_SECOND = 500
 GRACE_SECONDS = 2
 START_SECONDS = 10.0
 SHORT_OF_FILES_SECONDS = 0.5
@@ -124,6 +126,7 @@ class _Server(uvicorn.Server):
         self._tls = tls
         self._throttle: Throttle = app.state.throttle
         self._most = min(api.max_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._accepts = Buckets(ACCEPTS_PER_SECOND * 60, ACCEPTS_PER_SECOND)
         self.taken: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -148,6 +151,8 @@ class _Server(uvicorn.Server):
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            while wait := self._accepts.take("everybody"):
+                await asyncio.sleep(wait)
             try:
                 connection, peer = await loop.sock_accept(listening)
             except OSError as error:  # gone again before it was taken, or this process is short of files
