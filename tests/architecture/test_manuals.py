@@ -19,6 +19,7 @@ from tests.unit.interfaces.given_rows import tenancy
 from zpmd.daemon.meters import Meters
 from zpmd.interfaces import (
     audit,
+    listing_views,
     metrics,
     patch_file_views,
     patch_views,
@@ -43,7 +44,17 @@ IN_WORDS = {"HoldView", "ListedTenant", "ListedIntegration"}
 
 SHAPES = [
     shape
-    for module in (views, row_views, patch_views, patch_file_views, audit, why_views, token_views, usage_views)
+    for module in (
+        views,
+        listing_views,
+        row_views,
+        patch_views,
+        patch_file_views,
+        audit,
+        why_views,
+        token_views,
+        usage_views,
+    )
     for shape in vars(module).values()
     if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS
 ] + [Preview, PreviewStep, PreviewImage]
