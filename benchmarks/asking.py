@@ -1,7 +1,7 @@
 """A client for a process of its own: asks over one connection that it keeps, and prints how long each answer took.
 
-Its one argument is a JSON object: {"socket": ..., "paths": [...], "count": 300, "every": 0}. `every` 0: as soon as
-the last answer is there; otherwise at these intervals, whatever the answers take.
+Its one argument is a JSON object: {"socket": ..., "paths": [...], "count": 300, "every": 0}. `every` 0: as soon
+as the last answer is there; otherwise at these intervals, whatever the answers take.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
 from zpmd.model.events import Outcome, Reason, Result, Snapshot
-from zpmd.model.observed import Phase, Replica, World
+from zpmd.model.observed import LogLine, Phase, Replica, World
 from zpmd.model.plan import Action
 from zpmd.model.service import Desired
 from zpmd.model.spechash import spec_hash
 from zpmd.model.tenant import Tenancy
+from zpmd.model.usage import Usage
 from zpmd.ports import Clock, Engine, Store, Wake
 from zpmd.settings import Settings
 
@@ -111,8 +112,11 @@ class StandingStill:
     def stream_alive(self) -> bool:
         return True
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[bytes]:
+    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
         return iter(())
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        return {}
 
     def about(self) -> Mapping[str, str]:
         return {}

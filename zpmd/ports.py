@@ -10,13 +10,14 @@ from zpmd.model.answer import Answer
 from zpmd.model.audit import Head, Link, Record
 from zpmd.model.events import Entry, Lines, Outcome, Reason, Result, Snapshot
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
-from zpmd.model.observed import Dossier, Slot, World
+from zpmd.model.observed import Dossier, LogLine, Replica, Slot, World
 from zpmd.model.patch import Manifest, Patch
 from zpmd.model.plan import Action
 from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
 from zpmd.model.token import ApiToken
+from zpmd.model.usage import Usage
 
 Wake = Callable[[Reason], None]
 """Call it from any thread, at any time, as often as you like: it never blocks and never raises."""
@@ -64,8 +65,12 @@ class Engine(Protocol):
     def stream_alive(self) -> bool:
         """Whether `watch` is connected and has heard from the engine within its read timeout."""
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[bytes]:
-        """Lines of a container's stdout and stderr. Raises EngineUnknown, or NotFound where it does not exist."""
+    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
+        """Lines of a container's stdout and stderr, in the order of their times. Raises EngineUnknown, or
+        NotFound where it does not exist."""
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        """What those of them that run have used up to now, in milliseconds for all. Raises EngineUnknown."""
 
     def about(self) -> Mapping[str, str]:
         """What `zpmctl doctor` shows: version, api, storage driver, root, ... Raises EngineUnknown."""
@@ -340,8 +345,10 @@ class Control(Protocol):
 
     def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]: ...
 
-    def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
-        """Pairs of (replica name, line)."""
+    def logs(
+        self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None
+    ) -> Iterator[tuple[Replica, LogLine]]:
+        """Lines of services, or of single slots of them, merged by time; `tail` is for each replica."""
 
     def start(self, service: str, actor: str) -> None:
         """Undo `stop` (service "*": undo `down` and every stop), and skip a backoff that is running."""
@@ -364,6 +371,9 @@ class Control(Protocol):
     def down(self, volumes: bool, actor: str) -> None: ...
 
     def reload(self, actor: str) -> None: ...
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        """As Engine.usage."""
 
     def about_engine(self) -> Mapping[str, str]: ...
 

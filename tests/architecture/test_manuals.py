@@ -17,7 +17,17 @@ from tests.architecture.checkout import ROOT
 from tests.unit.interfaces.given import NOON, snapshot
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.daemon.meters import Meters
-from zpmd.interfaces import audit, metrics, patch_file_views, patch_views, row_views, token_views, views, why_views
+from zpmd.interfaces import (
+    audit,
+    metrics,
+    patch_file_views,
+    patch_views,
+    row_views,
+    token_views,
+    usage_views,
+    views,
+    why_views,
+)
 from zpmd.interfaces.ctl.program import app
 from zpmd.model.preview import Preview, PreviewImage, PreviewStep
 from zpmd.patching import manifest
@@ -33,7 +43,7 @@ IN_WORDS = {"HoldView", "ListedTenant", "ListedIntegration"}
 
 SHAPES = [
     shape
-    for module in (views, row_views, patch_views, patch_file_views, audit, why_views, token_views)
+    for module in (views, row_views, patch_views, patch_file_views, audit, why_views, token_views, usage_views)
     for shape in vars(module).values()
     if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS
 ] + [Preview, PreviewStep, PreviewImage]

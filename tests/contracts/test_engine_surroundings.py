@@ -217,7 +217,17 @@ def test_logs_are_read_from_their_end(world: Harness) -> None:
     assert len(list(world.engine.logs(replica.id, tail=1, follow=False))) == 1
     lines = list(world.engine.logs(replica.id, tail=100, follow=False))
     assert len(lines) >= 2
-    assert b"ends with 0" in lines[-1]
+    assert b"ends with 0" in lines[-1].text
+
+
+def test_lines_of_a_log_have_times_and_are_read_from_one_on(world: Harness) -> None:
+    replica = world.ended(service(image=ONESHOT))
+    lines = list(world.engine.logs(replica.id, tail=100, follow=False))
+    assert replica.started_at is not None
+    assert replica.started_at - 1 <= lines[0].at <= lines[-1].at <= world.now() + 1
+    later = list(world.engine.logs(replica.id, tail=100, follow=False, since=lines[0].at + 1e-6))
+    assert later == [line for line in lines if line.at > lines[0].at]
+    assert len(later) < len(lines)
 
 
 def test_logs_of_what_is_not_there_are_not_found(world: Harness) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from zpmd.daemon.board import Board
@@ -20,11 +20,12 @@ from zpmd.daemon.tailing import tail_logs
 from zpmd.errors import EngineUnknown, NotFound, Refused
 from zpmd.model.events import Entry, Lines, Reason, Result, Snapshot, away
 from zpmd.model.memory import Attempt, Down, Hold, Tried
-from zpmd.model.observed import Dossier, Slot
+from zpmd.model.observed import Dossier, LogLine, Replica, Slot
 from zpmd.model.patch import Manifest, Patch, Stage
 from zpmd.model.plan import Code
 from zpmd.model.policy import Limits
 from zpmd.model.preview import Preview
+from zpmd.model.usage import Usage
 from zpmd.planning import reverting
 from zpmd.planning.admission import images_asked
 from zpmd.planning.preview import preview
@@ -75,9 +76,15 @@ class DaemonControl:
     def dossiers(self, service: str | None, limit: int = 10) -> tuple[Dossier, ...]:
         return self._store.dossiers(service, limit)
 
-    def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
-        self._known(service)
-        return tail_logs(self._board, self._engine, self._clock, service, slot, tail, follow)
+    def logs(
+        self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None
+    ) -> Iterator[tuple[Replica, LogLine]]:
+        for service, _ in wanted:
+            self._known(service)
+        return tail_logs(self._board, self._engine, self._clock, wanted, tail, follow, since)
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        return self._engine.usage(container_ids)
 
     def about_engine(self) -> Mapping[str, str]:
         return self._engine.about()

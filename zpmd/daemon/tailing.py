@@ -1,76 +1,121 @@
-"""Log lines of a service for an operator: of its replicas one after the other, or followed side by side.
+"""Log lines of services for an operator: of all their replicas, merged by time, and then as they come.
 
 Following outlives the container: when a replica ends and another run of its slot begins, its lines go on.
 """
 
 from __future__ import annotations
 
+import heapq
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from zpmd.daemon.board import Board
 from zpmd.errors import EngineUnknown, NotFound, Refused, ZpmdError
-from zpmd.model.observed import Replica, Slot
+from zpmd.model.observed import LogLine, Replica, Slot
 from zpmd.ports import Clock, Engine
 
-FOLLOWED_AT_ONCE = 32
-"""Replicas: each takes a thread and a connection to the engine."""
+AT_ONCE = 32
+"""Replicas: each that is followed takes a thread, and each that is read a connection to the engine."""
+LINES_KEPT = 100_000
+"""Of more replicas than that, which are read one after the other before the first line is out."""
 LINES_WAITING = 1000
 """Between the engine and a slow reader; beyond it the engine waits."""
 LOOK_SECONDS = 1.0
 """How often a follower looks whether its reader has gone."""
+TICK_SECONDS = 1e-6
+"""What times of lines are told apart by."""
 
-Line = tuple[str, bytes]
+Line = tuple[Replica, LogLine]
 
 
 def tail_logs(
-    board: Board, engine: Engine, clock: Clock, service: str, slot: int | None, tail: int, follow: bool
+    board: Board,
+    engine: Engine,
+    clock: Clock,
+    wanted: Collection[tuple[str, int | None]],
+    tail: int,
+    follow: bool,
+    since: float | None = None,
 ) -> Iterator[Line]:
-    """Raises at once: EngineUnknown, NotFound where there is no such replica, Refused for too many to follow."""
-    replicas = _replicas(board, service, slot)
-    if replicas is None:
-        raise EngineUnknown("cannot read logs: the engine does not answer")
-    if not replicas:
-        which = service if slot is None else f"{service}/{slot}"
-        raise NotFound(f"{which} has no container")
-    if not follow:
-        return _one_after_the_other(engine, replicas, tail)
-    if len(replicas) > FOLLOWED_AT_ONCE:
-        raise Refused(f"cannot follow {len(replicas)} replicas at once: name one of them (at most {FOLLOWED_AT_ONCE})")
-    return Followed(board, engine, clock, replicas, tail)
+    """Raises at once: EngineUnknown, NotFound where there is no such replica, Refused for too many."""
+    replicas = _replicas(board, wanted)
+    if follow:
+        if len(replicas) > AT_ONCE:
+            raise Refused(f"cannot follow {len(replicas)} replicas at once: name fewer of them (at most {AT_ONCE})")
+        return Followed(board, engine, clock, replicas, tail, since)
+    if len(replicas) > AT_ONCE and len(replicas) * tail > LINES_KEPT:
+        raise Refused(
+            f"cannot merge so many lines of {len(replicas)} replicas: ask for fewer lines,"
+            f" at most {LINES_KEPT // len(replicas)} of each"
+        )
+    return _merged(engine, replicas, tail, since)
 
 
-def _replicas(board: Board, service: str, slot: int | None) -> list[Replica] | None:
+def _replicas(board: Board, wanted: Collection[tuple[str, int | None]]) -> list[Replica]:
+    """In the order of `wanted`, each once."""
     snapshot = board.latest()
     if snapshot is None or snapshot.observed.world is None:
-        return None
-    found = [r for r in snapshot.observed.world.replicas if r.service == service and slot in (None, r.slot)]
-    return sorted(found, key=lambda r: (r.slot, r.created_at))
+        raise EngineUnknown("cannot read logs: the engine does not answer")
+    everything = sorted(snapshot.observed.world.replicas, key=lambda r: (r.slot, r.created_at))
+    found: dict[tuple[Slot, str], Replica] = {}
+    for service, slot in wanted:
+        its = [r for r in everything if r.service == service and slot in (None, r.slot)]
+        found.update(((r.place, r.id), r) for r in its)
+        if not its and len(wanted) == 1:
+            raise NotFound(f"{service if slot is None else f'{service}/{slot}'} has no container")
+    if not found:
+        raise NotFound("none of these services has a container")
+    return list(found.values())
 
 
-def _one_after_the_other(engine: Engine, replicas: list[Replica], tail: int) -> Iterator[Line]:
-    for replica in replicas:
-        try:
-            for line in engine.logs(replica.id, tail, False):
-                yield replica.name, line
-        except NotFound:  # removed meanwhile: the others still have something to say
-            continue
+def _merged(engine: Engine, replicas: Collection[Replica], tail: int, since: float | None) -> Iterator[Line]:
+    sources: list[Iterator[Line]] = [_past(engine, replica, tail, since) for replica in replicas]
+    if len(sources) > AT_ONCE:
+        sources = [iter(list(source)) for source in sources]
+    return heapq.merge(*sources, key=lambda line: line[1].at)
+
+
+def _past(engine: Engine, replica: Replica, tail: int, since: float | None) -> Iterator[Line]:
+    try:
+        for line in engine.logs(replica.id, tail, False, since):
+            yield replica, line
+    except NotFound:  # removed meanwhile: the others still have something to say
+        return
 
 
 class Followed(Iterator[Line]):
-    """Lines of several replicas as they come. `close` may be called from another thread, and ends the iteration."""
+    """First the past of all, by time, then lines as they come. `close` may be called from another thread, and ends the
+    iteration."""
 
-    def __init__(self, board: Board, engine: Engine, clock: Clock, replicas: list[Replica], tail: int) -> None:
+    def __init__(
+        self,
+        board: Board,
+        engine: Engine,
+        clock: Clock,
+        replicas: Collection[Replica],
+        tail: int,
+        since: float | None = None,
+    ) -> None:
         self._board = board
         self._engine = engine
         self._clock = clock
+        self._replicas = replicas
         self._lines: queue.Queue[Line] = queue.Queue(LINES_WAITING)
         self._closed = threading.Event()
-        for replica in replicas:
-            threading.Thread(target=self._follow, args=(replica, tail), name="zpmd-logs", daemon=True).start()
+        self._past: Iterator[Line] | None = _merged(engine, replicas, tail, since) if tail else iter(())
+        self._tail = LINES_WAITING if tail else 0
+        self._told: dict[str, float | None] = {replica.id: since for replica in replicas}
 
     def __next__(self) -> Line:
+        if self._past is not None and not self._closed.is_set():
+            for replica, line in self._past:
+                self._told[replica.id] = line.at + TICK_SECONDS
+                return replica, line
+            self._past = None
+            for replica in self._replicas:
+                arguments = (replica, self._tail, self._told[replica.id])
+                threading.Thread(target=self._follow, args=arguments, name="zpmd-logs", daemon=True).start()
         while not self._closed.is_set():
             try:
                 return self._lines.get(timeout=LOOK_SECONDS)
@@ -81,16 +126,15 @@ class Followed(Iterator[Line]):
     def close(self) -> None:
         self._closed.set()
 
-    def _follow(self, replica: Replica, tail: int) -> None:
-        since: float | None = None
+    def _follow(self, replica: Replica, tail: int, since: float | None) -> None:
         while not self._closed.is_set():
             seen = self._number()
             try:
                 for line in self._engine.logs(replica.id, tail, True, since):
-                    if not self._put((replica.name, line)):
+                    if not self._put((replica, line)):
                         return
             except ZpmdError as error:
-                self._put((replica.name, f"[{error}]".encode()))
+                self._put((replica, LogLine(self._clock.now(), f"[{error}]".encode())))
             ended_at = self._clock.now()
             next_run = self._next_run(replica.place, seen)
             if next_run is None:

@@ -19,11 +19,12 @@ from zpmd.engines.dockerd import creating, dossiers, hooks, loading, logs, pulls
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
+from zpmd.engines.dockerd.usage import UsageReader
 from zpmd.engines.dockerd.wire import Json, Pool, Wire, version_text
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Outcome, Result
-from zpmd.model.observed import Dossier, Phase, World
+from zpmd.model.observed import Dossier, LogLine, Phase, World
 from zpmd.model.plan import (
     Action,
     CreateNetwork,
@@ -42,6 +43,7 @@ from zpmd.model.plan import (
     StopReplica,
 )
 from zpmd.model.service import Desired
+from zpmd.model.usage import Usage
 from zpmd.ports import Clock, Wake
 
 _ANY = (Told, Answered, Garbage, Uncreatable, *FAILURES)
@@ -90,6 +92,7 @@ class DockerEngine:
         self._site = creating.Site(owner=owner, project=project, materials_dir=materials_dir, declared=declared)
         self._pool = Pool(url, timeout_seconds)
         self._observer = Observer(owner, clock)
+        self._usage = UsageReader(self._pool)
         self._events = EventStream(self._pool, self._observer, clock)
         self._working = threading.BoundedSemaphore(workers)
 
@@ -126,9 +129,9 @@ class DockerEngine:
     def stream_alive(self) -> bool:
         return self._events.alive()
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[bytes]:
+    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
         """As ports.Engine.logs; the request is made with the first line that is asked for."""
-        params = {"stdout": "1", "stderr": "1", "tail": str(tail), "follow": "1" if follow else "0"}
+        params = {"tail": str(tail), "follow": "1" if follow else "0"}
         if since is not None:
             params["since"] = f"{since:.9f}"
         try:
@@ -145,6 +148,14 @@ class DockerEngine:
             raise EngineUnknown(f"cannot read logs: {verdict(error)[1]}") from error
         except _ANY as error:
             raise EngineUnknown(f"cannot read logs: {verdict(error)[1]}") from error
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        try:
+            return self._usage.read(container_ids)
+        except _ANY as error:
+            raise EngineUnknown(f"cannot read what containers use: {verdict(error)[1]}") from error
+        except MISSHAPEN as error:
+            raise EngineUnknown(f"cannot read what containers use: the engine answered garbage: {error!r}") from error
 
     def about(self) -> Mapping[str, str]:
         try:

@@ -18,9 +18,10 @@ from zpmd.engines.simulated_faults import Delivery, Failed, Fault, Faults
 from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.errors import EngineUnknown, NotFound
 from zpmd.model.events import Outcome, Reason, Result
-from zpmd.model.observed import Phase, Replica, Stranger, World
+from zpmd.model.observed import LogLine, Phase, Replica, Stranger, World
 from zpmd.model.plan import Action, verb
 from zpmd.model.service import Desired
+from zpmd.model.usage import Usage
 from zpmd.ports import Wake
 
 POLL_SECONDS = 0.02
@@ -159,7 +160,7 @@ class SimulatedEngine:
         tail: int,
         follow: bool,
         since: float | None = None,
-    ) -> Iterator[bytes]:
+    ) -> Iterator[LogLine]:
         """What there is now; a simulated log has nothing to wait for, so `follow` ends there as well."""
         del follow
         with self.world.lock:
@@ -168,7 +169,20 @@ class SimulatedEngine:
             if box is None:
                 raise NotFound(f"no container {container_id[:12]}")
             lines = box.log(since, self.world.now())
-        return iter([line.encode() for line in lines[-tail:]])
+        return iter([LogLine(at, text.encode()) for at, text in lines[-tail:]] if tail else [])
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        with self.world.lock:
+            self._reachable()
+            now = self.world.now()
+            boxes = [self.world.box(container_id) for container_id in container_ids]
+            return {
+                box.id: Usage(
+                    cpu_seconds=(now - run.started_at) * box.behaviour.cpu, memory_bytes=box.behaviour.memory_bytes
+                )
+                for box in boxes
+                if box is not None and (run := box.run(now)) is not None and box.running(now)
+            }
 
     def about(self) -> Mapping[str, str]:
         self._reachable()

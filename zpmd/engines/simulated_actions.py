@@ -332,7 +332,7 @@ class SimulatedActions:
             exit_code=replica.exit_code,
             oom_killed=replica.oom_killed,
             health_output=("exit 1",) if sick else (),
-            log_tail=box.log(None, at),
+            log_tail=tuple(text for _, text in box.log(None, at)),
             error=replica.error,
             started_at=replica.started_at,
             finished_at=replica.finished_at,

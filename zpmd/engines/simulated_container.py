@@ -38,6 +38,9 @@ class Behaviour:
     fails_to_start: str = ""
     healthcheck: Healthcheck | None = None
     failing_commands: frozenset[str] = frozenset({"false"})
+    cpu: float = 0.01
+    """Of one CPU, while it runs."""
+    memory_bytes: int = 8_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +129,14 @@ class Box:
             return Health.NONE
         return _health(self.behaviour, check, run, at) if self.running(at) else Health.UNHEALTHY
 
-    def log(self, since: float | None, at: float) -> tuple[str, ...]:
-        """What its program has printed from one instant (None: the first) to another."""
+    def log(self, since: float | None, at: float) -> tuple[tuple[float, str], ...]:
+        """What its program has printed, and when, from one instant (None: the first) to another."""
         lines: list[tuple[float, str]] = []
         for run in self.runs:
             lines.append((run.started_at, f"{self.image} starts"))
             if run.ends_at is not None:
                 lines.append((run.ends_at, f"{self.image} ends with {run.exit_code}"))
-        return tuple(line for when, line in lines if when <= at and (since is None or when >= since))
+        return tuple((when, line) for when, line in lines if when <= at and (since is None or when >= since))
 
     def changes_after(self, at: float) -> float | None:
         """The next instant at which it may look different by itself."""

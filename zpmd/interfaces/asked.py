@@ -15,6 +15,8 @@ from zpmd.model.token import Scope
 Service = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 REPLICAS_MOST = 1000
+INSTANT_MOST = 253_402_300_799
+"""The year 9999: engines read no later one."""
 HOLD_SECONDS_MOST = 366 * 86_400
 ID_MOST = 2**63 - 1
 """What the store can count to."""
@@ -113,8 +115,8 @@ class JournalQuery(Asked):
 class AuditQuery(Asked):
     """The first rows after a number; without one, the newest."""
 
-    after: Annotated[int, Field(ge=0)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
 
 
 class FeedQuery(Asked):
@@ -126,6 +128,19 @@ class LogsQuery(Asked):
     slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
     follow: bool = False
+    since: Annotated[float, Field(ge=0, le=INSTANT_MOST, allow_inf_nan=False)] | None = None
+    """Not before this instant."""
+
+
+class MergedLogsQuery(Asked):
+    """`service` is a name, or a name and a slot: `redis/1`; it may be given often. `group`: also all of this group."""
+
+    service: Annotated[list[Service], Field(max_length=1000)] = []
+    group: Group | None = None
+    tail: Annotated[int, Field(ge=0, le=100_000)] = 100
+    """Of each replica."""
+    follow: bool = False
+    since: Annotated[float, Field(ge=0, le=INSTANT_MOST, allow_inf_nan=False)] | None = None
 
 
 class DossiersQuery(Asked):

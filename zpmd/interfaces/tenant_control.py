@@ -6,7 +6,7 @@ What is about the whole site (removals, `down`, `reload`, the engine, patches) i
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from operator import attrgetter
 
@@ -15,7 +15,7 @@ from zpmd.errors import NotFound
 from zpmd.interfaces import narrowing
 from zpmd.model.events import Entry, Lines, Snapshot
 from zpmd.model.memory import Hold
-from zpmd.model.observed import Dossier
+from zpmd.model.observed import Dossier, LogLine, Replica
 from zpmd.ports import Control
 
 
@@ -58,9 +58,12 @@ class TenantControl:
         found = [narrowing.dossier(one, own) for name in sorted(wanted) for one in self._whole.dossiers(name, limit)]
         return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:limit])
 
-    def logs(self, service: str, slot: int | None, tail: int, follow: bool) -> Iterator[tuple[str, bytes]]:
-        self._own(service)
-        return self._whole.logs(service, slot, tail, follow)
+    def logs(
+        self, wanted: Collection[tuple[str, int | None]], tail: int, follow: bool, since: float | None = None
+    ) -> Iterator[tuple[Replica, LogLine]]:
+        for service, _ in wanted:
+            self._own(service)
+        return self._whole.logs(wanted, tail, follow, since)
 
     def start(self, service: str, actor: str) -> None:
         self._own(service)

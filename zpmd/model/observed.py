@@ -197,3 +197,11 @@ class Dossier:
     revision: str = ""
     changes: tuple[Change, ...] = ()
     dependencies: tuple[Neighbour, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a container's output, and when it was written."""
+
+    at: float
+    text: bytes

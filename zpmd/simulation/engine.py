@@ -15,8 +15,9 @@ from zpmd.engines.simulated_container import Box
 from zpmd.engines.simulated_faults import Fault
 from zpmd.errors import EngineUnknown
 from zpmd.model.events import Outcome
-from zpmd.model.observed import Replica, World
+from zpmd.model.observed import LogLine, Replica, World
 from zpmd.model.plan import Action, verb
+from zpmd.model.usage import Usage
 from zpmd.ports import Wake
 from zpmd.simulation.clocks import HostClock
 from zpmd.simulation.failpoints import Failpoints
@@ -91,8 +92,11 @@ class WatchedEngine:
     def stream_alive(self) -> bool:
         return self.inner.stream_alive()
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[bytes]:
+    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
         return self.inner.logs(container_id, tail, follow, since)
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        return self.inner.usage(container_ids)
 
     def about(self) -> Mapping[str, str]:
         return self.inner.about()

@@ -213,7 +213,7 @@ def test_a_config_is_read_by_a_user_who_is_not_root(rig: Rig) -> None:
     (rig.materials_dir / ("cd" * 32)).chmod(0o600)
     file = c.FileMount(kind=c.FileKind.SECRET, name="s", digest="cd" * 32, target="s", uid="1000", mode=0o400)
     reader = rig.running(service(user="1000", files=(file,), command=("cat", "/run/secrets/s"), entrypoint=()))
-    eventually(lambda: list(rig.engine.logs(reader.id, 10, False)) == [b"secret words"], 5)
+    eventually(lambda: [line.text for line in rig.engine.logs(reader.id, 10, False)] == [b"secret words"], 5)
 
 
 def test_a_port_that_is_taken_is_told_and_the_container_stays_created(rig: Rig) -> None:

@@ -35,7 +35,7 @@ def test_a_start_in_place_keeps_the_evidence_of_the_life_before(rig: Rig) -> Non
     assert (dossier.exit_code, dossier.oom_killed, dossier.log_tail) == (7, False, ("life",))
     assert dossier.finished_at == dead.finished_at
     assert outcome.started_at == rig.seen(dead.id).started_at
-    eventually(lambda: list(rig.engine.logs(dead.id, 10, False)) == [b"life", b"life x"], 5)
+    eventually(lambda: [line.text for line in rig.engine.logs(dead.id, 10, False)] == [b"life", b"life x"], 5)
 
 
 def test_an_unhealthy_replica_leaves_what_its_probe_said(rig: Rig) -> None:
@@ -163,10 +163,10 @@ def test_probes_do_not_wake(rig: Rig) -> None:
 
 def test_a_log_is_followed_until_the_container_ends(rig: Rig) -> None:
     replica = rig.running(shell("echo one; echo two >&2; sleep 1; echo three"))
-    assert sorted(rig.engine.logs(replica.id, 10, True)) == [b"one", b"three", b"two"]
+    assert sorted(line.text for line in rig.engine.logs(replica.id, 10, True)) == [b"one", b"three", b"two"]
 
 
 def test_the_log_of_a_terminal_comes_in_lines_as_well(rig: Rig) -> None:
     replica = rig.running(shell("echo one; echo two", tty=True))
     eventually(lambda: rig.seen(replica.id).ended, 5)
-    assert list(rig.engine.logs(replica.id, 10, False)) == [b"one", b"two"]
+    assert [line.text for line in rig.engine.logs(replica.id, 10, False)] == [b"one", b"two"]

@@ -21,9 +21,10 @@ from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
-from zpmd.model.observed import Health, Observed, Phase, Replica, World
+from zpmd.model.observed import Health, LogLine, Observed, Phase, Replica, World
 from zpmd.model.plan import Action, Plan, Standing, State
 from zpmd.model.service import Desired, Group, ServiceData
+from zpmd.model.usage import Usage
 from zpmd.ports import Wake
 from zpmd.settings import Api, Patches
 from zpmd.stores.embedded import EmbeddedStore
@@ -108,15 +109,17 @@ class SteppedClock:
 
 
 class QuietEngine:
-    """An engine that has logs, and a `world` where it is given one. `reachable` False: it does not answer."""
+    """An engine that has logs (a line a second from noon on, or as given), and a `world` where it is given one.
+    `reachable` False: it does not answer."""
 
     replicates = False
 
     def __init__(self) -> None:
         self.world: World | None = None
         self.reachable = True
-        self.lines: dict[str, list[bytes]] = {}
+        self.lines: dict[str, list[bytes | LogLine]] = {}
         self.more: dict[str, threading.Event] = {}
+        self.used: dict[str, Usage] = {}
 
     def observe(self, images: Collection[str]) -> World:
         if self.world is None:
@@ -132,14 +135,19 @@ class QuietEngine:
     def stream_alive(self) -> bool:
         return self.reachable
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[bytes]:
+    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
         if not self.reachable:
             raise EngineUnknown("the engine does not answer: connection refused")
         if container_id not in self.lines:
             raise NotFound(f"no container {container_id}")
-        yield from self.lines[container_id][-tail:]
+        said = enumerate(self.lines[container_id])
+        written = [line if isinstance(line, LogLine) else LogLine(NOON + n, line) for n, line in said]
+        yield from [line for line in written if since is None or line.at >= since][-tail or len(written) :]
         if follow:
             self.more.setdefault(container_id, threading.Event()).wait(30)
+
+    def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
+        return {i: usage for i, usage in self.used.items() if i in container_ids}
 
     def about(self) -> Mapping[str, str]:
         if not self.reachable:

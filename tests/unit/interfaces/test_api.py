@@ -20,7 +20,7 @@ from zpmd.errors import Refused, ZpmdError
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Entry, Reason, Result
 from zpmd.model.memory import Attempt, Down, Tried
-from zpmd.model.observed import Slot
+from zpmd.model.observed import LogLine, Slot
 from zpmd.model.plan import Cause, Code, Plan, Waiting
 from zpmd.model.service import Desired
 
@@ -229,9 +229,9 @@ def test_logs_come_as_lines_of_json(surface: Surface, api: httpx.Client) -> None
     surface.engine.lines = {"zona_user100": [b"one\n", b"tw\xffo"], "zona_user200": [b"three"]}
     answer = api.get("/v1/services/zona_user/logs")
     assert [json.loads(line) for line in answer.text.splitlines()] == [
-        {"replica": "zpmd-zona_user-1", "line": "one\n"},
-        {"replica": "zpmd-zona_user-1", "line": "tw\ufffdo"},
-        {"replica": "zpmd-zona_user-2", "line": "three"},
+        {"replica": "zpmd-zona_user-1", "line": "one\n", "service": "zona_user", "at": NOON},
+        {"replica": "zpmd-zona_user-2", "line": "three", "service": "zona_user", "at": NOON},
+        {"replica": "zpmd-zona_user-1", "line": "tw\ufffdo", "service": "zona_user", "at": NOON + 1},
     ]
     assert api.get("/v1/services/zona_user/logs", params={"slot": 7}).json()["detail"] == "zona_user/7 has no container"
 
@@ -243,7 +243,7 @@ def test_followed_logs_go_on_with_the_next_run_of_the_slot(surface: Surface, api
     with api.stream("GET", "/v1/services/redis/logs", params={"follow": "1"}) as answer:
         lines = answer.iter_lines()
         assert json.loads(next(lines))["line"] == "before"
-        surface.engine.lines["redis1000000"] = [b"after"]
+        surface.engine.lines["redis1000000"] = [LogLine(NOON + 60, b"after")]
         ended.set()
         surface.publish()
         assert json.loads(next(lines))["line"] == "after"

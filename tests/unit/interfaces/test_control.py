@@ -14,8 +14,8 @@ from zpmd.daemon.tailing import Followed
 from zpmd.errors import EngineUnknown, NotFound, Refused, StoreError
 from zpmd.model.events import Result
 from zpmd.model.memory import Hold
-from zpmd.model.observed import Observed, World
-from zpmd.model.service import Desired
+from zpmd.model.observed import LogLine, Observed, World
+from zpmd.model.service import Desired, Group
 
 
 @pytest.fixture
@@ -82,15 +82,15 @@ def test_a_release_of_a_service_that_is_gone_still_ends_its_hold(surface: Surfac
 def test_logs_of_an_unknown_engine_are_unknown(surface: Surface) -> None:
     surface.publish(observed=Observed(world=None))
     with pytest.raises(NotFound):
-        surface.control.logs("reddis", None, 10, False)
+        surface.control.logs([("reddis", None)], 10, False)
     with pytest.raises(EngineUnknown):
-        surface.control.logs("redis", None, 10, False)
+        surface.control.logs([("redis", None)], 10, False)
 
 
 def test_too_many_replicas_are_not_followed_at_once(surface: Surface) -> None:
     surface.publish(observed=_seen(*(replica("redis", n) for n in range(1, 40))))
-    with pytest.raises(Refused, match="cannot follow 39 replicas at once: name one of them"):
-        surface.control.logs("redis", None, 10, True)
+    with pytest.raises(Refused, match="cannot follow 39 replicas at once: name fewer of them"):
+        surface.control.logs([("redis", None)], 10, True)
 
 
 def test_followers_end_when_their_reader_closes(surface: Surface) -> None:
@@ -98,9 +98,9 @@ def test_followers_end_when_their_reader_closes(surface: Surface) -> None:
     surface.engine.lines = {"redis1000000": [b"x"]}
     ended = surface.engine.more["redis1000000"] = threading.Event()
     before = set(threading.enumerate())
-    lines = surface.control.logs("redis", None, 10, True)
+    lines = surface.control.logs([("redis", None)], 10, True)
     assert isinstance(lines, Followed)
-    assert next(lines) == ("zpmd-redis-1", b"x")
+    assert next(lines) == (replica("redis", group=Group.SYSTEM), LogLine(NOON, b"x"))
     lines.close()
     ended.set()
     assert list(lines) == []

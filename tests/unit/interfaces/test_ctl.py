@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface, replica, standing
+from zpmd.interfaces.rest.server import ApiServer
 from zpmd.interfaces.status import status
 from zpmd.model.events import Entry, Result, SourceState
 from zpmd.model.observed import Dossier, Health, InFlight, Observed, Phase, World
@@ -40,12 +41,11 @@ def test_status_of_a_converged_appliance(surface: Surface, ctl: Ctl) -> None:
     said = ctl("status")
     assert said.out == (
         "zpmd 0.1.0  converged  2 services, 3 of 3 replicas ready\n"
+        "  system 1/1  core 2/2\n"
         "\n"
-        "SERVICE      READY  STATE    AGE  RESTARTS  REASON\n"
-        "system  1/1\n"
-        "  redis      1/1    running  2 h  0\n"
-        "core  2/2\n"
-        "  zona_user  2/2    running  2 h  0\n"
+        "SERVICE    GROUP   READY  STATE    AGE  RESTARTS\n"
+        "redis      system  1/1    running  2 h  0\n"
+        "zona_user  core    2/2    running  2 h  0\n"
     )
     assert (said.code, said.err) == (0, "")
 
@@ -75,7 +75,7 @@ def test_status_of_a_bad_night(surface: Surface, ctl: Ctl) -> None:
     )
     assert ctl("status").out == (
         "zpmd 0.1.0  degraded since 11:57:00 (3 min)  2 services, 1 of 3 replicas ready\n"
-        "  needs a look: redis  (`zpmctl why SERVICE`)\n"
+        "  system 0/1  core 1/2\n"
         "  files: its last good state is kept\n"
         "    services.d/20-core.yaml:14:5: services.x.imge: unknown key\n"
         "  watcher of engine events is not alive: changes are seen at the next resync only\n"
@@ -83,15 +83,11 @@ def test_status_of_a_bad_night(surface: Surface, ctl: Ctl) -> None:
         "    `zpmctl approve` if it is meant; if not, put the service files back\n"
         "  conflict: zona_user/3: the name is taken by a container that is not ours\n"
         "\n"
-        "SERVICE      READY  STATE       AGE  RESTARTS  REASON\n"
-        "system  0/1\n"
-        "  redis      0/1    crash-loop  -    4         exited with code 137; crash-loop, 12 s (12:00:13)\n"
-        "core  1/2\n"
-        "  zona_user  1/2    updating    2 h  0         the name is taken by a container that is not ours;"
-        " run: pulling 40 %\n"
-        "\n"
-        "under way\n"
-        "  run  zona_user/2  for 4 s  pulling 40 %\n"
+        "SERVICE    GROUP   READY  STATE       AGE  RESTARTS  REASON\n"
+        "redis      system  0/1    crash-loop  -    4         exited with code 137; being handled, 12 s (12:00:13):"
+        " zpmd goes on trying; `zpmctl why redis` has its last words\n"
+        "zona_user  core    1/2    updating    2 h  0         the name is taken by a container that is not ours;"
+        " being handled: run zona_user/2 for 4 s (pulling 40 %)\n"
         "\n"
         "waiting\n"
         "  volume:v  retry  60 s (12:01:01)  no space left on device\n"
@@ -239,7 +235,7 @@ def test_logs_are_told_apart_by_replica(surface: Surface, ctl: Ctl) -> None:
     surface.engine.lines = {"zona_user100": [b"one"], "zona_user200": [b"two \x1b[31mred"]}
     assert ctl("logs", "zona_user").out == "zpmd-zona_user-1 | one\nzpmd-zona_user-2 | two \x1b[31mred\n"
     assert ctl("logs", "zona_user/2", "--json").out == (
-        '{"replica": "zpmd-zona_user-2", "line": "two \\u001b[31mred"}\n'
+        '{"replica": "zpmd-zona_user-2", "line": "two \\u001b[31mred", "service": "zona_user", "at": 1700049600.0}\n'
     )
 
 
@@ -323,7 +319,7 @@ def test_a_newer_daemon_may_say_more_than_this_zpmctl_knows(surface: Surface, ct
     surface.app.router.routes.insert(0, Route("/v1/status", newer))
     said = ctl("status")
     assert (said.code, said.err) == (0, "")
-    assert "  redis      1/1    meditating  2 h  0\n" in said.out
+    assert "redis      system  1/1    meditating  2 h  0\n" in said.out
 
 
 # --wait
@@ -423,14 +419,37 @@ def test_a_reader_that_has_enough_causes_no_noise(surface: Surface, spawn: Spawn
 
 def test_a_daemon_that_goes_away_in_the_midst_is_no_traceback(surface: Surface, spawn: Spawn) -> None:
     surface.publish()
-    child = spawn("status", "--watch")
+    surface.engine.lines = {"redis1000000": [b"one"]}
+    child = spawn("logs", "redis", "-f")
     assert child.stdout is not None
     child.stdout.readline()
     surface.server.stop()
+    child.communicate(timeout=60)
+    assert child.returncode in (0, 6)
+    child = spawn("status", "--watch")
     _, err = child.communicate(timeout=60)
     assert child.returncode == 6
     assert err.startswith("zpmctl: ")
     assert err.count("\n") == 1
+
+
+def test_a_watch_in_a_pipe_tells_each_change_once_and_goes_on_over_a_restart(surface: Surface, spawn: Spawn) -> None:
+    surface.publish()
+    child = spawn("status", "--watch", "--json")
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert json.loads(child.stdout.readline())["state"] == "converged"
+    surface.publish()  # a pass that found nothing new
+    surface.server.stop()
+    assert child.stderr.readline().endswith("; waiting for it\n")
+    surface.app.state.stopping.clear()
+    surface.server = ApiServer(surface.app, surface.socket, "")
+    surface.server.start()
+    surface.publish(plan=Plan(standings=(CRASHED,)))
+    assert json.loads(child.stdout.readline())["state"] == "troubled"
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (130, "")
 
 
 def test_every_command_has_help_with_its_options(ctl: Ctl) -> None:

@@ -64,7 +64,8 @@ def _output(wire: Wire, exec_id: str, name: str, limit_seconds: float, monotonic
         with wire.stream(
             "POST", f"/exec/{exec_id}/start", body={"Detach": False, "Tty": False}, idle_seconds=limit_seconds
         ) as response:
-            last.extend(logs.lines_of(_until(ends, logs.frames(response), monotonic, late)))
+            pieces = ((number, False, piece) for number, _, piece in logs.frames(response))  # no times in these
+            last.extend(line.text for line in logs.lines_of(_until(ends, pieces, monotonic, late)))
     except FAILURES as error:
         if monotonic() >= ends:
             raise late from error
@@ -72,9 +73,7 @@ def _output(wire: Wire, exec_id: str, name: str, limit_seconds: float, monotonic
     return one_line(b" | ".join(last).decode(errors="replace"))
 
 
-def _until(
-    ends: float, chunks: Iterable[tuple[int, bytes]], monotonic: Monotonic, late: Told
-) -> Iterator[tuple[int, bytes]]:
+def _until(ends: float, chunks: Iterable[logs.Chunk], monotonic: Monotonic, late: Told) -> Iterator[logs.Chunk]:
     for chunk in chunks:
         yield chunk
         if monotonic() > ends:

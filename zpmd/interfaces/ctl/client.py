@@ -61,10 +61,11 @@ class Failure(Exception):
 class Daemon:
     """The daemon behind one socket. Every method raises Failure."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, timeout_seconds: float = ANSWER_SECONDS) -> None:
         self.socket = socket
+        self._timeout_seconds = timeout_seconds
         self._client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://zpmd", timeout=ANSWER_SECONDS
+            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://zpmd", timeout=timeout_seconds
         )
 
     def get(self, kind: type[T], path: str, **query: object) -> T:
@@ -127,10 +128,12 @@ class Daemon:
         raise Failure(Exit.TIMED_OUT, f"not done after {timeout_seconds:.0f} s, and still going on: {pending}")
 
     def _request(
-        self, method: str, path: str, query: dict[str, Any], body: object = None, timeout: float = ANSWER_SECONDS
+        self, method: str, path: str, query: dict[str, Any], body: object = None, timeout: float | None = None
     ) -> httpx.Response:
         with self._told():
-            response = self._client.request(method, path, params=_query(query), json=body, timeout=timeout)
+            response = self._client.request(
+                method, path, params=_query(query), json=body, timeout=timeout or self._timeout_seconds
+            )
         self._check(response)
         return response
 

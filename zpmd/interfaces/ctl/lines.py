@@ -48,6 +48,28 @@ def table(rows: Sequence[Row | Text]) -> list[Text]:
     return [row if isinstance(row, Text) else _aligned(next(aligned), widths) for row in rows]
 
 
+def wrapped(text: Text, width: int | None) -> list[Text]:
+    """A line as lines of at most this width, cut between words. What follows the first stands below the beginning of
+    the last column, where that leaves it room, or else a little further in than the line."""
+    if width is None or text.cell_len <= width:
+        return [text]
+    indent = _hanging(text.plain, width)
+    lines: list[Text] = []
+    while text.cell_len > width:
+        cut = text.plain.rfind(" ", indent + 1, width + 1)
+        head, tail = text.divide([cut if cut > 0 else width])
+        head.rstrip()
+        lines.append(head)
+        text = Text.assemble(" " * indent, tail[len(tail) - len(tail.plain.lstrip()) :])
+    return [*lines, text]
+
+
+def _hanging(plain: str, width: int) -> int:
+    start = len(plain) - len(plain.lstrip())
+    gap = plain.rfind("  ", start, width)
+    return gap + 2 if gap >= 0 and gap + 2 <= width * 0.6 else min(start + 2, width // 2)
+
+
 def _aligned(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
     made = Text.assemble(*((f"{text:<{width}}  ", style) for (text, style), width in zip(cells, widths, strict=True)))
     made.rstrip()

@@ -1,4 +1,4 @@
-"""The commands of zpmctl that look: status, plan, why, logs, events, tenants, ... None of them changes anything."""
+"""The commands of zpmctl that look: status, plan, why, events, tenants, ... None of them changes anything."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import typer
 
 from zpmd.interfaces import doctor as checks
 from zpmd.interfaces import doctor_patches as patch_checks
-from zpmd.interfaces.ctl import render, rows
-from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, parsed, segment
-from zpmd.interfaces.ctl.options import Follow, Json, NameAndSlot, OfTenant, complete_service
+from zpmd.interfaces.ctl import overview, render, rows
+from zpmd.interfaces.ctl import watch as watching
+from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, parsed
+from zpmd.interfaces.ctl.options import Follow, Json, OfGroup, OfTenant, complete_service
 from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
 from zpmd.interfaces.views import CheckView, EntryView, PlanView, StatusView
@@ -23,24 +24,38 @@ from zpmd.settings import Settings
 
 def status(
     ctx: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show every change, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show every change, until Ctrl-C.")] = False,
+    group: OfGroup = None,
+    tenant: OfTenant = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List what is fine, too, where it does not fit on the terminal.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show every service, and what waits for what.
+    """Show what is down, why, and whether it is being handled; then the rest.
+
+    What needs attention comes first, then what waits and what changes. What is fine is counted where a terminal is too
+    small for it; into a pipe everything is listed.
 
     \b
     Examples:
       zpmctl status
+      zpmctl status --group core --tenant acme
       zpmctl status --watch
       zpmctl status --json | jq '.groups[].services[] | select(.ready < .desired) | .name'
     """
     daemon: Daemon = ctx.obj
     screen = Screen()
+
+    def narrow(view: StatusView) -> StatusView:
+        return overview.narrowed(view, group.value if group else None, tenant)
+
     if watch:
-        screen.watch(daemon, as_json)
+        watching.watch(daemon, screen, as_json, narrow)
         return
-    view = daemon.get(StatusView, "/v1/status")
-    screen.say(as_json, view, render.status_lines(view, screen.zone))
+    view = narrow(daemon.get(StatusView, "/v1/status"))
+    height = None if everything else screen.height
+    screen.say(as_json, view, overview.status_lines(view, screen.zone, screen.width, height))
 
 
 def plan(ctx: typer.Context, as_json: Json = False) -> None:
@@ -58,37 +73,6 @@ def plan(ctx: typer.Context, as_json: Json = False) -> None:
     screen = Screen()
     screen.say(as_json, view, render.plan_lines(view, screen.zone))
     raise typer.Exit(Exit.WOULD_CHANGE if view.would_change else Exit.OK)
-
-
-def logs(
-    ctx: typer.Context,
-    service: NameAndSlot,
-    follow: Follow = False,
-    tail: Annotated[int, typer.Option("--tail", "-n", min=0, max=100_000, help="Lines of the past, a replica.")] = 100,
-    as_json: Json = False,
-) -> None:
-    """Show or follow the log lines of a service.
-
-    Following goes on over restarts of its replicas.
-
-    \b
-    Examples:
-      zpmctl logs zona_user
-      zpmctl logs zona_user/2 -f --tail 20
-    """
-    name, _, slot = service.partition("/")
-    if slot and not slot.isdecimal():
-        raise typer.BadParameter(f"{service!r} is no SERVICE/SLOT: the slot is a number from 1")
-    path = f"/v1/services/{segment(name)}/logs"
-    lines = ctx.obj.lines(path, slot=slot or None, tail=tail, follow=str(follow).lower())
-    screen = Screen()
-    for line in lines:
-        if as_json:
-            screen.raw(json.dumps(line, ensure_ascii=False))
-        elif "error" in line:
-            raise Failure(Exit.FAILED, line["error"])
-        else:
-            screen.log(line["replica"], line["line"])
 
 
 def events(

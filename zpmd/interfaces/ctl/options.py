@@ -11,10 +11,13 @@ import typer
 
 from zpmd.interfaces.ctl.client import Daemon, Failure
 from zpmd.interfaces.patch_views import PatchesView
+from zpmd.interfaces.row_views import TenantsView
 from zpmd.interfaces.views import StatusView
+from zpmd.model.service import Group
 from zpmd.settings import Settings
 
 DEFAULT_SOCKET = Settings().socket
+COMPLETION_SECONDS = 1.0
 
 
 def complete_service(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -35,8 +38,19 @@ def complete_patch(ctx: typer.Context, incomplete: str) -> list[str]:
     return list(dict.fromkeys(p.id for p in view.patches if p.id and p.id.startswith(incomplete)))
 
 
+def complete_tenant(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Codes of tenants, as above."""
+    try:
+        view = _daemon(ctx).get(TenantsView, "/v1/tenants")
+    except Failure:
+        return []
+    return [t.tenantcode for t in view.tenants if t.tenantcode.startswith(incomplete)]
+
+
 def _daemon(ctx: typer.Context) -> Daemon:
-    return Daemon(Path((ctx.find_root().params or {}).get("socket") or os.environ.get("ZPMD_SOCKET") or DEFAULT_SOCKET))
+    """One that is not waited for: somebody has pressed Tab."""
+    named = (ctx.find_root().params or {}).get("socket") or os.environ.get("ZPMD_SOCKET") or DEFAULT_SOCKET
+    return Daemon(Path(named), COMPLETION_SECONDS)
 
 
 def duration(text: str) -> float:
@@ -57,7 +71,11 @@ NameAndSlot = Annotated[
 NameAndCount = Annotated[
     str, typer.Argument(metavar="SERVICE", help="Name, or NAME=N.", autocompletion=complete_service)
 ]
-OfTenant = Annotated[str | None, typer.Option("--tenant", metavar="CODE", help="Only of this tenant.")]
+OfTenant = Annotated[
+    str | None,
+    typer.Option("--tenant", metavar="CODE", help="Only of this tenant.", autocompletion=complete_tenant),
+]
+OfGroup = Annotated[Group | None, typer.Option("--group", help="Only of this group.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output; the keys are stable.")]
 Wait = Annotated[
     bool, typer.Option("--wait", "-w", help="Wait until it is true; exit 1 if it will not be, 7 at the timeout.")

@@ -16,9 +16,10 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import audit, look, patch, tell, token, why
+from zpmd.interfaces.ctl import audit, logs, look, patch, tell, token, top, why
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
+from zpmd.interfaces.ctl.screen import COLOUR, Colour
 from zpmd.interfaces.words import clean
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(look.status, look.plan, why.why, why.dossier, look.logs, look.events),
+    *(look.status, top.top, look.plan, why.why, why.dossier, logs.logs, look.events),
     *(look.tenants, look.integrations, look.ports),
     *(tell.start, tell.stop, tell.restart, tell.scale, tell.hold, tell.release, tell.approve),
     *(tell.down, tell.up, tell.reload, look.doctor, look.metrics, look.openapi, audit.audit),
@@ -49,13 +50,22 @@ def _say_version(on: bool) -> None:
 
 
 Socket = Annotated[Path, typer.Option(envvar="ZPMD_SOCKET", help="Unix socket of the daemon.")]
+Color = Annotated[
+    Colour, typer.Option("--color", help="When to use colour; `auto`: on a terminal, unless NO_COLOR is set.")
+]
 Version = Annotated[
     bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_say_version)
 ]
 
 
 @app.callback()
-def root(ctx: typer.Context, socket: Socket = DEFAULT_SOCKET, _version: Version = False) -> None:
+def root(
+    ctx: typer.Context,
+    socket: Socket = DEFAULT_SOCKET,
+    color: Color = Colour.AUTO,
+    _version: Version = False,
+) -> None:
+    COLOUR.set(color)
     ctx.obj = Daemon(socket)
 
 

@@ -82,6 +82,8 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/tenants": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/integrations": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/ports": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/logs": Rule(Scope.READ, Tenants.OWN),
+    "GET /v1/usage": Rule(Scope.READ, Tenants.OWN),
     "GET /v1/doctor": Rule(Scope.READ),
     "GET /v1/audit": Rule(Scope.ADMIN),
     "GET /metrics": Rule(Scope.READ),

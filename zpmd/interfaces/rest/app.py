@@ -32,8 +32,10 @@ from zpmd.interfaces.asked import (
 )
 from zpmd.interfaces.rest import audit as audit_routes
 from zpmd.interfaces.rest import domain, feed, health, lists, openapi, pages, session, streams, uploads, verbs
+from zpmd.interfaces.rest import logs as logs_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
+from zpmd.interfaces.rest import usage as usage_routes
 from zpmd.interfaces.rest import why as why_routes
 from zpmd.interfaces.rest.access import admit, principal
 from zpmd.interfaces.rest.authentication import Authenticator
@@ -113,6 +115,8 @@ def create_app(parts: ApiParts) -> FastAPI:
         patches_routes.router(control, now),
         uploads.router(control, parts.patches, now),
         why_routes.router(control, now),
+        logs_routes.router(control, now, stopping),
+        usage_routes.router(control, now),
         health.router(parts, control),
         domain.router(control, now),
         tokens_routes.router(parts.authenticator.tokens, now),
@@ -175,7 +179,7 @@ def _reading(control: Control, now: Now) -> APIRouter:
         return _service(control, name, now())
 
     @router.get("/services/{name}/why", tags=["services"])
-    def get_why(name: str) -> WhyView:
+    def get_service_why(name: str) -> WhyView:
         """The causal story of one service."""
         snapshot = control.snapshot()
         told = why_routes.story(control, snapshot, name, now())
@@ -234,7 +238,7 @@ def _streaming(control: Control, now: Now, stopping: threading.Event) -> APIRout
     @router.get("/services/{name}/logs", tags=["services"], response_class=LinesResponse)
     def get_logs(name: str, query: Annotated[LogsQuery, Query()]) -> Response:
         """Lines of a service's containers; with `follow` as they come."""
-        lines = control.logs(name, query.slot, query.tail, query.follow)
+        lines = control.logs([(name, query.slot)], query.tail, query.follow, query.since)
         return LinesResponse(streams.log_lines(lines, stopping))
 
     @router.get("/wait", tags=["status"], responses=NEWER, response_model=None)

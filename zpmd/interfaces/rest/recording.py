@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import parse_qs
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zpmd.daemon.recorder import Begun, Recorder
 from zpmd.errors import StoreError
 from zpmd.interfaces.rest.access import Principal
-from zpmd.interfaces.rest.problems import problem
+from zpmd.interfaces.rest.problems import UPLOAD, problem
 from zpmd.model.audit import Kind, Record
 from zpmd.redaction import redact
 
@@ -133,6 +134,8 @@ def _record(scope: Scope, who: Principal | None, status: int, code: str) -> Reco
 
 def _subject(scope: Scope) -> str:
     """As the journal names it; "" where the path does not tell."""
+    if scope["path"] == UPLOAD:
+        return f"patch:{parse_qs(scope['query_string'].decode('latin-1')).get('name', [''])[0]}"
     named: dict[str, str] = scope.get("path_params") or {}
     if "name" in named:
         return str(named["name"])

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.why import entry_view
 from zpmd.model.events import Entry, Snapshot
+from zpmd.model.observed import LogLine, Replica
 from zpmd.ports import Control
 from zpmd.redaction import KNOWN, redact
 
@@ -65,7 +66,7 @@ def _note_open(open_ids: set[int], entry: Entry) -> None:
         open_ids.discard(entry.id)
 
 
-async def log_lines(lines: Iterator[tuple[str, bytes]], stopping: threading.Event) -> AsyncIterator[bytes]:
+async def log_lines(lines: Iterator[tuple[Replica, LogLine]], stopping: threading.Event) -> AsyncIterator[bytes]:
     """The blocking iterator runs in a thread of its own, which may be left behind: it ends with its next line."""
     pump = _Pump(lines, asyncio.get_running_loop())
     pump.start()
@@ -84,7 +85,7 @@ async def log_lines(lines: Iterator[tuple[str, bytes]], stopping: threading.Even
 
 
 class _Pump(threading.Thread):
-    def __init__(self, lines: Iterator[tuple[str, bytes]], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, lines: Iterator[tuple[Replica, LogLine]], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(name="zpmd-api-logs", daemon=True)
         self.items: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.room = threading.Semaphore(LINES_AHEAD)
@@ -94,9 +95,10 @@ class _Pump(threading.Thread):
 
     def run(self) -> None:
         try:
-            for name, line in self._lines:
-                text = KNOWN.mask(line.decode("utf-8", errors="replace"))
-                if not self._give(_line({"replica": name, "line": text})):
+            for replica, line in self._lines:
+                text = KNOWN.mask(line.text.decode("utf-8", errors="replace"))
+                told = {"replica": replica.name, "line": text, "service": replica.service, "at": round(line.at, 6)}
+                if not self._give(_line(told)):
                     return
         except ZpmdError as error:
             self._give(_line({"error": redact(str(error))}))
