@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.integration.appliance import worker
@@ -96,3 +98,22 @@ def test_without_a_daemon_every_verb_exits_with_6(daemon: Daemon) -> None:
         assert said.code == 6, said
         assert len(said.err.strip().splitlines()) == 1
         assert "Traceback" not in said.err
+
+
+def test_what_was_asked_is_in_the_audit_over_kill_9_and_the_metrics_tell_of_passes_and_reactions(
+    running: Daemon,
+) -> None:
+    assert running.ctl("restart", "web", "--wait").code == 0
+    running.kill()
+    running.start()
+    running.converged()
+    said = running.ctl("audit")
+    assert "POST /v1/services/{name}/restart  web" in said.out, said
+    assert re.search(r"generation: (-|\d+) -> \d+", said.out), said
+    assert running.ctl("audit", "--verify").code == 0
+    running.ctl("restart", "web", "--wait")
+    lines = dict(line.rsplit(" ", 1) for line in running.ctl("metrics").out.splitlines() if not line.startswith("#"))
+    assert float(lines["zpmd_pass_duration_seconds_count"]) > 1
+    assert float(lines["zpmd_reaction_seconds_count"]) >= 1
+    assert float(lines["zpmd_engine_up"]) == 1
+    assert float(lines["process_resident_memory_bytes"]) > 1e7

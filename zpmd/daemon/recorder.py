@@ -88,7 +88,7 @@ class Recorder:
         record = ended(begun.record, self._store, begun.memory)
         record = replace(record, status=status, code=code)
         if about is not None:
-            record = replace(record, subject=_short(_masked(about[0])), after=about[1])
+            record = replace(record, subject=_short(_masked(about[0])), before={}, after=about[1])
         try:
             with self._counted():
                 row = self.audit.end(begun.number, record)

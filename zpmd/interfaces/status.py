@@ -243,7 +243,7 @@ def service_view(
         stopped=name in intent.stopped,
         scaled=intent.scaled.get(name),
         generation=generation,
-        outdated=sum(r.generation < generation for r in replicas),
+        outdated=sum(r.generation < generation for r in replicas) if generation else 0,
         hold=next((_hold(h) for h in holds), None),
         replicas=tuple(_replica(r) for r in sorted(replicas, key=lambda r: (r.slot, r.created_at))),
         waiting=tuple(_waiting(w) for w in waiting),
