@@ -49,18 +49,22 @@ class StrictRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What one route takes: the names of its query parameters, and whether its body is JSON."""
+    """What one route takes: the names of its query parameters, those that may be there more than once, and whether its
+    body is JSON."""
 
     parameters: frozenset[str]
+    several: frozenset[str]
     body: bool
 
     @staticmethod
     def of(route: APIRoute) -> Takes:
         names: set[str] = set()
+        several: set[str] = set()
         for field in route.dependant.query_params:
             own = getattr(field.field_info.annotation, "model_fields", None)
             names |= {field.alias} if own is None else set(own)
-        return Takes(frozenset(names), route.body_field is not None)
+            several |= {name for name, each in (own or {}).items() if get_origin(each.annotation) is list}
+        return Takes(frozenset(names), frozenset(several), route.body_field is not None)
 
     async def check(self, request: Request) -> None:
         """Raises RequestValidationError, and 415."""
@@ -71,7 +75,7 @@ class Takes:
             if name not in self.parameters
         ] + [
             {"type": "twice", "loc": ("query", name), "msg": "it is there more than once", "input": None}
-            for name in self.parameters
+            for name in self.parameters - self.several
             if given.count(name) > 1
         ]
         if errors:
