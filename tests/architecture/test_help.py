@@ -23,7 +23,7 @@ COMMANDS: list[tuple[str, Any]] = [
     for path, command, _ in manual.commands(typer.main.get_command(app), name)
 ]
 NAMES = [path for path, _ in COMMANDS]
-WITHOUT_JSON = {"zpmctl metrics", "zpmd run"}
+WITHOUT_JSON = {"zpmctl metrics", "zpmctl openapi", "zpmd run"}
 PAGES = ("zpmctl.1", "zpmd.8", "zpmd.yaml.5")
 COMPLETIONS = ("zpmctl.bash", "_zpmctl", "zpmctl.fish")
 

@@ -23,7 +23,7 @@ EXITS: Mapping[int, str] = {
     2: "usage: the command line is wrong",
     3: "would change (`plan`, `patch plan`): something is to be done, or is held back for a reason other than a `stop`",
     4: "not found: no such service, patch or file",
-    5: "refused: understood and not done; the line says what would make it so",
+    5: "refused: understood and not done, or not for you; the line says what would make it so",
     6: "the daemon cannot be reached",
     7: "timed out",
     130: "Ctrl-C",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
