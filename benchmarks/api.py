@@ -186,7 +186,9 @@ def reading(one: Appliance, number: int) -> subprocess.Popen[bytes]:
 
 def client(path: Path, paths: list[str], count: int, every: float) -> subprocess.Popen[bytes]:
     asks = json.dumps({"socket": str(path), "paths": paths, "count": count, "every": every})
-    return subprocess.Popen([sys.executable, "-m", "benchmarks.asking", asks], stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", "from benchmarks import asking; asking.main()", asks], stdout=subprocess.PIPE
+    )
 
 
 def asked(path: Path, paths: list[str], count: int, every: float) -> list[float]:

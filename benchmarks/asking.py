@@ -1,8 +1,7 @@
-"""A client in a process of its own: asks over one connection that it keeps, and prints how long each answer took.
+"""A client for a process of its own: asks over one connection that it keeps, and prints how long each answer took.
 
-    python -m benchmarks.asking '{"socket": ..., "paths": [...], "count": 500, "every": 0}'
-
-`every` 0: as soon as the last answer is there; otherwise at these intervals, whatever the answers take.
+Its one argument is a JSON object: {"socket": ..., "paths": [...], "count": 300, "every": 0}. `every` 0: as soon
+as the last answer is there; otherwise at these intervals, whatever the answers take.
 """
 
 from __future__ import annotations
@@ -33,7 +32,3 @@ def main() -> None:
         if answer.status != 200:
             raise SystemExit(f"{asks['paths']}: {answer.status}")
     print(json.dumps(taken))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tests.contracts.stores import Open
 from zpmd.model.container import Container, Healthcheck, Mount, MountKind
-from zpmd.model.events import Entry, Result
+from zpmd.model.events import Entry, Lines, Result
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Tried, Verdict
 from zpmd.model.observed import Change, ContainerLimits, Dossier, Neighbour, Slot
 from zpmd.model.secret import Secret
@@ -222,6 +222,25 @@ def test_the_journal_is_asked_by_service_id_time_and_number(store: Store) -> Non
     assert texts(since_id=ids[7]) == ["n8", "n9"]
     assert texts(since=8.0, service="redis") == ["n8"]
     assert texts(service="nobody") == []
+
+
+def test_lines_of_the_journal_are_asked_in_every_way_from_either_end(store: Store) -> None:
+    ids = [
+        store.begin(replace(note(f"n{n}", at=float(n)), kind=("action", "note")[n % 2], code=f"c{n % 3}", actor="ann"))
+        for n in range(10)
+    ]
+
+    def texts(**question: object) -> str:
+        return "".join(e.text for e in store.lines(Lines(**question)))  # type: ignore[arg-type]
+
+    assert texts(limit=2) == "n8n9"
+    assert texts(limit=2, oldest=True) == "n0n1"
+    assert texts(after=ids[3], limit=2, oldest=True) == "n4n5"
+    assert texts(before=ids[3], limit=2) == "n1n2"
+    assert texts(since=7.0, until=9.0) == "n7n8"
+    assert texts(kind="note", code="c0") == "n3n9"
+    assert texts(actor="ann", service="redis", limit=1) == "n9"
+    assert texts(actor="bob") == ""
 
 
 def test_the_journal_is_bounded_and_ids_go_on_rising(store: Store) -> None:

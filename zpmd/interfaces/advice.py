@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from zpmd.model.plan import Code, State
 
+BELOW = "see its last words below"
+
 ADVICE: dict[Code, tuple[bool, str]] = {
     Code.BACKOFF: (True, "zpmd starts it by itself; `zpmctl start {service}` does it now"),
-    Code.CRASH_LOOP: (True, "zpmd goes on trying; see its last words below; `zpmctl start {service}` skips the wait"),
+    Code.CRASH_LOOP: (True, f"zpmd goes on trying; {BELOW}; `zpmctl start {{service}}` skips the wait"),
     Code.GAVE_UP: (False, "its restart policy allows no more; `zpmctl start {service}` tries again"),
     Code.DEPENDENCY: (True, "it goes on by itself as soon as that is so"),
     Code.GROUP: (True, "it goes on by itself as soon as that is so"),
@@ -37,6 +39,11 @@ def advice(code: str, service: str) -> tuple[bool, str]:
     """(whether it passes by itself, what can be done)."""
     by_itself, text = ADVICE.get(Code(code), (True, "it goes on by itself"))
     return by_itself, text.format(service=service)
+
+
+def from_afar(advised: str, service: str) -> str:
+    """What is advised about a service, said where its own story is not."""
+    return advised.replace(BELOW, f"`zpmctl why {service}` has its last words")
 
 
 STANDING: dict[State, Code] = {

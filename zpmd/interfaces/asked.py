@@ -115,8 +115,8 @@ class JournalQuery(Asked):
 class AuditQuery(Asked):
     """The first rows after a number; without one, the newest."""
 
-    after: Annotated[int, Field(ge=0)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    after: Annotated[int, Field(ge=0, le=ID_MOST)] | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
 
 
 class FeedQuery(Asked):

@@ -35,6 +35,8 @@ class Roots:
         self._services = services
         self._worst: dict[int, str] = {}
         """By what is waited for: a shut group keeps hundreds waiting with one and the same list."""
+        self._ends: dict[str, str] = {}
+        self._phrases: dict[str, str] = {}
         self._next = {name: self._awaited(service) for name, service in services.items()}
 
     def path(self, name: str) -> tuple[str, ...]:
@@ -47,16 +49,31 @@ class Roots:
                 break
         return tuple(path)
 
+    def following(self, name: str) -> str:
+        """The next on the path; "" for a root."""
+        return self._next.get(name, "")
+
+    def end(self, name: str) -> str:
+        """The last of the path, found once for all that are on the way to it."""
+        on_the_way: dict[str, None] = {}
+        while name not in self._ends and (following := self._next.get(name, "")):
+            if name in on_the_way:
+                break
+            on_the_way[name] = None
+            name = following
+        end = self._ends.get(name, name)
+        self._ends.update(dict.fromkeys(on_the_way, end))
+        return end
+
     def awaiting(self, name: str) -> tuple[str, ...]:
         """The services whose waiting ends here."""
-        return tuple(other for other in self._next if other != name and self._ends_at(other, name))
-
-    def _ends_at(self, other: str, name: str) -> bool:
-        return bool(self._next[other]) and self.path(other)[-1] == name
+        return tuple(other for other in self._next if other != name and self._next[other] and self.end(other) == name)
 
     def phrase(self, name: str) -> str:
         """How the root stands, for a sentence: "zookeeper is in a crash loop, exit 137 (out of memory)"."""
-        return f"{name} {standing(self._services.get(name))}"
+        if name not in self._phrases:
+            self._phrases[name] = f"{name} {standing(self._services.get(name))}"
+        return self._phrases[name]
 
     def _awaited(self, service: ServiceView) -> str:
         """The one other service that it waits for; "" where it waits for none."""

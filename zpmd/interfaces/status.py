@@ -197,10 +197,9 @@ def _rooted(services: list[ServiceView]) -> list[ServiceView]:
     roots = Roots({service.name: service for service in services})
     found = []
     for service in services:
-        path = roots.path(service.name)
-        if len(path) > 1:
-            waiting = tuple(_short(w, path[1]) for w in service.waiting)
-            service = replace(service, waiting=waiting, root=roots.phrase(path[-1]))
+        if following := roots.following(service.name):
+            waiting = tuple(_short(w, following) for w in service.waiting)
+            service = replace(service, waiting=waiting, root=roots.phrase(roots.end(service.name)))
         found.append(service)
     return found
 
@@ -209,7 +208,7 @@ def _short(waiting: WaitingView, first: str) -> WaitingView:
     """With a bounded number of what it waits for, and what is followed among them."""
     if len(waiting.on) <= ON_TOLD:
         return waiting
-    return replace(waiting, on=tuple(dict.fromkeys((first, *waiting.on)))[:ON_TOLD])
+    return replace(waiting, on=(first, *(name for name in waiting.on[:ON_TOLD] if name != first))[:ON_TOLD])
 
 
 def _service_in(subject: str) -> str:

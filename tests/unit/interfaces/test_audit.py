@@ -66,6 +66,18 @@ def test_what_is_asked_and_not_done_is_recorded_too(surface: Surface, api: httpx
     assert rows(surface)[4].after == {"down": "containers", "stopped": ["redis"]}
 
 
+def test_what_cannot_even_be_read_is_recorded_where_it_is_known_who_asked(surface: Surface, api: httpx.Client) -> None:
+    surface.publish()
+    api.post("/v1/services/redis/scale", content=b"{", headers={"Content-Type": "application/json"})
+    api.post("/v1/services/redis/scale", content=b"x" * (2 << 20), headers={"Content-Type": "application/json"})
+    headers = {"Idempotency-Key": "once"}
+    for _ in range(2):
+        assert api.post("/v1/services/redis/stop", headers=headers).status_code == 202
+    api.post("/nowhere")
+    assert [(r.subject, r.status) for r in rows(surface)] == [("redis", 400), ("redis", 202), ("redis", 202)]
+    assert rows(surface)[2].before == rows(surface)[2].after == {"stopped": True}
+
+
 def test_what_happens_to_a_token_is_recorded_by_its_id_and_never_with_its_key(
     surface: Surface, api: httpx.Client
 ) -> None:

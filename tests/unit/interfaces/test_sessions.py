@@ -223,6 +223,10 @@ def test_who_logs_in_is_in_the_audit_and_his_token_is_not(site: Site, browser: h
     browser.post(STOP, headers={"X-CSRF-Token": csrf})
     browser.post(STOP)
     rows = [row.record for row in site.surface.recorder.audit.rows(0, 100)]
-    assert [(r.route, r.status) for r in rows] == [("/session", 200), ("/v1/services/{name}/stop", 202)]
+    assert [(r.route, r.status) for r in rows] == [
+        ("/session", 200),
+        ("/v1/services/{name}/stop", 202),
+        ("/v1/services/redis/stop", 403),
+    ]
     assert all(r.actor.startswith("token:") for r in rows)
     assert key not in repr(rows)

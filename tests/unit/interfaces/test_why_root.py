@@ -60,7 +60,7 @@ def backoff(code: Code, seconds: float) -> Waiting:
         (
             appliance(down("zookeeper", State.CRASH_LOOP), backoff(Code.CRASH_LOOP, 12)),
             "zookeeper is in a crash loop, exit 137 (out of memory); being handled, next try in 12 s",
-            "being handled, 12 s (12:00:12): zpmd goes on trying; see its last words below;"
+            "being handled, 12 s (12:00:12): zpmd goes on trying; `zpmctl why zookeeper` has its last words;"
             " `zpmctl start zookeeper` skips the wait",
         ),
         (

@@ -17,7 +17,7 @@ from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.words import clock, plural
 from zpmd.model.audit import Head, Kind, verify
 
-PAGE = 1000
+PAGE = 500
 SUCCESS = range(200, 300)
 
 

@@ -65,7 +65,8 @@ def service_lines(view: WhyView, zone: Zone) -> list[Text]:
             found.append(line((f"    {reason.advice}", FAINT)))
     for replica in view.replicas:
         found += [Text(""), *_replica_lines(replica, view.now, zone)]
-    for title, entries in (("rollouts", view.rollouts), ("asked and noticed", view.operators)):
+    verdicts = [entry for entry in view.rollouts if entry.verb == "judge"]  # replacements are told above
+    for title, entries in (("rollouts", verdicts), ("asked and noticed", view.operators)):
         if entries:
             found += [Text(""), line((title, STRONG)), *entries_table(entries[-HAPPENINGS_SHOWN:], view.now, zone)]
     return found

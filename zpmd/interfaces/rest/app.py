@@ -179,7 +179,7 @@ def _reading(control: Control, now: Now) -> APIRouter:
         return _service(control, name, now())
 
     @router.get("/services/{name}/why", tags=["services"])
-    def get_why(name: str) -> WhyView:
+    def get_service_why(name: str) -> WhyView:
         """The causal story of one service."""
         snapshot = control.snapshot()
         told = why_routes.story(control, snapshot, name, now())

@@ -16,8 +16,9 @@ from zpmd.ports import Audit
 def router(audit: Audit, now: Callable[[], float]) -> APIRouter:
     made = APIRouter(prefix="/v1/audit", route_class=StrictRoute)
 
-    @made.get("")
+    @made.get("", tags=["journal"])
     def get_audit(query: Annotated[AuditQuery, Query()]) -> views.AuditView:
+        """Who wrote what through the API, as a chain that can be verified."""
         head = audit.head()  # before the rows: what comes in meanwhile is beyond it, and no fault
         return views.view(audit.rows(query.after, query.limit), head, now())
 

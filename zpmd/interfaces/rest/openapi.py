@@ -71,6 +71,7 @@ TAGS = {
     "rows": "Tenants, integrations and their ports",
     "patches": "Patches, and their ledger",
     "daemon": "zpmd itself",
+    "session": "Browsers: a cookie instead of a token in each request",
     "tokens": "API keys, and who one is",
     "product": "The endpoints of the product's other programs, by their names for things",
 }
@@ -122,7 +123,7 @@ def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
         del responses["422"]
     for status in sorted(_possible(method, path, operation)):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/{_name(status)}"})
-    if method not in SAFE:
+    if method not in SAFE and rule is not None and rule.scope is not None:
         operation.setdefault("parameters", []).extend(
             {"$ref": f"#/components/parameters/{name}"} for name in (KEY, MATCH)
         )
@@ -143,7 +144,7 @@ def _possible(method: str, path: str, operation: dict[str, Any]) -> set[int]:
     """Statuses that this route may answer with when it does not do what was asked."""
     found = {422, 429, 500}
     rule = RULES.get(f"{method} {path}")
-    if rule is None or rule.scope is not None:
+    if rule is None or rule.scope is not None or method not in SAFE:
         found |= {401, 403, 409, 503}
     parameters = {parameter.get("name") for parameter in operation.get("parameters", ())}
     if "{" in path or path.startswith("/service/") or "service" in parameters:

@@ -1,8 +1,8 @@
 """Where every write through the API meets the audit: begun after `admit` let it in, ended before its answer goes out.
 
 Rules: whoever looks (GET) is not recorded. An answer waits until its row is on disk; where that cannot be, it is 503
-instead, whatever was done. A request that nobody admitted, because it is none of ours or cannot be read, did nothing
-and has no row; one that was refused for want of a right is counted.
+instead, whatever was done. A request for no route of ours has no row; one that was refused for want of a right is
+counted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import parse_qs
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zpmd.daemon.recorder import Begun, Recorder
 from zpmd.errors import StoreError
 from zpmd.interfaces.rest.access import Principal
-from zpmd.interfaces.rest.problems import problem
+from zpmd.interfaces.rest.problems import UPLOAD, problem
 from zpmd.model.audit import Kind, Record
 from zpmd.redaction import redact
 
@@ -53,12 +54,16 @@ class Recorded:
             raise
 
     def _end(self, scope: Scope, status: int, code: str) -> None:
-        begun: Begun | None = scope["state"].get(BEGUN)
-        if begun is not None:
-            self._recorder.end(begun, status, code, scope["state"].get(ABOUT))
-        elif status in REFUSALS:
-            who: Principal | None = scope["state"].get("principal")
+        """Raises StoreError."""
+        state = scope["state"]
+        begun: Begun | None = state.get(BEGUN)
+        who: Principal | None = state.get("principal")
+        if begun is None and status in REFUSALS:
             self._recorder.refused(_record(scope, who, status, code))
+        elif begun is None and who is not None and scope.get("route") is not None:
+            begun = self._recorder.begin(_record(scope, who, 0, ""))  # it went no further than to be read
+        if begun is not None:
+            self._recorder.end(begun, status, code, state.get(ABOUT))
 
 
 class _Answer:
@@ -129,6 +134,8 @@ def _record(scope: Scope, who: Principal | None, status: int, code: str) -> Reco
 
 def _subject(scope: Scope) -> str:
     """As the journal names it; "" where the path does not tell."""
+    if scope["path"] == UPLOAD:
+        return f"patch:{parse_qs(scope['query_string'].decode('latin-1')).get('name', [''])[0]}"
     named: dict[str, str] = scope.get("path_params") or {}
     if "name" in named:
         return str(named["name"])

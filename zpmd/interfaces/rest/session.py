@@ -40,7 +40,7 @@ from zpmd.interfaces.asked import Asked, Nothing
 from zpmd.interfaces.rest.access import UNKNOWN, Principal, Scope
 from zpmd.interfaces.rest.authentication import LONGEST, Authenticator
 from zpmd.interfaces.rest.gate import HOLD_UP_SECONDS, WRONG
-from zpmd.interfaces.rest.problems import StrictRoute, problem
+from zpmd.interfaces.rest.problems import problem
 from zpmd.interfaces.rest.recording import begin
 from zpmd.interfaces.rest.throttle import Throttle, address_of
 
@@ -225,10 +225,12 @@ class LoginView(Asked):
 
 
 def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
-    made = APIRouter(route_class=StrictRoute)
+    # Not a StrictRoute: that keeps answers on disk, for an Idempotency-Key. And for pages, not for programs: no schema.
+    made = APIRouter(include_in_schema=False)
 
     @made.post("/session")
     async def log_in(body: LoginBody, request: Request, response: Response) -> LoginView:
+        """Log a browser in, with a token."""
         begun = sessions.begin(body.token.strip())
         if begun is None:
             await _refuse(throttle, request)
@@ -243,6 +245,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
 
     @made.get("/session")
     async def get_session(request: Request, response: Response) -> SessionView:
+        """Who is logged in."""
         who: Principal | None = getattr(request.state, "principal", None)
         session: Session | None = getattr(request.state, "session", None)
         response.headers["Cache-Control"] = "no-store"
@@ -255,6 +258,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
 
     @made.post("/session/end", status_code=204)
     async def log_out(request: Request, response: Response, _body: Nothing | None = None) -> None:
+        """End the session."""
         if value := getattr(request.state, "cookie", ""):
             sessions.end(value)
             logger.info("api: {} has logged out", request.state.principal.name)

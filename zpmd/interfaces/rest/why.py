@@ -28,8 +28,9 @@ DOSSIERS_LOOKED_AT = 500
 def router(control: Control, now: Callable[[], float]) -> APIRouter:
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
 
-    @made.get("/why/{name:path}")
+    @made.get("/why/{name:path}", tags=["status"])
     def get_why(name: str, request: Request) -> Annotated[AnyWhy, Field(discriminator="kind")]:
+        """The causal story of a service, a slot, a tenant or a patch."""
         snapshot = control.snapshot()
         try:
             meant = subject.subject(name, _names(control, snapshot, request))
@@ -45,8 +46,9 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
             case _:
                 return story(control, snapshot, meant.name, now(), meant.slot)
 
-    @made.get("/dossiers")
+    @made.get("/dossiers", tags=["status"])
     def get_dossiers(query: Annotated[DossiersQuery, Query()], request: Request) -> list[DossierView]:
+        """The evidence of replicas that failed, the newest first."""
         if query.service is not None:
             subject.subject(f"{subject.SERVICE}:{query.service}", _names(control, control.snapshot(), request))
         found = control.dossiers(query.service, DOSSIERS_LOOKED_AT)

@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 
 from zpmd.errors import StoreError
 from zpmd.interfaces.planid import plan_id
-from zpmd.interfaces.rest.access import principal
+from zpmd.interfaces.rest.access import Principal
 from zpmd.model.answer import Answer
 from zpmd.ports import Answers, Control
 
@@ -57,10 +57,11 @@ class Writes:
         """The answer of `handle`, or the one that it gave before. `body`: what tells this request from others; None:
         its body itself. Raises 409, 412 and 422."""
         key = _header(request, KEY, KEY_FORM)
-        if key is None:
+        principal: Principal | None = getattr(request.state, "principal", None)
+        if key is None or principal is None:  # who logs in is nobody yet
             await self._matches(request)
             return await handle(request)
-        who = principal(request).name
+        who = principal.name
         asked = _digest(request, await request.body() if body is None else body)
         if (who, key) in self._under_way:
             raise HTTPException(409, f"the first request with this {KEY} is not answered yet", {"Retry-After": "1"})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from zpmd.interfaces import tenancy
+from zpmd.interfaces.advice import from_afar
 from zpmd.interfaces.asked import IntegrationsQuery, TenantsQuery
 from zpmd.interfaces.root import Roots, standing
 from zpmd.interfaces.row_views import IntegrationView, TenantView, TroubleView
@@ -122,7 +123,8 @@ def _handling(
     if root is not None:
         return root.handled, root.handling
     reasons = tuple(handling.reason(w, worst) for w in worst.waiting)
-    return handling.handling(worst, snapshot, reasons, now, zone)
+    handled, what = handling.handling(worst, snapshot, reasons, now, zone)
+    return handled, from_afar(what, worst.name)
 
 
 def _happenings(code: str, integrations: Sequence[IntegrationView], journal: waits.Journal) -> list[Entry]:

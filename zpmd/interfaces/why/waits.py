@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 
+from zpmd.interfaces.advice import from_afar
 from zpmd.interfaces.root import Roots
 from zpmd.interfaces.views import ServiceView
 from zpmd.interfaces.why import chain, handling
@@ -47,6 +48,7 @@ def view(
     handled, what = handling.handling(found, snapshot, reasons, now, zone)
     if what == handling.NOTHING:
         what = f"being handled: {name} is ready, and the others follow"
+    what = from_afar(what, name)
     text = stopped(found, notes(journal(name), journal), now, zone) or roots.phrase(name)
     until = min((r.until for r in reasons if r.until is not None), default=None)
     return RootView(service=name, path=path, text=text, until=until, handled=handled, handling=what)
