@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +19,10 @@ import typer
 
 from tests.integration.daemon import CHECKOUT, Daemon
 from tests.lab.engine import LabEngine
+from tests.lab.preloaded import programs
 from zpmd.__main__ import app as daemon_app
 from zpmd.interfaces.ctl import manual
 from zpmd.interfaces.ctl.program import app as ctl_app
-
-BIN = Path(sys.executable).parent
 
 SERVICES = """\
 x-zpmd: {{group: {group}}}
@@ -60,6 +58,7 @@ BEFORE = {
     "zpmctl restart zona_user --wait": "zpmctl start redis --wait",
     "$EDITOR services.d/20-core.yaml": "zpmctl release kafka",
     "zpmctl patch plan hotfix.patch.yaml": "cp hotfix-1042.patch.yaml hotfix.patch.yaml",
+    "zpmctl why zona_user/2": "zpmctl scale zona_user=2 --wait",
     "zpmctl down --yes --wait": "zpmctl release '*' && zpmctl release kafka",
     "zpmctl patch list": "zpmctl up --wait",
     "zpmctl patch revert hotfix-1040 --with-later": "mv hotfix-1040.patch.yaml spool/incoming/"
@@ -76,6 +75,7 @@ EXITS = {
     "zpmctl doctor": {0, 1},  # 1: this host lacks something, as it says
     "zpmctl patch plan hotfix.patch.yaml": {3},
     "zpmctl patch plan hotfix-1042.patch.yaml": {5},  # applied already
+    "zpmctl token revoke 06221eb9": {4},  # nobody has made it here
     "zpmctl patch keygen --out vendor-2027": {5},  # nobody is there to type a password
 }
 GOES_ON = re.compile(r"zpmctl status --watch|zpmctl events -f|zpmd run")
@@ -109,8 +109,9 @@ def site(lab_engine: LabEngine, tmp_path_factory: pytest.TempPathFactory) -> Ite
     one.rows(tenants=[TENANT], integrations=[INTEGRATION])
     lay_out(one)
     one.start()
-    one.converged()
-    yield one
+    with programs(one.folder / "bin", CHECKOUT):
+        one.converged()
+        yield one
     one.close()
     lab_engine.cleanup()
 
@@ -140,7 +141,7 @@ def shell(site: Daemon, command: str, folder: Path | None = None) -> subprocess.
         command = re.sub(r"^(zpmd (?:check|run|simulate))", r"\1 --settings zpmd.yaml", command)
     environment = {
         **os.environ,
-        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PATH": f"{site.folder}/bin:{os.environ['PATH']}",
         "ZPMD_SOCKET": str(site.socket),
         "DOCKER_HOST": site.engine.url,
         "EDITOR": str(site.folder / "edit"),
