@@ -217,8 +217,9 @@ def test_the_address_keeps_what_is_open_and_filtered_and_back_closes_it(site: Si
     page.says("#services", "kafka")
     page.press("/")
     page.press("kaf")
+    page.says("#filter-count", "1 of 23 services")  # the row is where it stays
     page.find('[data-service="kafka"] .name').click()
-    assert page.driver.current_url.endswith("#service=kafka&q=kaf")
+    eventually(lambda: page.driver.current_url.endswith("#service=kafka&q=kaf"), 5, "an address with both")
     page.driver.refresh()
     page.says("#detail", "kafka runs since")
     page.says("#filter-count", "1 of 23 services")
