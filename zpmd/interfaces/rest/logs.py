@@ -27,7 +27,7 @@ def router(control: Control, now: Callable[[], float], stopping: threading.Event
     made = APIRouter(prefix="/v1", route_class=StrictRoute)
 
     @made.get("/logs", tags=["services"], response_class=LinesResponse)
-    def get_logs(query: Annotated[MergedLogsQuery, Query()]) -> Response:
+    def get_merged_logs(query: Annotated[MergedLogsQuery, Query()]) -> Response:
         """Lines of several services, merged by time; with `follow` as they come after that."""
         wanted = _wanted(query, status.status(control.snapshot(), now()).services())
         lines = control.logs(wanted, query.tail, query.follow, query.since)

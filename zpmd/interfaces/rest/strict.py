@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -49,18 +49,21 @@ class StrictRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What one route takes: the names of its query parameters, and whether its body is JSON."""
+    """What one route takes: the names of its query parameters, and whether it has a body, of JSON then."""
 
     parameters: frozenset[str]
+    often: frozenset[str]
+    """Those that may be given more than once."""
     body: bool
 
     @staticmethod
     def of(route: APIRoute) -> Takes:
-        names: set[str] = set()
+        found: dict[str, Any] = {}
         for field in route.dependant.query_params:
             own = getattr(field.field_info.annotation, "model_fields", None)
-            names |= {field.alias} if own is None else set(own)
-        return Takes(frozenset(names), route.body_field is not None)
+            found |= {field.alias: field.field_info} if own is None else own
+        often = {name for name, one in found.items() if get_origin(one.annotation) is list}
+        return Takes(frozenset(found), frozenset(often), route.body_field is not None)
 
     async def check(self, request: Request) -> None:
         """Raises RequestValidationError, and 415."""
@@ -71,7 +74,7 @@ class Takes:
             if name not in self.parameters
         ] + [
             {"type": "twice", "loc": ("query", name), "msg": "it is there more than once", "input": None}
-            for name in self.parameters
+            for name in self.parameters - self.often
             if given.count(name) > 1
         ]
         if errors:
