@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from zpmd.interfaces.rest.access import Principal
 from zpmd.model.token import Scope
+from zpmd.redaction import KNOWN
 
 HS256, EDDSA = "HS256", "EdDSA"
 SECRET_BYTES = 32
@@ -38,7 +39,7 @@ class Signer:
     """Whose tokens are believed."""
 
     algorithm: str
-    key: bytes | Ed25519PublicKey
+    key: bytes | Ed25519PublicKey = field(repr=False)
     issuer: str
     audience: str
 
@@ -79,6 +80,7 @@ def signer(content: bytes, algorithm: str, issuer: str, audience: str) -> Signer
             raise UnusableKey("it is no public key in PEM, which EdDSA takes (`openssl pkey -pubout`)")
         if len(secret) < SECRET_BYTES:
             raise UnusableKey(f"it has {len(secret)} bytes: HS256 takes {SECRET_BYTES} random ones at the least")
+        KNOWN.learn([secret.decode(errors="replace")])  # should anybody ever say it where we write things down
         return Signer(algorithm=HS256, key=secret, issuer=issuer, audience=audience)
     if algorithm == HS256:
         raise UnusableKey("it is a key in PEM, and HS256 takes a secret: write `algorithm: EdDSA`, or another key")
