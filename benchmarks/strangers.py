@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.strangers [--rounds 3] [--json FILE]
 
 A round is ten seconds of each: nobody, wrong tokens on 60 connections, connections that come and go as fast as they
-can, and 500 that never end the head of their request. zpmd, the strangers and who measures are processes of their own.
+can, 500 that never end the head of their request, and 10,000 of the same. zpmd, the strangers and who measures are
+processes of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -44,6 +46,7 @@ def main() -> None:
         "wrong tokens": (60, wrong),
         "connections that come and go": (60, connects),
         "heads that never end": (500, slow),
+        "10,000 connections": (10_000, slow),
     }
     status = {name: measure.Series(name) for name in arms}
     passes = {name: measure.Series(name) for name in arms}
@@ -108,6 +111,9 @@ def attacked(port: int, strangers: int, attack: Attack) -> Iterator[None]:
 
 
 def _attack(port: int, strangers: int, attack: Attack) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
     async def all_of_them() -> None:
         await asyncio.gather(asyncio.sleep(10 * ROUND_SECONDS), *(_again(attack, n, port) for n in range(strangers)))
 
