@@ -30,12 +30,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from zpmd.errors import Refused, ZpmdError
 from zpmd.interfaces.rest.access import Principal, Scope
-from zpmd.interfaces.rest.tcp import TcpServer
+from zpmd.interfaces.rest.tcp import GRACE_SECONDS, TcpServer, configuration
 from zpmd.settings import Api
 
 MODE = 0o660
 BACKLOG = 128
-GRACE_SECONDS = 2
 START_SECONDS = 10.0
 NAME_SECONDS = 2.0
 """How often the server sees whether its name is still there."""
@@ -83,20 +82,7 @@ class ApiServer:
         self._group = group
         self._inode: int | None = None
         self._thread: threading.Thread | None = None
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=PeerProtocol,
-                ws="none",
-                lifespan="off",
-                loop="asyncio",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-            )
-        )
+        self._server = uvicorn.Server(configuration(app, PeerProtocol))
 
     def start(self) -> None:
         """Returns when it answers. Raises Refused where another daemon does, ZpmdError where it cannot listen."""

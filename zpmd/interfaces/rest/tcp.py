@@ -24,6 +24,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from loguru import logger
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from zpmd.errors import ZpmdError
 from zpmd.interfaces.rest.guarded import GuardedProtocol, raw_problem
@@ -87,6 +88,22 @@ class TcpServer:
             logger.exception("api: the server on {} has died", self._api.listen)
 
 
+def configuration(app: FastAPI, protocol: type[H11Protocol]) -> uvicorn.Config:
+    """What is the same of both servers: no log of uvicorn's own, nothing believed of proxies."""
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
 class _Place:
     """Of one connection, from its acceptance to its end."""
 
@@ -107,20 +124,7 @@ class _Server(uvicorn.Server):
     """uvicorn, but for the way in: it accepts without end, and cannot bound a handshake."""
 
     def __init__(self, app: FastAPI, api: Api, tls: ssl.SSLContext | None) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=GuardedProtocol,
-                ws="none",
-                lifespan="off",
-                loop="asyncio",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-            )
-        )
+        super().__init__(configuration(app, GuardedProtocol))
         self.ready = threading.Event()
         self._api = api
         self._tls = tls
