@@ -16,6 +16,7 @@ import httpx
 
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import eventually
+from tests.lab.preloaded import zpmctl
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 20
@@ -141,9 +142,10 @@ class Daemon:
             self.process.wait(10)
 
     def ctl(self, *words: str, timeout: float = 90) -> Said:
-        """Run `zpmctl WORDS` and return what it said, whatever its exit code."""
+        """Run `zpmctl WORDS` and return what it said, whatever its exit code. It is loaded once for all tests: loading
+        it takes more than all that it does."""
         done = subprocess.run(
-            [sys.executable, "-m", "zpmd.interfaces.ctl", "--socket", str(self.socket), *words],
+            [zpmctl(), "--socket", str(self.socket), *words],
             cwd=CHECKOUT,
             capture_output=True,
             text=True,

@@ -7,7 +7,9 @@ signals to the caller reach it, and its exit code is the caller's.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import select
@@ -15,11 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.lab.eventually import eventually
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 CALLER = """\
 #!{python} -ISE
 import json, os, signal, socket, sys
@@ -43,13 +48,22 @@ def programs(folder: Path, checkout: Path) -> Iterator[Path]:
     for name in ("zpmctl", "zpmd"):
         (folder / name).write_text(CALLER.format(python=sys.executable, socket=str(path), name=name))
         (folder / name).chmod(0o755)
-    serving = subprocess.Popen([sys.executable, "-m", "tests.lab.preloaded", str(path)], cwd=checkout)
+    command = [sys.executable, "-m", "tests.lab.preloaded", str(path)]
+    serving = subprocess.Popen(command, cwd=checkout, stdin=subprocess.PIPE)  # it ends when that is closed
     try:
         eventually(path.exists, 60, "programs that are loaded", 0.05)
         yield folder
     finally:
-        serving.kill()
-        serving.wait()
+        serving.communicate()
+
+
+@functools.cache
+def zpmctl() -> Path:
+    """One for all of this process's tests, which ends with it."""
+    ending = contextlib.ExitStack()
+    atexit.register(ending.close)
+    folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="zpmd-ctl-")))
+    return ending.enter_context(programs(folder / "bin", CHECKOUT)) / "zpmctl"
 
 
 def serve(path: str) -> None:
@@ -62,7 +76,7 @@ def serve(path: str) -> None:
     listening.listen()
     os.rename(f"{path}.part", path)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
+    while listening in select.select([listening, sys.stdin], [], [])[0]:
         connection, _ = listening.accept()
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -84,6 +98,7 @@ def attend(connection: socket.socket, mains: dict[str, object]) -> None:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
+        time.tzset()
         sys.argv = [name, *words]
         os._exit(ended(mains[name]))
     for descriptor in descriptors:
