@@ -200,10 +200,10 @@ class LabEngine:
 
     def _remove_images(self) -> None:
         """All but the sample images: those that are made of others first, as the engine wants it."""
-        client, refused = self.client(), 0
+        client, left = self.client(), 0
         while extra := [image["Id"] for image in client.images() if image["Id"] not in self._kept_images]:
-            assert len(extra) != refused, f"none of these images can be removed: {extra}"
-            refused = 0
+            assert len(extra) != left, f"none of these images can be removed: {extra}"
+            left = len(extra)
             for image in extra:
                 try:
                     client.remove_image(image, force=True)
@@ -212,7 +212,6 @@ class LabEngine:
                 except docker.errors.APIError as error:
                     if error.status_code != CONFLICT:
                         raise
-                    refused += 1
 
     def keep_artifacts(self, folder: Path) -> None:
         """Write what helps to understand a failure: the containers with their logs, and the engine's own log."""
