@@ -99,6 +99,7 @@ def attend(connection: socket.socket, mains: dict[str, object]) -> None:
         os.environ.clear()
         os.environ.update(environment)
         time.tzset()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
         sys.argv = [name, *words]
         os._exit(ended(mains[name]))
     for descriptor in descriptors:

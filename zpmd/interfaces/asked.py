@@ -24,6 +24,7 @@ TOKEN_SECONDS_MOST = 10 * 366 * 86_400
 
 
 PAGE_MOST = 500
+DROPS_MOST = 1000
 
 
 def _whole(number: object) -> object:
@@ -177,7 +178,9 @@ class PortsQuery(Asked):
 
 
 class PatchesQuery(Asked):
-    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
+    """The ledger has no pages: it holds no more than may be asked for at once."""
+
+    limit: Annotated[int, Field(ge=1, le=DROPS_MOST)] = 100
 
 
 class PatchPlanBody(Asked):

@@ -217,6 +217,17 @@ def test_zpmctl_shows_the_rows_and_what_they_changed(surface: Surface, api: http
     assert [row["id"] for row in told["rows"]] == [3]
 
 
+def test_zpmctl_shows_more_rows_than_a_page_has(surface: Surface, api: httpx.Client, ctl: Ctl) -> None:
+    surface.publish()
+    api.post("/v1/services/redis/stop")
+    (row,) = rows(surface)
+    for _ in range(1100):
+        surface.recorder.audit.add(row)
+    told: dict[str, Any] = json.loads(ctl("audit", "--json", "-n", "1050").out)
+    assert [row["id"] for row in told["rows"]] == list(range(52, 1102))
+    assert ctl("audit", "--verify").out.startswith("the chain holds: 1101 rows")
+
+
 def test_zpmctl_verifies_the_chain_itself(surface: Surface, api: httpx.Client, ctl: Ctl) -> None:
     surface.publish()
     for verb in ("stop", "start", "stop"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -18,12 +19,14 @@ from zpmd.interfaces.words import clock, plural
 from zpmd.model.audit import Head, Kind, verify
 
 PAGE = 500
+KEPT = 50_000
+"""Rows that the daemon has at the most."""
 SUCCESS = range(200, 300)
 
 
 def audit(
     ctx: typer.Context,
-    tail: Annotated[int, typer.Option("--tail", "-n", min=1, max=PAGE, help="Rows of the past.")] = 50,
+    tail: Annotated[int, typer.Option("--tail", "-n", min=1, max=KEPT, help="Rows of the past.")] = 50,
     check: Annotated[bool, typer.Option("--verify", help="Look at every row; exit 1 where one was touched.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +45,7 @@ def audit(
     if check:
         _verify(daemon, screen, as_json)
         return
-    view = daemon.get(AuditView, "/v1/audit", limit=tail)
+    view = _newest(daemon, tail)
     screen.say(as_json, view, row_lines(view, screen.zone))
 
 
@@ -62,6 +65,15 @@ def _verify(daemon: Daemon, screen: Screen, as_json: bool) -> None:
     screen.say(as_json, said, [] if faults else [line((good, GOOD))])
     if faults:
         raise Failure(Exit.FAILED, f"the audit was changed: {'; '.join(faults)}")
+
+
+def _newest(daemon: Daemon, count: int) -> AuditView:
+    """The newest rows, in as many pages as that takes."""
+    view = daemon.get(AuditView, "/v1/audit", limit=min(count, PAGE))
+    if count <= PAGE:
+        return view
+    first = daemon.get(AuditView, "/v1/audit", after=max(0, view.head_id - count), limit=PAGE)
+    return replace(view, rows=tuple(_pages(daemon, first))[-count:])
 
 
 def _pages(daemon: Daemon, first: AuditView) -> Iterator[AuditRowView]:
