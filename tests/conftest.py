@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -52,6 +53,11 @@ def pytest_runtest_makereport(
         if folder is not None:
             report.sections.append(("artifacts", str(folder)))
     return report
+
+
+def pytest_configure() -> None:
+    """A shell in the background has Ctrl-C ignored, and whatever these tests start would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
