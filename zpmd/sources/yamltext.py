@@ -7,6 +7,7 @@ merge keys expand to is counted *before* it is expanded: five hundred bytes can 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from zpmd.sources.nodes import Entry, Kind, Map, Mark, Node, Origin, Scalar, Seq
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 50_000
+TOO_DEEP = "maximum nesting depth"
+"""In libyaml's words, since PyYAML 6.0.4."""
 
 NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -84,13 +87,27 @@ def place(before: str, origin: Origin) -> Mark:
 def events(text: str, origin: Origin) -> Iterator[yaml.Event]:
     """The parser's events. Raises Broken where the syntax is wrong."""
     try:
-        yield from yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        yield from _parsed(text)
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(origin, at.line + 1, at.column + 1) if at else Mark(origin, 1, 1)
         raise Broken(mark, syntax_message(error, text, mark)) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Broken(Mark(origin, 1, 1), "this is not YAML") from error
+
+
+def _parsed(text: str) -> Iterator[yaml.Event]:
+    """By libyaml, which looks ahead, and meets a bound of its own before we have seen where ours is: the other parser
+    has none, and whoever reads its events stops at ours."""
+    told = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            told += 1
+            yield event
+    except yaml.MarkedYAMLError as error:
+        if TOO_DEEP not in (error.problem or ""):
+            raise
+        yield from itertools.islice(yaml.parse(text, Loader=yaml.SafeLoader), told, None)
 
 
 def syntax_message(error: yaml.MarkedYAMLError, text: str, mark: Mark) -> str:

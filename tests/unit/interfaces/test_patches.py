@@ -59,7 +59,8 @@ def test_status_tells_the_loudest_first_and_the_good_not_at_all(surface: Surface
     surface.publish(plan=Plan(standings=(standing("redis", Group.SYSTEM), UPDATING), waiting=(waits(),)))
     said = ctl("status").out.splitlines()
     assert said[0].startswith("zpmd 0.1.0  troubled  ")
-    assert said[1:8] == [
+    assert said[1] == "  system 1/1  core 1/2"
+    assert said[2:9] == [
         "  patch hotfix-1040 COULD NOT BE ROLLED BACK: zona_user did not get well after going back (zona_user: it is"
         " unhealthy); what runs is kept",
         "    a person is needed: `zpmctl patch show hotfix-1040`",
@@ -153,7 +154,7 @@ def test_trouble_with_the_drop_directory_is_said_where_people_look(surface: Surf
     surface.publish(patches_trouble="/var/spool/zpmd/incoming: Read-only file system")
     assert ctl("status").out.splitlines()[0].startswith("zpmd 0.1.0  degraded  ")
     text = "patches: /var/spool/zpmd/incoming: Read-only file system"
-    assert ctl("status").out.splitlines()[1] == f"  {text}"
+    assert ctl("status").out.splitlines()[2] == f"  {text}"
     assert ctl("patch", "list").out == f"{text}\n\nno patch has been dropped\n"
     assert "fail  patches             /var/spool/zpmd/incoming: Read-only file system\n" in ctl("doctor").out
 
