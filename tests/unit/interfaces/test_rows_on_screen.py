@@ -147,10 +147,11 @@ def test_status_says_where_the_rows_come_from_and_which_are_not_used(surface: Su
         " left out, and its integrations do not run\n"
         "    ... 3 more: `zpmctl integrations`, `zpmctl tenants`\n"
         "\n"
-        "SERVICE          READY  STATE       AGE  RESTARTS  REASON\n"
-        "app  1/2\n"
-        "  jira-acme-2    0/1    crash-loop  -    4         exited with code 1\n"
-        "  splunk-acme-1  1/1    running     2 h  0\n"
+        "SERVICE        GROUP  READY  STATE       AGE  RESTARTS  REASON\n"
+        "jira-acme-2    app    0/1    crash-loop  -    4         exited with code 1;"
+        " needs a look: `zpmctl why jira-acme-2`\n"
+        "\n"
+        "splunk-acme-1  app    1/1    running     2 h  0\n"
     )
 
 
