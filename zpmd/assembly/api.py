@@ -1,4 +1,5 @@
-"""How programs come in: whose tokens are believed, and with which certificate. What is wrong is said at the start."""
+"""How people and programs come in: what serves them, whose tokens are believed, and with which certificate. What is
+wrong is said at the start."""
 
 from __future__ import annotations
 
@@ -6,13 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
 
+from zpmd.daemon.meters import Meters
+from zpmd.daemon.recorder import Recorder, settle
 from zpmd.errors import ConfigError
 from zpmd.interfaces.rest import json_web_tokens, tls
+from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.json_web_tokens import Signer
+from zpmd.interfaces.rest.parts import ApiParts
+from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.service import Problem
-from zpmd.ports import Tokens
-from zpmd.settings import Api, Jwt
+from zpmd.ports import Clock, Control, Tokens
+from zpmd.settings import Api, Jwt, Settings
+from zpmd.stores.embedded import EmbeddedStore
 
 CREDENTIAL = "api.jwt"
 
@@ -30,6 +37,35 @@ def tls_context(api: Api) -> SSLContext | None:
         return tls.context(api.tls_cert, api.tls_key)
     except tls.UnusableCertificate as error:
         raise _wrong(api.tls_cert, "api.tls_cert", str(error)) from None
+
+
+def server(
+    settings: Settings,
+    control: Control,
+    authenticator: Authenticator,
+    store: EmbeddedStore,
+    meters: Meters,
+    clock: Clock,
+    tls: SSLContext | None,
+) -> ApiServer:
+    """Not started yet. What a former zpmd could not write into the audit is in it before anybody can ask for more."""
+    settle(store.audit, store, clock.now())
+    app = create_app(
+        ApiParts(
+            control=control,
+            authenticator=authenticator,
+            answers=store.answers,
+            recorder=Recorder(store.audit, store, clock.now, meters.unrecorded),
+            meters=meters,
+            state_dir=settings.state_dir,
+            socket=settings.socket,
+            now=clock.now,
+            patches=settings.patches,
+            api=settings.api,
+            resync_seconds=settings.resync_seconds,
+        )
+    )
+    return ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
 
 
 def _signer(jwt: Jwt, credentials: Path | None) -> Signer:

@@ -25,14 +25,10 @@ from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.meters import Meters
 from zpmd.daemon.process import block_signals, only_instance, serve
-from zpmd.daemon.recorder import Recorder, settle
 from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
-from zpmd.interfaces.rest.app import create_app
-from zpmd.interfaces.rest.parts import ApiParts
-from zpmd.interfaces.rest.server import ApiServer
 from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
 from zpmd.settings import Settings
@@ -106,24 +102,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     )
     reload = _reloader(systemd, mailbox)
     control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
-    settle(store.audit, store, clock.now())
-    recorder = Recorder(store.audit, store, clock.now, meters.unrecorded)
-    app = create_app(
-        ApiParts(
-            control=control,
-            authenticator=authenticator,
-            answers=store.answers,
-            recorder=recorder,
-            meters=meters,
-            state_dir=settings.state_dir,
-            socket=settings.socket,
-            now=clock.now,
-            patches=settings.patches,
-            api=settings.api,
-            resync_seconds=settings.resync_seconds,
-        )
-    )
-    server = ApiServer(app, settings.socket, settings.socket_group, settings.api, tls)
+    server = api.server(settings, control, authenticator, store, meters, clock, tls)
     server.start()
     ending.callback(server.stop)
     chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())
