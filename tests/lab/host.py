@@ -1,4 +1,4 @@
-"""A whole Debian host of the test's own: a real systemd as PID 1, journald, dbus, and docker.service, in a second or two.
+"""A whole Debian host of the test's own: a real systemd as PID 1, journald, dbus, docker.service, in a second or two.
 
 Rules: it is made of the root file system that `scripts/host --install-only` keeps in .lab/host, which no host changes:
 what a host writes lies in a folder of its own, over it. That folder outlives a reboot and a power failure, and `close`
@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +22,12 @@ import docker
 
 from tests.lab import hostspace, processes
 from tests.lab.eventually import eventually
+from tests.lab.hostdisk import Disk
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 API_VERSION = "1.41"
 BOOT_SECONDS = 60
 OFF_SECONDS = 90
 SETTLED = ("running", "degraded")
-
-
-class ComponentMissing(AssertionError):
-    """The root file system is not there, or of another recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +46,18 @@ class Said:
 class LabHost:
     """One host. It is off at first."""
 
-    def __init__(self, lower: Path | None = None, folder: Path | None = None) -> None:
-        self.lower = lower or root_file_system()
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="zpmd-host-"))
-        images = self.lower.parent / "docker"
-        if folder is None and images.is_dir():
-            subprocess.run(["cp", "-a", "--reflink=auto", str(images), str(self.folder / "docker")], check=True)
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
         self._outside: subprocess.Popen[bytes] | None = None
         self._init = 0
 
     # its life
 
     def boot(self, wait: bool = True) -> str:
-        """Switch it on; with `wait`, until systemd has started everything. What `systemctl is-system-running` says then:
-        `running`, or `degraded` where a unit failed."""
+        """Switch it on; with `wait`, until systemd has started everything. Returns what `systemctl is-system-running`
+        says then: `running`, or `degraded` where a unit failed."""
         assert not self.on, "the host is on already"
-        self._outside = hostspace.start(self.lower, self.folder, self.folder.name, self.folder / "console.log")
+        self._outside = hostspace.start(self.disk, self._name, self._console)
         self._init = eventually(self._find_init, 10, "an init", 0.01)
         return eventually(self._settled, BOOT_SECONDS, "a host that has booted", 0.1) if wait else "starting"
 
@@ -90,8 +80,8 @@ class LabHost:
                 self._outside.kill()
                 self._gone(10)
         finally:
-            processes.unmount_below(self.folder)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            processes.unmount_below(self.disk.folder)
+            self.disk.remove()
 
     @property
     def on(self) -> bool:
@@ -132,22 +122,23 @@ class LabHost:
         return said.out
 
     def push(self, source: Path, target: str) -> None:
-        """Copy a file, or a folder with all in it, from this machine to an absolute path of the host."""
-        subprocess.run(["cp", "-RT", "--preserve=mode", str(source), str(self.files) + target], check=True)
+        """Copy a file, or a folder with all in it, from this machine to an absolute path of the host, on or off. It is
+        root's."""
+        place = self._place(target)
+        subprocess.run(["cp", "-RT", "--preserve=mode", str(source), str(place)], check=True)
 
     def write(self, target: str, text: str, mode: int = 0o644) -> None:
-        """Write a file at once, as an editor that renames does."""
-        path = Path(f"{self.files}{target}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write a file at once, as an editor that renames does, whether the host is on or off."""
+        path = self._place(target)
         draft = path.with_name(f".{path.name}.draft")
         draft.write_text(text)
         draft.chmod(mode)
         draft.rename(path)
 
     def install(self, package: Path) -> Said:
-        """`apt install` of a package file, without a network: what it depends on has to be there."""
+        """`apt install` of a package file. There is no network: what it depends on has to be there."""
         self.push(package, f"/root/{package.name}")
-        return self.sh(f"apt-get install --yes --no-download /root/{shlex.quote(package.name)}", 300)
+        return self.sh(f"apt-get install --yes /root/{shlex.quote(package.name)}", 300)
 
     # what is on it
 
@@ -175,19 +166,35 @@ class LabHost:
     def keep_artifacts(self, folder: Path) -> None:
         """Write what helps to understand a failure: the journal, failed units, containers, and zpmd's own view."""
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.folder / "console.log", folder)
+        shutil.copy(self._console, folder)
         if not self.on:
-            kept = self.folder / "upper" / "var" / "log" / "journal"
+            kept = self.disk.upper / "var" / "log" / "journal"
             (folder / "journal.txt").write_bytes(_output("journalctl", "--no-pager", "-o", "short", "-D", str(kept)))
             return
         for name, command in EVIDENCE.items():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 (folder / name).write_bytes(_output(*self.enter, "sh", "-c", command))
 
+    @property
+    def _name(self) -> str:
+        """Of its control groups; no other host has it."""
+        return self.disk.folder.name
+
+    @property
+    def _console(self) -> Path:
+        return self.disk.folder / "console.log"
+
+    def _place(self, target: str) -> Path:
+        if not self.on:
+            return self.disk.place(target)
+        path = Path(f"{self.files}{target}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
     def _find_init(self) -> int:
         assert self._outside is not None
         if self._outside.poll() is not None:
-            raise RuntimeError(f"the host did not start:\n{(self.folder / 'console.log').read_text()[-2000:]}")
+            raise RuntimeError(f"the host did not start:\n{(self.disk.folder / 'console.log').read_text()[-2000:]}")
         return next((pid for pid in processes.children_of(self._outside.pid) if _is_systemd(pid)), 0)
 
     def _settled(self) -> str:
@@ -199,7 +206,7 @@ class LabHost:
         assert self._outside is not None
         self._outside.wait(timeout_seconds)
         self._init = 0
-        eventually(lambda: hostspace.forget(self.folder.name), 10, "control groups that can be removed")
+        eventually(lambda: hostspace.forget(self._name), 10, "control groups that can be removed")
 
 
 ENVIRONMENT = {
@@ -218,15 +225,6 @@ EVIDENCE = {
     "containers.txt": "timeout 10 docker ps --all --no-trunc",
     "status.txt": "timeout 10 zpmctl status",
 }
-
-
-def root_file_system() -> Path:
-    """Where the root file system is that hosts are made of."""
-    lab = Path(os.environ.get("ZPMD_LAB", CHECKOUT / ".lab"))
-    root = lab / "host" / "root"
-    if not (lab / "host" / "made").exists():
-        raise ComponentMissing(f"there is no root file system in {root}; run: scripts/host --install-only")
-    return root
 
 
 def _is_systemd(pid: int) -> bool:

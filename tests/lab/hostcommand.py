@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.lab.host import CHECKOUT, ENVIRONMENT, LabHost
+from tests.lab import hostdisk
+from tests.lab.host import ENVIRONMENT, LabHost
+from tests.lab.hostdisk import CHECKOUT
 
 
 def main() -> int:
@@ -32,7 +34,7 @@ def make_images(root: Path, kept: Path) -> None:
     folder = kept.with_name("making")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    host = LabHost(root, folder)
+    host = LabHost(hostdisk.bare(root, folder))
     try:
         host.boot()
         url = f"unix://{host.files}/run/docker.sock"
@@ -45,9 +47,9 @@ def make_images(root: Path, kept: Path) -> None:
 
 def shell_on_a_host(command: list[str], with_zpmd: bool) -> int:
     """Boot a host, run `command` (else a login shell) on it; its exit code."""
-    host = LabHost()
+    host = LabHost(hostdisk.fresh())
     try:
-        print(f"the host is {host.boot()}", file=sys.stderr)
+        sys.stderr.write(f"==> the host is {host.boot()}\n")
         if with_zpmd:
             install_zpmd(host)
         done = subprocess.run([*host.enter, *(command or ("bash", "-l"))], check=False, env=ENVIRONMENT)

@@ -1,11 +1,8 @@
 """The world that a whole host lives in: namespaces, mounts and control groups of its own around a root file system.
 
-Rules: everything is made inside a mount namespace of the host's own, so nothing of it is mounted on this machine and all
-of it is gone with the host's last process. Two hosts at once see nothing of each other: each has a control group of its
-own below that of the test run, without which one systemd would take the other's units for its own.
-
-Layout of a host's folder: `upper` has what the host wrote over the root file system that all hosts share, `docker` what
-its engine did (an engine on an overlay would need another one on top), `work` and `root` are for the mount.
+Rules: everything is made inside a mount namespace of the host's own, so nothing of it is mounted on this machine, and
+all of it is gone with the host's last process. Two hosts at once see nothing of each other: each has a control group of
+its own below that of the test run, without which one systemd would take the other's units for its own.
 """
 
 from __future__ import annotations
@@ -17,21 +14,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.hostdisk import Disk
+
 ENTERED = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--root", "--wd")
 
-# Arguments: the shared root file system, the host's folder, then TYPE:OPTIONS:NAME of each control group hierarchy.
+# Arguments: the layers of the root file system, the host's folder, TYPE:OPTIONS:NAME of each control group hierarchy.
 # What is not of this namespace alone (/sys, /proc/sys but for its network part) is read-only, as in any container.
+# pivot_root and not chroot: `docker exec` joins a mount namespace at its root, which after chroot is this machine's.
+# The kernel's id of the boot is this machine's, by which `journalctl -b` would take all boots for one.
 WORLD = r"""
 set -eu
-lower=$1 folder=$2 root=$2/root
+layers=$1 folder=$2 root=$2/root
 shift 2
 mount --make-rprivate /
-mount -t overlay overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" "$root"
+mount -t overlay overlay -o "lowerdir=$layers,upperdir=$folder/upper,workdir=$folder/work" "$root"
 mkdir -p "$root/var/lib/docker"
 mount --bind "$folder/docker" "$root/var/lib/docker"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs "$root/run"
+cat "$root/proc/sys/kernel/random/uuid" >"$root/run/boot-id"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
+mount --bind "$root/run/boot-id" "$root/proc/sys/kernel/random/boot_id"
 mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
 case ${1-} in
@@ -59,9 +63,11 @@ ln -s /proc/self/fd "$root/dev/fd"
 for number in 0:stdin 1:stdout 2:stderr; do
     ln -s "/proc/self/fd/${number%:*}" "$root/dev/${number#*:}"
 done
-mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs "$root/run"
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/tmp"
-exec chroot "$root" /usr/bin/env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd
+cd "$root"
+pivot_root . mnt
+umount --lazy /mnt
+exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd
 """
 
 # Enters the control groups, and is killed when the thread of the test that started it ends, even by SIGKILL.
@@ -91,13 +97,12 @@ class Hierarchy:
         return f"{self.kind}:{self.options}:{name}"
 
 
-def start(lower: Path, folder: Path, name: str, log: Path) -> subprocess.Popen[bytes]:
-    """Boot what is in `lower` with the changes in `folder`. The process is the parent of the host's init."""
-    for part in ("root", "upper", "work", "docker"):
-        (folder / part).mkdir(exist_ok=True)
+def start(disk: Disk, name: str, log: Path) -> subprocess.Popen[bytes]:
+    """Boot what is on the disk. The process is the parent of the host's init."""
     hierarchies = tuple(_hierarchies())
     groups = [str(_group(hierarchy, name)) for hierarchy in hierarchies]
-    arguments = [str(lower), str(folder), *(hierarchy.argument for hierarchy in hierarchies)]
+    layers = ":".join(str(layer) for layer in disk.layers)
+    arguments = [layers, str(disk.folder), *(hierarchy.argument for hierarchy in hierarchies)]
     with log.open("ab") as written:
         return subprocess.Popen(
             ["sh", "-c", ENTRY, "sh", *groups, "--", *arguments],
@@ -140,7 +145,7 @@ def _place(hierarchy: Hierarchy) -> Path:
 
 
 def _hierarchies() -> Iterator[Hierarchy]:
-    """Those that are mounted here, by `man 5 proc`: `36 35 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory`."""
+    """Those that are mounted here (`man 5 proc`): `36 35 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory`."""
     places = _places()
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
