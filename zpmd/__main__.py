@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from zpmd.daemon.clock import SystemClock
 from zpmd.errors import ConfigError, ZpmdError
 from zpmd.model.service import Desired, Problem
 from zpmd.model.text import printable
+from zpmd.permission import daemons_user, eyes_of
 from zpmd.settings import Settings
 from zpmd.sources import settingsfile
 from zpmd.sources.compose.desired import Understood
@@ -70,11 +72,13 @@ def check(
 ) -> None:
     """Check settings, service files and, without FILE, data files, and say all that is wrong with them.
 
-    Exits with 0, or 78. A row that cannot be used is a warning: it keeps nothing else from running.
+    Root sees what the service reads with the eyes of the service's user, who may read less. Exits with 0, or 78. A row
+    that cannot be used is a warning: it keeps nothing else from running.
     """
-    understood = examined(files or [], settings)
-    understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
-    rehearsed = None if files or understood.problems else rehearsal(understood, settings)
+    with nullcontext() if files else services_eyes(settings):
+        understood = examined(files or [], settings)
+        understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
+        rehearsed = None if files or understood.problems else rehearsal(understood, settings)
     if as_json:
         typer.echo(json.dumps(document(understood, rehearsed), indent=2))
     else:
@@ -231,6 +235,17 @@ def simulate(
     for line in lines:
         typer.echo(line if as_json else printable(line))
     raise typer.Exit(1 if report.ended.violation else 0)
+
+
+def services_eyes(path: Path | None) -> AbstractContextManager[None]:
+    """What the service reads, these settings and all that they name, is to be seen as its user sees it."""
+    if os.geteuid() != 0 or (path or settingsfile.DEFAULT_PATH).resolve() != settingsfile.DEFAULT_PATH.resolve():
+        return nullcontext()
+    try:
+        user = daemons_user(settings_or_defaults(path).state_dir)
+    except ConfigError:  # which is told when they are read once more
+        user = ""
+    return eyes_of(user) if user else nullcontext()
 
 
 def readable(path: Path) -> str:
