@@ -25,7 +25,7 @@ make_deb() {
 
     find "$tree" -print0 | xargs -0 touch --no-dereference --date "@$SOURCE_DATE_EPOCH"
     mkdir -p "$folder"
-    quietly dpkg-deb --root-owner-group -Zxz --build "$tree" "$folder"
+    quietly dpkg-deb --root-owner-group -Zzstd -z9 --build "$tree" "$folder"
     basename "$folder"/zpmd_*.deb
 }
 

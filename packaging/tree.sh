@@ -31,7 +31,9 @@ make_tree() {
     put 0644 "$manuals/_zpmctl" "$tree/usr/share/zsh/vendor-completions/_zpmctl"
     put 0644 "$manuals/zpmctl.fish" "$tree/usr/share/fish/vendor_completions.d/zpmctl.fish"
 
+    "$PYTHON" packaging/bundled.py "$(echo "$tree"/opt/zpmd/lib/python3.*/site-packages)" >"$work/bundled"
     put 0644 "$source/packaging/debian/copyright" "$doc/copyright"
+    sed -i -e "/^@BUNDLED@/{r $work/bundled" -e 'd}' "$doc/copyright"
     put 0644 "$source/README.md" "$doc/README.md"
     put 0644 "$source/CHANGELOG.md" "$doc/NEWS"
     gzip -9n "$doc/NEWS"

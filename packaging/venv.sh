@@ -9,16 +9,17 @@ make_venv() {
     kept="$ROOT/.lab/package/$("$PYTHON" -c 'import sys; print(*sys.version_info[:3], sep=".")')-$(
         sha256sum <requirements.lock | cut -c -16
     )"
-    if [ ! -e "$kept/pyvenv.cfg" ]; then
+    if [ ! -e "$kept/opt/zpmd" ]; then
         say "installing what zpmd needs, as pinned"
-        rm -rf "$kept"* && mkdir -p "$kept.new"
-        quietly "$PYTHON" -m venv --without-pip "$kept.new"
-        quietly "$tools/bin/pip" --python "$kept.new/bin/python" install --require-hashes --only-binary :all: \
-            --no-compile --no-deps -r requirements.lock
+        rm -rf "$kept.new" && mkdir -p "$kept.new/opt"
+        quietly "$PYTHON" -m venv --without-pip "$kept.new/opt/zpmd"
+        quietly "$tools/bin/pip" --python "$kept.new/opt/zpmd/bin/python" install --require-hashes \
+            --only-binary :all: --no-compile --no-deps -r requirements.lock
+        compiled "$(echo "$kept.new"/opt/zpmd/lib/python3.*/site-packages)" "$kept.new"
         mv "$kept.new" "$kept"
     fi
     mkdir -p "$(dirname "$place")"
-    cp -a "$kept" "$place"
+    cp -a "$kept/opt/zpmd" "$place"
     site="$(echo "$place"/lib/python3.*/site-packages)"
     # Of the commands of other packages none is for this host.
     find "$place/bin" -type f -delete
@@ -30,6 +31,12 @@ make_venv() {
     sed -i "1s|^#!.*|#!/opt/zpmd/bin/python3|" "$place/bin/zpmd" "$place/bin/zpmctl"
     sed -i '/^command = /d' "$place/pyvenv.cfg"
     rm -rf "$place/include"
-    # Not checked against their sources at run time: nothing but dpkg writes there, and then both.
-    quietly "$PYTHON" -m compileall -q -j 1 -s "${place%/opt/zpmd}" -p / --invalidation-mode unchecked-hash "$site"
+    find "$site" -name '*.py' -perm /111 -exec chmod a-x {} +
+    compiled "$site/zpmd" "${place%/opt/zpmd}"
+}
+
+# compiled FOLDER PREFIX: with its byte code, which says where it will be: PREFIX is taken off. It is not checked
+# against the sources at run time: nothing but dpkg writes there, and then both.
+compiled() {
+    quietly "$PYTHON" -m compileall -q -j 1 -s "$2" -p / --invalidation-mode unchecked-hash "$1"
 }
