@@ -1,4 +1,4 @@
-"""`zpmctl doctor --upgrade` on a real engine: what it proves, what it finds, whom it blames, and that it leaves no trace.
+"""`zpmctl doctor --upgrade` on a real engine: what it proves, what it finds, whom it blames, and that no trace is left.
 
 The former version is a copy of the package in which a line was changed, run as a program of its own.
 """

@@ -88,7 +88,7 @@ class EventStream:
             self._pool.renegotiate()
             pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**failures)
             failures = min(failures + 1, 16)
-            stop.wait(pause * random.uniform(0.5, 1.0))
+            stop.wait(pause * random.uniform(0.5, 1.0))  # nosec B311 # jitter
 
     def _events(self, cut: Cut) -> Iterator[Reason]:
         """A reason at the opening (STREAM_LOST: what came before is missed) and for each event that matters."""
