@@ -15,11 +15,13 @@ need_packages() {
     command -v apt-get >/dev/null || die "cannot install $*: no apt-get here; install them by hand"
     [ "$(id -u)" = 0 ] || die "cannot install $* as $(id -un): run as root, or install them by hand"
     say "installing $* from the distribution's packages"
-    local log
+    local log get
     log="$(mktemp)"
+    # A host's own updates, or another of these scripts, may be at it: that is waited for.
+    get="apt-get -o DPkg::Lock::Timeout=300"
     # A fresh image has no package lists: the first try fails at once then, and costs nothing where they are there.
-    if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1 &&
-        ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+    if ! DEBIAN_FRONTEND=noninteractive $get install -y --no-install-recommends "$@" >"$log" 2>&1 &&
+        ! { $get update && DEBIAN_FRONTEND=noninteractive $get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
         die "cannot install $*"
