@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from loguru import logger
 
 from zpmd import __version__
 from zpmd.daemon.clock import SystemClock
 from zpmd.errors import ConfigError, ZpmdError
+from zpmd.messages import Message, tell
 from zpmd.model.service import Desired, Problem
 from zpmd.model.text import printable
 from zpmd.permission import daemons_user, eyes_of
@@ -107,17 +109,18 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until SIGTERM. Its end touches no container. Exits with 78 where the configuration is wrong."""
-    from zpmd import assembly  # everything there is, which `check` does not need
+    from zpmd import assembly, logs  # everything there is, which `check` does not need
 
+    logs.configure(Settings().log_level)
     try:
         raise typer.Exit(assembly.run(settings_or_defaults(settings)))
     except ConfigError as error:
         for problem in error.problems:
-            typer.echo(printable(str(problem)), err=True)
-        typer.echo("zpmd does not start: nothing was touched", err=True)
+            tell(Message.CANNOT_START, str(problem))
+        tell(Message.CANNOT_START, "zpmd does not start: nothing was touched")
         raise typer.Exit(EXIT_CONFIG) from None
     except ZpmdError as error:
-        typer.echo(printable(str(error)), err=True)
+        logger.error("{}", error)
         raise typer.Exit(1) from None
 
 
