@@ -11,7 +11,7 @@ make_venv() {
     )"
     if [ ! -e "$kept/opt/zpmd" ]; then
         say "installing what zpmd needs, as pinned"
-        rm -rf "$kept.new" && mkdir -p "$kept.new/opt"
+        rm -rf "$kept" "$kept.new" && mkdir -p "$kept.new/opt"
         quietly "$PYTHON" -m venv --without-pip "$kept.new/opt/zpmd"
         quietly "$tools/bin/pip" --python "$kept.new/opt/zpmd/bin/python" install --require-hashes \
             --only-binary :all: --no-compile --no-deps -r requirements.lock
