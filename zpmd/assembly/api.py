@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
 
+from zpmd import permission
 from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder, settle
 from zpmd.errors import ConfigError
@@ -82,7 +83,7 @@ def _signer(jwt: Jwt, credentials: Path | None) -> Signer:
     try:
         return json_web_tokens.signer(path.read_bytes(), jwt.algorithm, jwt.issuer, jwt.audience)
     except OSError as error:
-        raise _wrong(path, "api.jwt.key_file", f"cannot read it: {error.strerror}") from None
+        raise _wrong(path, "api.jwt.key_file", f"cannot read it: {permission.explained(error)}") from None
     except json_web_tokens.UnusableKey as error:
         raise _wrong(path, "api.jwt.key_file", str(error)) from None
 

@@ -230,6 +230,11 @@ class DropBox:
         except copying.Changed:
             self._incoming.unsettle(candidate.name)
             return
+        except copying.Unreadable as error:
+            if self._incoming.patient(candidate.name):
+                self._waits(candidate, row, str(error))
+                return
+            row = self._taking.refuse(candidate, row, str(error))
         except (copying.NoRoom, OSError) as error:
             self._waits(candidate, row, str(error))
             return
