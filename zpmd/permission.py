@@ -5,10 +5,44 @@ zpmd runs without root's right to read everything, so this is an ordinary mistak
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
+
+USER = "zpmd"
+"""Whom systemd runs the daemon as (systemd/zpmd.service)."""
+
+
+def daemons_user(state_dir: Path) -> str:
+    """Whom the daemon of this state folder runs as, "" where nobody can tell: the owner of the folder, which it made or
+    was given, and before its first start the user of the unit, where there is one."""
+    try:
+        return pwd.getpwuid(state_dir.stat().st_uid).pw_name
+    except (KeyError, OSError):
+        pass
+    try:
+        return pwd.getpwnam(USER).pw_name
+    except KeyError:
+        return ""
+
+
+@contextlib.contextmanager
+def eyes_of(name: str) -> Iterator[None]:
+    """For root: see files as this user does. For a process that has but one thread. Raises KeyError, OSError."""
+    user, groups = pwd.getpwnam(name), os.getgroups()
+    gid = os.getegid()
+    os.setgroups(os.getgrouplist(name, user.pw_gid))
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)
 
 
 def explained(error: OSError) -> str:

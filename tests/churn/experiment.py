@@ -24,6 +24,7 @@ from tests.chaos.ledger import Kind, Ledger
 from tests.chaos.observer import Observer
 from tests.chaos.storm import Stage, Storm, Weather
 from tests.chaos.wire import Wire
+from tests.churn import counted
 from tests.churn.crowd import TEMPLATE, Crowd, write_rows
 from tests.churn.sampling import Sample, sample, told
 from tests.churn.verdict import HEAD, Finding, findings
@@ -103,9 +104,14 @@ class Report:
 
 
 def run(
-    minutes: float, seed: int, every_seconds: float = 10.0, each: Callable[[Sample], None] = lambda _: None
+    minutes: float,
+    seed: int,
+    every_seconds: float = 10.0,
+    each: Callable[[Sample], None] = lambda _: None,
+    objects: Path | None = None,
 ) -> Report:
-    """The whole experiment, on an engine of its own. `each` hears of every sample as it is taken."""
+    """The whole experiment, on an engine of its own. `each` hears of every sample as it is taken; zpmd counts its
+    objects into the file `objects`, if any (counted.py)."""
     report = Report(seed=seed, minutes=minutes)
     folder = Path(tempfile.mkdtemp(prefix="zpmd-churn-"))
     engine, ledger = LabEngine(), Ledger(folder / "story.txt")
@@ -113,6 +119,9 @@ def run(
     observer = Observer(engine.url, ledger)
     tcp = f"127.0.0.1:{free_port()}"
     daemon = Daemon(engine, folder / "zpmd", {**SETTINGS, "engine": {"url": wire.url}, "api": {"listen": tcp}})
+    if objects is not None:
+        daemon.program = ("-m", "tests.churn.counted")
+        daemon.environment = {counted.WHERE: str(objects.resolve())}
     stage = Stage(engine, daemon, wire, observer, ledger, {s.name: FIRST for s in SERVICES})
     try:
         engine.start()

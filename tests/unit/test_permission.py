@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.lab import unprivileged
 from zpmd.model.watch import WatchRule
-from zpmd.permission import explained, group_name, user_name
+from zpmd.permission import daemons_user, explained, eyes_of, group_name, user_name
 from zpmd.sources.disk import file_state, read_regular, service_files
 from zpmd.sources.filewatch.trees import Rule, Untold
 
@@ -86,3 +87,20 @@ def test_another_error_is_told_as_it_is() -> None:
 
 def test_a_user_without_a_name_is_a_number() -> None:
     assert (user_name(0), user_name(WHO), group_name(0), group_name(WHO)) == ("root", str(WHO), "root", str(WHO))
+
+
+def test_the_daemons_user_is_the_owner_of_its_state(folder: Path) -> None:
+    assert daemons_user(folder) == "root"
+    os.chown(folder, pwd.getpwnam("daemon").pw_uid, 0)
+    assert daemons_user(folder) == "daemon"
+
+
+def test_with_the_eyes_of_a_user_root_sees_no_more_than_he_and_has_its_own_back_then(folder: Path) -> None:
+    path, groups = folder / "sub" / "a.yaml", os.getgroups()
+    path.chmod(0o640)
+    with pytest.raises(PermissionError, match="the user daemon may not read it: `chgrp daemon"), eyes_of("daemon"):
+        read_regular(str(path))
+    os.chown(path, 0, pwd.getpwnam("daemon").pw_gid)
+    with eyes_of("daemon"):
+        assert read_regular(str(path)) == b"a"
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, 0, groups)
