@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from loguru import logger
 
 from zpmd import __version__
 from zpmd.daemon.clock import SystemClock
 from zpmd.errors import ConfigError, ZpmdError
+from zpmd.messages import Message, tell
 from zpmd.model.service import Desired, Problem
 from zpmd.model.text import printable
+from zpmd.permission import daemons_user, eyes_of
 from zpmd.settings import Settings
 from zpmd.sources import rehearsal as on_paper
 from zpmd.sources import settingsfile
@@ -74,11 +78,13 @@ def check(
 ) -> None:
     """Check settings, service files and, without FILE, data files, and say all that is wrong with them.
 
-    Exits with 0, or 78. A row that cannot be used is a warning: it keeps nothing else from running.
+    Root sees what the service reads with the eyes of the service's user, who may read less. Exits with 0, or 78. A row
+    that cannot be used is a warning: it keeps nothing else from running.
     """
-    understood = examined(files or [], settings)
-    understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
-    rehearsed = None if files or understood.problems else rehearsal(understood, settings)
+    with nullcontext() if files else services_eyes(settings):
+        understood = examined(files or [], settings)
+        understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
+        rehearsed = None if files or understood.problems else rehearsal(understood, settings)
     if as_json:
         typer.echo(json.dumps(document(understood, rehearsed), indent=2))
     else:
@@ -103,17 +109,18 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until SIGTERM. Its end touches no container. Exits with 78 where the configuration is wrong."""
-    from zpmd import assembly  # everything there is, which `check` does not need
+    from zpmd import assembly, logs  # everything there is, which `check` does not need
 
+    logs.configure(Settings().log_level)
     try:
         raise typer.Exit(assembly.run(settings_or_defaults(settings)))
     except ConfigError as error:
         for problem in error.problems:
-            typer.echo(printable(str(problem)), err=True)
-        typer.echo("zpmd does not start: nothing was touched", err=True)
+            tell(Message.CANNOT_START, str(problem))
+        tell(Message.CANNOT_START, "zpmd does not start: nothing was touched")
         raise typer.Exit(EXIT_CONFIG) from None
     except ZpmdError as error:
-        typer.echo(printable(str(error)), err=True)
+        logger.error("{}", error)
         raise typer.Exit(1) from None
 
 
@@ -278,6 +285,17 @@ def simulate(
     for line in lines:
         typer.echo(line if as_json else printable(line))
     raise typer.Exit(1 if report.ended.violation else 0)
+
+
+def services_eyes(path: Path | None) -> AbstractContextManager[None]:
+    """What the service reads, these settings and all that they name, is to be seen as its user sees it."""
+    if os.geteuid() != 0 or (path or settingsfile.DEFAULT_PATH).resolve() != settingsfile.DEFAULT_PATH.resolve():
+        return nullcontext()
+    try:
+        user = daemons_user(settings_or_defaults(path).state_dir)
+    except ConfigError:  # which is told when they are read once more
+        user = ""
+    return eyes_of(user) if user else nullcontext()
 
 
 def readable(path: Path) -> str:

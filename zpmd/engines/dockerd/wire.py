@@ -114,6 +114,9 @@ class Wire:
             self._request("POST", path, params=params, body=body, timeout_seconds=timeout_seconds, version=version)
         )
 
+    def put(self, path: str, archive: bytes, params: Mapping[str, Any]) -> None:
+        self._request("PUT", path, params=params, body=iter((archive,)))
+
     def delete(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         self._request("DELETE", path, params=params)
 
