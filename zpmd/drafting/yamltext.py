@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-WIDTH = 120
+WIDTH = 100
 PLAIN = re.compile(r"[A-Za-z/_][\w/.@+-]*(?::[\w/.@+-]+)*|(?:[0-9]+(?:ms|[smhkg]))+", re.ASCII)
 """What is one plain word to every reader; an amount too, 1m30s."""
 WORDS_OF_YAML = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
