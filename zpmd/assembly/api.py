@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
 
+from zpmd import permission
 from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder, settle
 from zpmd.errors import ConfigError
 from zpmd.interfaces.rest import json_web_tokens, tls
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.expiry import Expiry
 from zpmd.interfaces.rest.json_web_tokens import Signer
 from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
@@ -37,6 +39,11 @@ def tls_context(api: Api) -> SSLContext | None:
         return tls.context(api.tls_cert, api.tls_key)
     except tls.UnusableCertificate as error:
         raise _wrong(api.tls_cert, "api.tls_cert", str(error)) from None
+
+
+def expiry(api: Api) -> Expiry:
+    """Of the certificate that is served with; of none where there is no TLS."""
+    return Expiry(api.tls_cert if api.listen else None)
 
 
 def server(
@@ -76,7 +83,7 @@ def _signer(jwt: Jwt, credentials: Path | None) -> Signer:
     try:
         return json_web_tokens.signer(path.read_bytes(), jwt.algorithm, jwt.issuer, jwt.audience)
     except OSError as error:
-        raise _wrong(path, "api.jwt.key_file", f"cannot read it: {error.strerror}") from None
+        raise _wrong(path, "api.jwt.key_file", f"cannot read it: {permission.explained(error)}") from None
     except json_web_tokens.UnusableKey as error:
         raise _wrong(path, "api.jwt.key_file", str(error)) from None
 

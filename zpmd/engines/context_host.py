@@ -9,7 +9,7 @@ from zpmd.engines.uncreatable import Uncreatable, Version, joined, need
 from zpmd.model.container import Blkio, BlkioDevice, Container, Device, FileMount, Mount, MountKind
 
 NANO_CPUS = 1_000_000_000
-DIRECTORY = {"secret": "/run/secrets/", "config": "/"}
+DIRECTORY = {"secret": "/run/secrets/", "config": "/"}  # nosec B105 # a folder
 """Where a relative target of a config or secret starts."""
 
 
@@ -35,8 +35,6 @@ def host_config(
         body["Init"] = container.init
     if container.mem_swappiness is not None:
         body["MemorySwappiness"] = container.mem_swappiness
-    if container.log_driver or container.log_options:
-        body["LogConfig"] = {"Type": container.log_driver, "Config": dict(container.log_options)}
     if "systempaths=unconfined" in container.security_opt or "systempaths:unconfined" in container.security_opt:
         body |= {"MaskedPaths": [], "ReadonlyPaths": []}
     return body

@@ -26,6 +26,7 @@ from zpmd.stores.identity import write_whole
 FORM = re.compile(r"[0-9a-fA-F]{64}")
 FILE = "key"
 CREDENTIAL = "zpmd.key"
+FORMER_CREDENTIAL = f"{CREDENTIAL}.old"
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ def find(folder: Path, credentials: Path | None) -> Key:
     """The key of the installation whose state lies in `folder`; `credentials` is systemd's folder of them, if any.
     Raises StoreError."""
     if credentials is not None and (credentials / CREDENTIAL).exists():
-        old = credentials / f"{CREDENTIAL}.old"
+        old = credentials / FORMER_CREDENTIAL
         former = _credential(old) if old.exists() else None, _former(folder / FILE), _former(folder / f"{FILE}.old")
         return Key(_credential(credentials / CREDENTIAL), tuple(key for key in former if key))
     path, one = folder / FILE, _former(folder / f"{FILE}.old")

@@ -18,6 +18,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 from pymongo.errors import ServerSelectionTimeoutError as NobodyThere
 from pymongo.topology_description import TopologyDescription
 
+from zpmd import permission
 from zpmd.errors import ZpmdError
 from zpmd.model.secret import HIDDEN, Secret
 from zpmd.redaction import KNOWN
@@ -99,7 +100,7 @@ def password(settings: Mongo, environ: Mapping[str, str] = os.environ) -> Secret
     try:
         text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        why = permission.explained(error) if isinstance(error, OSError) else "it is not UTF-8"
         raise Unusable(f"cannot read the password of user {settings.username}: {path}: {why}") from None
     if not text:
         raise Unusable(f"the password of user {settings.username} is empty: {path}")
