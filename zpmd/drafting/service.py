@@ -13,6 +13,7 @@ from typing import Any
 
 from zpmd.drafting import limits, mounts, network, process
 from zpmd.drafting.words import Facts
+from zpmd.drafting.yamltext import UNWRITABLE
 from zpmd.model.survey import NOTHING, Json, Survey
 from zpmd.redaction import by_looks, environment_secrets
 
@@ -226,11 +227,11 @@ def _links(container: Json, host: Facts, others: Others) -> Keys:
 
 
 def _secrets(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Variables that are secrets by their names or by their looks."""
+    """Variables that are secrets by their names or by their looks, and that an env file can hold."""
     return {
         name: value
         for name, value in sorted(variables.items())
-        if value and (environment_secrets([(name, value)]) or by_looks(value) != value)
+        if value and not UNWRITABLE.search(value) and (environment_secrets([(name, value)]) or by_looks(value) != value)
     }
 
 
