@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -118,9 +119,11 @@ def run(
     wire = Wire(folder / "wire.sock", Path(engine.url.removeprefix("unix://")), ledger, f"{seed} wire")
     observer = Observer(engine.url, ledger)
     tcp = f"127.0.0.1:{free_port()}"
-    daemon = Daemon(engine, folder / "zpmd", {**SETTINGS, "engine": {"url": wire.url}, "api": {"listen": tcp}})
+    daemon = Daemon(
+        engine, folder / "zpmd", {**SETTINGS, "engine": {"url": wire.url}, "api": {"listen": tcp}}, installed=True
+    )
     if objects is not None:
-        daemon.program = ("-m", "tests.churn.counted")
+        daemon.under = (sys.executable, "-m", "tests.churn.counted")
         daemon.environment = {counted.WHERE: str(objects.resolve())}
     stage = Stage(engine, daemon, wire, observer, ledger, {s.name: FIRST for s in SERVICES})
     try:
