@@ -304,6 +304,17 @@ def test_namespaces_links_and_volumes_of_another_service_are_named_by_it() -> No
     }
 
 
+def test_a_secret_in_a_command_stays_and_the_file_is_not_for_everybody() -> None:
+    command = ["serve", "--password=geheim-0815"]
+    draft = drafted(container("shop-a-1", "shop", "a", host=ALWAYS, config={"Cmd": command}))
+    assert [(f.path, f.mode) for f in draft.files] == [("services.d/10-shop.yaml", 0o640)]
+    assert services(draft)["a"]["command"] == command
+    (line,) = told(draft)
+    assert line.startswith("a: something of it looks like a secret and is no variable")
+    shown = report.document(Outcome(folder=Path("/x"), draft=draft, written=draft.files, dry=True))
+    assert "geheim" not in str(shown)
+
+
 def test_an_image_whose_name_means_another_one_now_is_told() -> None:
     there = engine(container("shop-a-1", "shop", "a", host=ALWAYS))
     newer = f"sha256:{'b' * 64}"
