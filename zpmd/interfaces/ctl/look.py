@@ -203,7 +203,7 @@ def doctor(
     \b
     Examples:
       zpmctl doctor
-      zpmctl doctor --upgrade && systemctl restart zpmd
+      zpmctl doctor --upgrade
     """
     daemon: Daemon = ctx.obj
     screen = Screen()
