@@ -80,7 +80,10 @@ def completion(shell: str) -> str:
     """What zpmctl says itself when the shell's start-up file asks it."""
     program = Path(sys.executable).with_name("zpmctl")
     asked = {**os.environ, "_ZPMCTL_COMPLETE": f"source_{shell}"}
-    return subprocess.run([program], env=asked, capture_output=True, text=True, check=True).stdout.strip() + "\n"
+    return (
+        subprocess.run([sys.executable, program], env=asked, capture_output=True, text=True, check=True).stdout.strip()
+        + "\n"
+    )
 
 
 def main() -> None:

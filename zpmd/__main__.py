@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -110,6 +111,70 @@ def run(
     except ZpmdError as error:
         typer.echo(printable(str(error)), err=True)
         raise typer.Exit(1) from None
+
+
+INIT_EXAMPLES = """
+Examples:
+
+\b
+  zpmd init --dry-run                     what would be written, and what cannot be carried over
+  zpmd init --dir ./etc-zpmd              into another folder, to read and correct it
+  zpmd init --dir ./etc-zpmd --force --all --json    loose containers too, over what is there; for programs
+"""
+
+
+class From(StrEnum):
+    """What `zpmd init` starts from."""
+
+    CONTAINERS = "containers"
+    NOTHING = "nothing"
+
+
+@app.command(epilog=INIT_EXAMPLES)
+def init(
+    folder: Annotated[Path, typer.Option("--dir", help="The folder to write.")] = settingsfile.DEFAULT_PATH.parent,
+    projects: Annotated[
+        list[str] | None,
+        typer.Option("--project", help="This Compose project; without any, each of which something runs. Repeatable."),
+    ] = None,
+    containers: Annotated[
+        list[str] | None, typer.Option("--container", help="This container of no project, too. Repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All containers of no project, too.")] = False,
+    source: Annotated[
+        From, typer.Option("--from", help="What to start from; `nothing` writes a skeleton and asks no engine.")
+    ] = From.CONTAINERS,
+    engine: Annotated[
+        str, typer.Option(envvar="DOCKER_HOST", help="The engine to look at; nothing on it is changed.")
+    ] = Settings().engine_url,
+    force: Annotated[bool, typer.Option("--force", help="Replace service files that are there.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and show what would be written.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Write settings and service files from the Compose projects that run here, and say what to do next.
+
+    No container is touched. What looks like a secret goes into env files of mode 0640. What cannot be carried over
+    stands above its service and is said here. Without an engine, or with nothing running, it is a skeleton.
+
+    Exits with 0; 1 where nothing was written; 78 where `zpmd check` will find something to correct.
+    """
+    from zpmd.assembly import founding  # the engine's client, which `check` does not need
+    from zpmd.drafting import report
+    from zpmd.drafting.site import Wanted
+
+    wanted = Wanted(projects=tuple(projects or ()), containers=tuple(containers or ()), loose=everything)
+    try:
+        outcome = founding.found(folder, engine, wanted if source is From.CONTAINERS else None, force=force, dry=dry)
+    except (ZpmdError, OSError) as error:
+        typer.echo(printable(str(error)), err=True)
+        typer.echo("nothing was written", err=True)
+        raise typer.Exit(EXIT_CONFIG if isinstance(error, ConfigError) else 1) from None
+    if as_json:
+        typer.echo(json.dumps(report.document(outcome), indent=2))
+    else:
+        for line in report.lines(outcome):
+            typer.echo(printable(line))
+    raise typer.Exit(1 if outcome.blocked else EXIT_CONFIG if outcome.problems else 0)
 
 
 SIMULATE_EXAMPLES = """

@@ -5,6 +5,8 @@ coloured lines; otherwise plain ones. Say what a line is about by binding it, an
 
     logger.bind(service="zona_user", action="restart", cause="died").info(text)
 
+Entries with a name (messages.py) carry its MESSAGE_ID, by which `journalctl -x` explains them.
+
 Rules: a log call never raises and never blocks on journald. A line is one line: control characters are escaped, so that
 what a container or an engine says cannot forge another. No secret: loguru's `diagnose`, which prints the values of
 local variables, is off, and what looks like one is masked in messages, bound values and tracebacks (redaction.py).
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from loguru import logger
 
 from zpmd import journald
+from zpmd.messages import Message as Named
 from zpmd.redaction import MASK, by_looks, names_a_secret, redact
 
 if TYPE_CHECKING:
@@ -32,8 +35,11 @@ if TYPE_CHECKING:
 LIBRARIES: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "docker", "urllib3", "apscheduler", "watchdog")
 """Their own handlers are taken away; from warnings upward they are heard through ours."""
 
-NAMES: Final = frozenset({"service", "tenant", "action", "cause"})
+NAMES: Final = frozenset({"service", "tenant", "action", "cause", "group", "patch", "source", "watcher", "actor"})
 """Bound values that are looked up by what they are: names of ours, in which a short password may happen to be."""
+
+ID: Final = "message_id"
+"""Bound to an entry that has a name: journald's own field, and no part of a line for people."""
 
 _ERROR: Final = 40
 _WARNING: Final = 30
@@ -103,8 +109,8 @@ class _Lines:
 class _Journal:
     """Log entries in the journal; lines on standard error while there is no journal.
 
-    While journald is too busy, entries are dropped and counted rather than waited for; the next one that gets through
-    carries the count as ZPMD_LOST.
+    While journald is too busy, entries are dropped and counted rather than waited for. Before the next one that gets
+    through comes an entry that says how many, as ZPMD_LOST too.
     """
 
     def __init__(self, journal: journald.JournalSocket, stream: TextIO) -> None:
@@ -113,23 +119,36 @@ class _Journal:
         self._lost = 0
 
     def __call__(self, message: Message) -> None:
-        fields = _fields(message.record, redact(str(message)))
-        if self._lost:
-            fields["ZPMD_LOST"] = str(self._lost)
         try:
-            self._journal.send(fields)
+            if self._lost:
+                self._journal.send(_lost(self._lost))
+                self._lost = 0
+            self._journal.send(_fields(message.record, redact(str(message))))
         except BlockingIOError:
             self._lost += 1
         except OSError:
             self._lines(message)
-        else:
-            self._lost = 0
+
+
+def _lost(entries: int) -> dict[str, str]:
+    """The entry about those that journald did not take."""
+    named = Named.LOST_ENTRIES
+    return {
+        "MESSAGE": f"journald was too busy: {entries} entries before this one are lost",
+        "MESSAGE_ID": named.id,
+        "PRIORITY": str(_priority(logger.level(named.level).no)),
+        "SYSLOG_IDENTIFIER": "zpmd",
+        "ZPMD_LOST": str(entries),
+    }
 
 
 def _fields(record: Record, traceback: str) -> dict[str, str]:
+    extra = dict(record["extra"])
+    named = extra.pop(ID, None)
     text = record["message"] if not traceback.strip() else f"{record['message']}\n{traceback.rstrip()}"
-    bound = {f"ZPMD_{_field_name(k)}": str(v).translate(_ESCAPES_BUT_NEWLINES) for k, v in record["extra"].items()}
+    bound = {f"ZPMD_{_field_name(k)}": str(v).translate(_ESCAPES_BUT_NEWLINES) for k, v in extra.items()}
     return {
+        **({"MESSAGE_ID": str(named)} if named else {}),
         "MESSAGE": text.translate(_ESCAPES_BUT_NEWLINES),
         "PRIORITY": str(_priority(record["level"].no)),
         "SYSLOG_IDENTIFIER": "zpmd",
@@ -159,7 +178,7 @@ def _priority(level: int) -> int:
 
 
 def _plain(record: Record, traceback: str) -> str:
-    bound = "".join(f" {k}={_quoted(str(v))}" for k, v in record["extra"].items() if v not in (None, ""))
+    bound = "".join(f" {k}={_quoted(str(v))}" for k, v in record["extra"].items() if k != ID and v not in (None, ""))
     when = record["time"].isoformat(timespec="milliseconds")
     line = f"{when} {record['level'].name:<7} {record['message'].translate(_ESCAPES)}{bound}\n"
     return line + _indented(traceback)
@@ -185,6 +204,8 @@ def _indented(traceback: str) -> str:
 def _redact_record(record: Record) -> None:
     record["message"] = redact(record["message"])
     for key, value in record["extra"].items():
+        if key == ID:
+            continue
         if names_a_secret(key):
             record["extra"][key] = MASK
         elif not isinstance(value, int | float | bool | None):

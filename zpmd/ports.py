@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
+from zpmd.cut import Cut
 from zpmd.model.answer import Answer
 from zpmd.model.audit import Head, Link, Record
 from zpmd.model.events import Entry, Lines, Outcome, Reason, Result, Snapshot
@@ -65,9 +66,11 @@ class Engine(Protocol):
     def stream_alive(self) -> bool:
         """Whether `watch` is connected and has heard from the engine within its read timeout."""
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
+    def logs(
+        self, container_id: str, tail: int, follow: bool, since: float | None = None, cut: Cut | None = None
+    ) -> Iterator[LogLine]:
         """Lines of a container's stdout and stderr, in the order of their times. Raises EngineUnknown, or
-        NotFound where it does not exist."""
+        NotFound where it does not exist. `cut` ends it, also where it waits for a line."""
 
     def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
         """What those of them that run have used up to now, in milliseconds for all. Raises EngineUnknown."""

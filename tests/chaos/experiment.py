@@ -89,7 +89,7 @@ def run(minutes: float, seed: int, artifacts: Path, keep: bool = False) -> Repor
     wire = Wire(folder / "wire.sock", Path(engine.url.removeprefix("unix://")), ledger, f"{seed} wire")
     observer = Observer(engine.url, ledger)
     settings = {"engine": {"url": wire.url, "timeout_seconds": ENGINE_TIMEOUT_SECONDS}}
-    daemon = Daemon(engine, folder / "zpmd", settings)
+    daemon = Daemon(engine, folder / "zpmd", settings, installed=True)
     stage = Stage(engine, daemon, wire, observer, ledger, {s.name: FIRST for s in SERVICES})
     try:
         engine.start()

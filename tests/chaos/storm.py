@@ -1,4 +1,4 @@
-"""The storm: five actors, each with a thread and a seeded chance of its own, that do their worst until it is over.
+"""The storm: actors, each with a thread and a seeded chance of its own, that do their worst until it is over.
 
 The same seed gives each actor the same choices; what they meet differs from run to run, as real time does.
 """
@@ -11,9 +11,11 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import docker
 import docker.errors
@@ -53,25 +55,45 @@ class Stage:
         self.daemon.file(f"{service}.yaml", BY_NAME[service].text(edition))
 
 
+Guest = Callable[[threading.Event, random.Random], None]
+"""An actor from elsewhere: acts until the event is set. What it raises ends the storm and breaks the experiment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How hard the storm is: whether zpmd is killed, and the least and the most seconds between two of the others."""
+
+    kills_zpmd: bool = True
+    engine_seconds: tuple[float, float] = (15.0, 40.0)
+    wire_seconds: tuple[float, float] = (2.0, 8.0)
+
+
 class Storm:
     """`rage`, then `end`: after that the engine runs, the wire is plain, and a zpmd is there."""
 
-    def __init__(self, stage: Stage, seed: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        seed: int,
+        weather: Weather = Weather(),
+        guests: Mapping[str, Guest] = MappingProxyType({}),
+    ) -> None:
         self._stage = stage
+        self._weather = weather
         self._over = threading.Event()
         actors: tuple[Callable[[random.Random], None], ...] = (
-            self._kill_daemon,
+            *((self._kill_daemon,) if weather.kills_zpmd else ()),
             self._hurt_replicas,
             self._break_engine,
             self._trouble_wire,
             self._change_files,
             self._be_neighbours,
         )
+        everybody: dict[str, Callable[[random.Random], None]] = {actor.__name__: actor for actor in actors}
+        everybody |= {name: partial(guest, self._over) for name, guest in guests.items()}
         self._threads = [
-            threading.Thread(
-                target=self._act, args=(actor, random.Random(f"{seed} {actor.__name__}")), name=actor.__name__
-            )
-            for actor in actors
+            threading.Thread(target=self._act, args=(name, actor, random.Random(f"{seed} {name}")), name=name)
+            for name, actor in everybody.items()
         ]
 
     def rage(self, seconds: float) -> None:
@@ -87,11 +109,11 @@ class Storm:
                 assert not thread.is_alive(), f"{thread.name} does not end"
         self._stage.wire.calm()
 
-    def _act(self, actor: Callable[[random.Random], None], chance: random.Random) -> None:
+    def _act(self, name: str, actor: Callable[[random.Random], None], chance: random.Random) -> None:
         try:
             actor(chance)
         except Exception as error:
-            self._stage.ledger.broke(f"the actor {actor.__name__} failed: {error!r}")
+            self._stage.ledger.broke(f"the actor {name} failed: {error!r}")
             self._over.set()
 
     def _kill_daemon(self, chance: random.Random) -> None:
@@ -162,7 +184,7 @@ class Storm:
 
     def _break_engine(self, chance: random.Random) -> None:
         engine, ledger = self._stage.engine, self._stage.ledger
-        while not self._over.wait(chance.uniform(15.0, 40.0)):
+        while not self._over.wait(chance.uniform(*self._weather.engine_seconds)):
             away = chance.uniform(0.0, 4.0)
             match chance.choices((Kind.ENGINE_STOPPED, Kind.ENGINE_KILLED, Kind.ENGINE_FROZEN), (3, 3, 4))[0]:
                 case Kind.ENGINE_FROZEN:
@@ -181,7 +203,7 @@ class Storm:
 
     def _trouble_wire(self, chance: random.Random) -> None:
         wire, ledger = self._stage.wire, self._stage.ledger
-        while not self._over.wait(chance.uniform(2.0, 8.0)):
+        while not self._over.wait(chance.uniform(*self._weather.wire_seconds)):
             kind = chance.choice((Kind.WIRE_SLOW, Kind.WIRE_SHUT, Kind.ANSWER_CUT, Kind.ANSWER_LOST))
             delay = chance.uniform(0.05, 1.0) if kind is Kind.WIRE_SLOW else 0.0
             lasting = (

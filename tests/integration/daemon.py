@@ -10,12 +10,14 @@ import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
+from tests.lab import forked
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import eventually
+from tests.lab.forked import Forked
 from tests.lab.preloaded import zpmctl
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -40,7 +42,8 @@ class Daemon:
     """Write service files with `file` and rows with `rows`, then `start`. `settings` are extra lines of zpmd.yaml.
 
     With `inside` it runs in the network namespace of its engine, as on a host that has but one. `under` are words of a
-    command that ends in running another. `program` is what Python is told to run as zpmd.
+    command that ends in running another. `program` is the module to run as zpmd, and words for it. With `installed` it
+    is the script that users start, from its first instruction; without, it is forked from what has loaded zpmd already.
     """
 
     engine: LabEngine
@@ -49,8 +52,9 @@ class Daemon:
     environment: dict[str, str] = field(default_factory=dict)
     inside: bool = False
     under: tuple[str, ...] = ()
-    program: tuple[str, ...] = ("-m", "zpmd")
-    process: subprocess.Popen[bytes] | None = None
+    program: tuple[str, ...] = ("zpmd",)
+    installed: bool = False
+    process: subprocess.Popen[bytes] | Forked | None = None
 
     def __post_init__(self) -> None:
         self.services_dir.mkdir(parents=True, exist_ok=True)
@@ -93,24 +97,9 @@ class Daemon:
             "engine": {"url": self.engine.url},
         } | self.settings
         (self.folder / "zpmd.yaml").write_text(json.dumps(settings))
-        enter = self.engine.enter if self.inside else ()
+        words = "run", "--settings", str(self.folder / "zpmd.yaml")
         with (self.folder / "zpmd.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    *enter,
-                    *self.under,
-                    sys.executable,
-                    *self.program,
-                    "run",
-                    "--settings",
-                    str(self.folder / "zpmd.yaml"),
-                ],
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-            )
+            self.process = self._execute(words, log) if self.installed or self.under else self._fork(words, log)
         if wait:
             eventually(self._answers, 60, "a zpmd that answers", 0.05)
 
@@ -198,6 +187,22 @@ class Daemon:
         """Its latest entries, the oldest first; of one service, or of all."""
         entries: list[dict[str, Any]] = self.ask("/v1/events", limit="50", **({"service": service} if service else {}))
         return entries
+
+    def _execute(self, words: tuple[str, ...], log: BinaryIO) -> subprocess.Popen[bytes]:
+        assert self.program == ("zpmd",), "only that is a script"
+        enter = self.engine.enter if self.inside else ()
+        return subprocess.Popen(
+            [*enter, *self.under, Path(sys.executable).with_name("zpmd"), *words],
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **self.environment},
+        )
+
+    def _fork(self, words: tuple[str, ...], log: BinaryIO) -> Forked:
+        network = self.engine.network if self.inside else ""
+        return forked.server().start([*self.program, *words], {**os.environ, **self.environment}, log, network)
 
     def _answers(self) -> bool:
         assert self.process is not None

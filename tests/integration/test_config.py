@@ -88,6 +88,7 @@ def test_a_change_that_removes_half_of_the_services_waits_for_approval(daemon: D
 
 def test_the_very_first_start_on_a_broken_file_exits_78_and_touches_nothing(daemon: Daemon) -> None:
     daemon.file("a.yaml", "services:\n  a:\n    image: appliance/pause:1.0\n    comand: x\n")
+    daemon.installed = True
     daemon.start(wait=False)
     assert daemon.process is not None
     assert daemon.process.wait(20) == 78

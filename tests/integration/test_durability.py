@@ -17,6 +17,7 @@ def facts(daemon: Daemon) -> dict[str, str]:
 def test_kill_minus_nine_at_ten_moments_of_a_cold_start_leaves_no_duplicate_and_restarts_nothing(
     daemon: Daemon,
 ) -> None:
+    daemon.installed = True
     for name, text in three_tiers().items():
         daemon.file(name, text)
     daemon.file("40-apps.yaml", worker("splunk", "app", "deploy: {replicas: 3}\n"))

@@ -47,6 +47,7 @@ def test_no_service_of_a_group_is_created_before_the_previous_group_is_ready(dae
     for folder in ("services.d", "files", "data.d"):
         shutil.copytree(CHECKOUT / "etc" / "zpmd" / folder, daemon.folder / folder, dirs_exist_ok=True)
     log = EventLog(daemon.engine.url)
+    daemon.installed = True
     daemon.start()
     daemon.converged(180)
     log.close()

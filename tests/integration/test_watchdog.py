@@ -39,6 +39,7 @@ def test_a_quiet_zpmd_shows_the_watchdog_that_it_lives_and_a_reload_is_told(daem
             "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1e6)),
         }
         daemon.settings = {"resync_seconds": 300}
+        daemon.installed = True
         daemon.file("a.yaml", worker("quiet", "core"))
         daemon.start()
         heard.settimeout(WATCHDOG_SECONDS)

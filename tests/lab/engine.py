@@ -130,6 +130,11 @@ class LabEngine:
         return self._namespace.enter
 
     @property
+    def network(self) -> str:
+        """The file of the network namespace that `enter` enters."""
+        return self._namespace.file
+
+    @property
     def log(self) -> str:
         """What dockerd has written so far."""
         path = self.folder / "log"

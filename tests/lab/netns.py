@@ -27,9 +27,14 @@ class Namespace:
     gateway: str
 
     @property
+    def file(self) -> str:
+        """What a process hands to setns to be inside."""
+        return f"/proc/{self.keeper.pid}/ns/net"
+
+    @property
     def enter(self) -> tuple[str, ...]:
         """A command line begins with this to run inside. Not `ip netns exec`: that would hide /sys/fs/cgroup."""
-        return ("nsenter", f"--net=/proc/{self.keeper.pid}/ns/net")
+        return ("nsenter", f"--net={self.file}")
 
     def close(self) -> None:
         """Let go of it. It vanishes with its last process."""

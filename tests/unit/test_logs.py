@@ -17,6 +17,7 @@ from loguru import logger
 
 from tests.unit.journal_reader import JournalReader
 from zpmd import logs
+from zpmd.messages import Message, tell
 
 
 class Terminal(io.StringIO):
@@ -167,12 +168,25 @@ def test_under_systemd_an_entry_has_fields_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("level", "priority"),
-    [("DEBUG", None), ("INFO", "6"), ("SUCCESS", "5"), ("WARNING", "4"), ("ERROR", "3"), ("CRITICAL", "2")],
+    [("DEBUG", None), ("INFO", "6"), ("NOTICE", "5"), ("WARNING", "4"), ("ERROR", "3"), ("CRITICAL", "2")],
 )
 def test_levels_become_syslogs(tmp_path: Path, level: str, priority: str | None) -> None:
     with JournalReader(tmp_path / "journal") as journal, under_systemd(journal.path):
         logger.log(level, "x")
         assert (journal.next()["PRIORITY"] if journal.pending() else None) == priority
+
+
+def test_an_entry_with_a_name_carries_its_id_and_a_line_for_people_does_not(tmp_path: Path) -> None:
+    with JournalReader(tmp_path / "journal") as journal, under_systemd(journal.path):
+        tell(Message.CRASH_LOOP, "web is in a crash loop", service="web", tenant="")
+        entry = journal.next()
+    stream = io.StringIO()
+    logs.configure("info", stream, {})
+    tell(Message.CRASH_LOOP, "web is in a crash loop", service="web")
+    assert (entry["MESSAGE_ID"], entry["PRIORITY"], entry["ZPMD_SERVICE"]) == (Message.CRASH_LOOP.id, "3", "web")
+    assert entry["CODE_FILE"] == __file__
+    assert {"ZPMD_MESSAGE_ID", "ZPMD_TENANT"}.isdisjoint(entry)
+    assert stream.getvalue().endswith(" ERROR   web is in a crash loop service=web\n")
 
 
 def test_a_traceback_is_part_of_its_entry(tmp_path: Path) -> None:
@@ -203,7 +217,10 @@ def test_a_busy_journald_costs_lines_that_are_counted_and_never_blocks(tmp_path:
             taken += 1
         assert taken < sent
         logger.info("calm")
-        assert journal.next()["ZPMD_LOST"] == str(sent - taken)
+        lost = journal.next()
+        assert (lost["ZPMD_LOST"], lost["MESSAGE_ID"]) == (str(sent - taken), Message.LOST_ENTRIES.id)
+        assert lost["MESSAGE"] == f"journald was too busy: {sent - taken} entries before this one are lost"
+        assert journal.next()["MESSAGE"] == "calm"
         logger.info("calm")
         assert "ZPMD_LOST" not in journal.next()
 

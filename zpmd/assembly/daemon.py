@@ -29,12 +29,15 @@ from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ZpmdError
+from zpmd.messages import Message
 from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
 from zpmd.settings import Settings
 from zpmd.stores.embedded import EmbeddedStore
 
 DRAIN_SECONDS = 3.0
+OPENING_SECONDS = 600.0
+"""What opening the store may take on a slow disk, where a new zpmd brings a large one into its own form."""
 
 
 def run(settings: Settings) -> int:
@@ -56,6 +59,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     given = Path(credentials) if credentials else None
     tls = api.tls_context(settings.api)
+    systemd.starting(f"opens {settings.database}", OPENING_SECONDS)
     store = EmbeddedStore(
         settings.database,
         settings.journal_entries,
@@ -105,9 +109,9 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     server = api.server(settings, control, authenticator, store, meters, clock, tls)
     server.start()
     ending.callback(server.stop)
-    chronicle.note("boot", "zpmd", f"zpmd {zpmd.__version__} begins, installation {owner}", clock.now())
-    code = serve(loop.run, mailbox.close, reload)
-    systemd.stopping("ends; containers go on")
+    text = f"zpmd {zpmd.__version__} begins, installation {owner}"
+    chronicle.note("boot", "zpmd", text, clock.now(), message=Message.BEGAN)
+    code = serve(loop.run, _ender(systemd, mailbox), reload)
     watchers.stop(DRAIN_SECONDS)
     executor.drain(DRAIN_SECONDS)
     for outcome in mailbox.take(0)[1]:
@@ -144,6 +148,16 @@ def _reloader(systemd: Systemd, mailbox: Mailbox) -> Callable[[], None]:
         mailbox.wake(Reason.RELOAD)
 
     return reload
+
+
+def _ender(systemd: Systemd, mailbox: Mailbox) -> Callable[[], None]:
+    """Have the loop come to its end: systemd hears of it at once, not when the pass that is under way has ended."""
+
+    def end() -> None:
+        systemd.stopping("ends; containers go on")
+        mailbox.close()
+
+    return end
 
 
 def _prepare(settings: Settings) -> None:

@@ -5,6 +5,8 @@ One place turns an outcome into memory, so that planning can rely on what an att
 A store that cannot be written (its disk is full, or read-only) stops nothing: a replica that died is worth more than
 the line about it. The decision is logged, the store goes on counting attempts in memory (ports.Store), and status says
 degraded until a line can be written again.
+
+What of it is told in the log as well, and how loud, is loglines.py.
 """
 
 from __future__ import annotations
@@ -13,14 +15,13 @@ import functools
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from loguru import logger
-
+from zpmd.daemon.loglines import LogLines
 from zpmd.errors import StoreError
+from zpmd.messages import INFO, WARNING, Message, bind, tell
 from zpmd.model.events import Entry, Outcome, Result, Unwritable
 from zpmd.model.memory import Attempt, Memory, Retry, Revision, Tried, Verdict
 from zpmd.model.plan import (
     Action,
-    Code,
     JudgeSpec,
     MovePatch,
     PullImage,
@@ -39,9 +40,6 @@ from zpmd.planning.trial import begun_anew
 from zpmd.ports import Store
 from zpmd.redaction import redact
 
-WENT_WRONG = frozenset({Code.PATCH_REFUSED, Code.PATCH_FAILED, Code.PATCH_STUCK})
-"""Decisions that the log has as warnings: an error in somebody's patch, carried out as it should be."""
-
 
 class Chronicle:
     def __init__(self, store: Store) -> None:
@@ -51,6 +49,7 @@ class Chronicle:
         """Entries of containers that were run or started and have not been seen ready."""
         self._retries: dict[str, Retry] = {}
         self._unwritable: Unwritable | None = None
+        self.lines = LogLines()
 
     @property
     def unwritable(self) -> Unwritable | None:
@@ -75,8 +74,7 @@ class Chronicle:
             attempt=attempt,
         )
         self._begin(entry, action.subject)
-        level = "WARNING" if action.cause.code in WENT_WRONG else "INFO"
-        _log(action).log(level, "{} {}: {}", verb(action), action.subject, action.cause.text)
+        self.lines.decided(action, retry_key(action) in self._retries)
 
     def judged(self, action: JudgeSpec, now: float) -> None:
         """A verdict touches the store alone: it is carried out here."""
@@ -131,8 +129,7 @@ class Chronicle:
         dossier = outcome.dossier
         if dossier:
             self._write(outcome.at, lambda: self._store.keep_dossier(dossier))
-        if not outcome.ok:
-            _log(action).warning("{} {} failed ({}): {}", verb(action), action.subject, outcome.result, outcome.detail)
+        self.lines.ended(outcome)
 
     def ready(self, container_id: str, seconds: float, now: float) -> None:
         """A container that was run or started was seen ready, so long after its start."""
@@ -141,15 +138,24 @@ class Chronicle:
             self._write(now, lambda: self._store.ready(entry, seconds))
 
     def note(
-        self, verb_: str, subject: str, text: str, now: float, code: str = "", service: str = "", bad: bool = False
+        self,
+        verb_: str,
+        subject: str,
+        text: str,
+        now: float,
+        service: str = "",
+        bad: bool = False,
+        message: Message | None = None,
+        **bound: str,
     ) -> None:
-        """Something noticed that is no action: the engine lost, a source gone bad, a boot. `bad`: somebody should look
-        at it, so the log has it as a warning."""
-        self._begin(
-            Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, service=service, code=code, text=text)
-        )
-        log = logger.bind(action=verb_, cause=code, **({"service": service} if service else {}))
-        log.log("WARNING" if bad else "INFO", "{} {}: {}", verb_, subject, text)
+        """Something noticed that is no action: the engine lost, a source gone bad, a boot. The log has it under the
+        name of `message`; without one as a warning where it is `bad`. `bound` are further fields of the log."""
+        self._begin(Entry(id=0, at=now, kind="note", verb=verb_, subject=subject, service=service, text=text))
+        fields, line = {"action": verb_, "service": service, **bound}, f"{verb_} {subject}: {text}"
+        if message is not None:
+            tell(message, line, **fields)
+        else:
+            bind(fields).log(WARNING if bad else INFO, "{}", line)
 
     def forget(
         self, declared: Collection[str], present: Collection[str], containers: Collection[str], now: float
@@ -179,7 +185,7 @@ class Chronicle:
         except StoreError:
             return
         self._unwritable = None
-        logger.info("found store: {}", text)
+        tell(Message.STORE_FOUND, f"found store: {text}", action="found")
 
     def _begin(self, entry: Entry, opens: str = "") -> None:
         """Append to the journal; `opens`: the subject whose outcome will finish the line."""
@@ -197,7 +203,7 @@ class Chronicle:
             write()
         except StoreError as error:
             if self._unwritable is None:
-                logger.error("{}; supervision goes on, and is not recorded", error)
+                tell(Message.STORE_UNWRITABLE, f"{error}; supervision goes on, and is not recorded", action="lost")
                 self._unwritable = Unwritable(since=now, error=str(error), lost=0)
             return False
         return True
@@ -294,7 +300,3 @@ def _past(outcome: Outcome) -> tuple[int | None, float | None]:
             return None, None
     lived = None if finished_at is None or replica.started_at is None else finished_at - replica.started_at
     return exit_code, lived if lived is None or lived >= 0 else None
-
-
-def _log(action: Action):  # type: ignore[no-untyped-def]  # loguru's Logger type exists in stubs only
-    return logger.bind(service=service_of(action), action=verb(action), cause=str(action.cause.code))

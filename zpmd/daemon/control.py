@@ -18,6 +18,7 @@ from dataclasses import replace
 from zpmd.daemon.board import Board
 from zpmd.daemon.tailing import tail_logs
 from zpmd.errors import EngineUnknown, NotFound, Refused
+from zpmd.messages import Message, tell
 from zpmd.model.events import Entry, Lines, Reason, Result, Snapshot, away
 from zpmd.model.memory import Attempt, Down, Hold, Tried
 from zpmd.model.observed import Dossier, LogLine, Replica, Slot
@@ -33,6 +34,7 @@ from zpmd.ports import Arrival, Clock, Engine, Store, Wake
 from zpmd.redaction import redact
 
 EVERYTHING = "*"
+PATCH = "patch:"
 
 
 class DaemonControl:
@@ -214,7 +216,7 @@ class DaemonControl:
     def _asked(
         self, verb: str, subject: str, code: str, actor: str, text: str, reason: Reason = Reason.OPERATOR
     ) -> Iterator[None]:
-        service = "" if subject == EVERYTHING or subject.startswith("patch:") else subject
+        service = "" if subject == EVERYTHING or subject.startswith(PATCH) else subject
         entry = self._store.begin(
             Entry(
                 id=0,
@@ -233,6 +235,9 @@ class DaemonControl:
         except Exception as error:
             self._store.finish(entry, Result.PERMANENT, redact(str(error)), 0.0, "")
             raise
+        line = f"{verb} {subject}: {redact(text)}; asked by {actor}"
+        patch = subject.removeprefix(PATCH) if subject.startswith(PATCH) else ""
+        tell(Message.ASKED, line, service=service, patch=patch, action=verb, cause=code, actor=actor)
         self._wake(reason)
 
     def _highest_generation(self, service: str) -> int:

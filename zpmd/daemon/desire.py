@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from loguru import logger
 
 from zpmd.daemon import masking
+from zpmd.daemon.news import News
 from zpmd.errors import ConfigError, StoreError
+from zpmd.messages import Message
 from zpmd.model.events import SourceState
 from zpmd.model.service import Desired, Problem
 from zpmd.model.tenant import Away
@@ -27,6 +29,8 @@ class Desire:
         self._good: dict[str, Desired] = {}
         self._states: dict[str, SourceState] = {}
         self._unkept: set[str] = set()
+        self._reasons: dict[str, set[str]] = {}
+        """Why each source that is away could not be asked, as far as it was told since it was there the last time."""
         self._sum: Desired | None = None
 
     def first(self, now: float) -> None:
@@ -37,10 +41,10 @@ class Desire:
         if hopeless:
             raise ConfigError(tuple(p for state in hopeless for p in state.problems))
 
-    def refresh(self, now: float) -> list[str]:
+    def refresh(self, now: float) -> list[News]:
         """Read every source again. Returns what is worth a line in the journal: a source that went bad, good, or
         changed."""
-        news: list[str] = []
+        news: list[News] = []
         for source in self._sources:
             before = self._states.get(source.name)
             try:
@@ -65,7 +69,7 @@ class Desire:
     def states(self) -> tuple[SourceState, ...]:
         return tuple(self._states[s.name] for s in self._sources if s.name in self._states)
 
-    def _take(self, name: str, desired: Desired, away: Away | None, now: float) -> list[str]:
+    def _take(self, name: str, desired: Desired, away: Away | None, now: float) -> list[News]:
         before, known = self._states.get(name), self._good.get(name)
         self._states[name] = SourceState(
             name=name,
@@ -81,7 +85,22 @@ class Desire:
             self._unkept.add(name)
         if name in self._unkept and desired.complete:
             self._keep_copy(name, desired)
-        return _news(before, self._states[name], len(desired.services), changed)
+        return self._news(before, self._states[name], len(desired.services), changed)
+
+    def _news(self, before: SourceState | None, state: SourceState, services: int, changed: bool) -> list[News]:
+        """What is worth a line of the journal when a source has answered. A database that cannot be reached for two
+        reasons in turn says each of them once."""
+        if state.away:
+            told = self._reasons.setdefault(state.name, set())
+            if state.away in told:
+                return []
+            told.add(state.away)
+            text = f"away, {state.away}; what it said last goes on, {services} services"
+            return [_of(state.name, text, Message.SOURCE_AWAY)]
+        self._reasons.pop(state.name, None)
+        if before and not before.ok:
+            return [_of(state.name, f"good again, {services} services", Message.SOURCE_GOOD)]
+        return [_of(state.name, f"{services} services")] if changed else []
 
     def _keep_copy(self, name: str, desired: Desired) -> None:
         """For the next start; tried again at every reading until it is kept."""
@@ -91,7 +110,7 @@ class Desire:
         except StoreError as error:
             logger.error("the last good copy of {} could not be kept: {}", name, error)
 
-    def _keep(self, name: str, problems: tuple[Problem, ...], before: SourceState | None, now: float) -> list[str]:
+    def _keep(self, name: str, problems: tuple[Problem, ...], before: SourceState | None, now: float) -> list[News]:
         since = before.since if before and not before.ok else now
         self._states[name] = SourceState(name=name, ok=False, at=now, problems=problems, since=since)
         if name not in self._good:
@@ -102,7 +121,8 @@ class Desire:
         if before and before.problems == problems:
             return []
         kept = "the last good copy is kept" if name in self._good else "there is no good copy"
-        return [f"{name}: {len(problems)} problems, {kept}: {problems[0] if problems else 'unreadable'}"]
+        text = f"{len(problems)} problems, {kept}: {problems[0] if problems else 'unreadable'}"
+        return [_of(name, text, Message.SOURCE_WRONG)]
 
 
 def _learn_secrets(desired: Desired) -> None:
@@ -124,12 +144,6 @@ def _sum(answers: Sequence[Desired], everybody: bool) -> Desired:
     )
 
 
-def _news(before: SourceState | None, state: SourceState, services: int, changed: bool) -> list[str]:
-    """What is worth a line of the journal when a source has answered."""
-    if state.away:
-        if before and before.away == state.away:
-            return []
-        return [f"{state.name}: away, {state.away}; what it said last goes on, {services} services"]
-    if before and not before.ok:
-        return [f"{state.name}: good again, {services} services"]
-    return [f"{state.name}: {services} services"] if changed else []
+def _of(source: str, text: str, message: Message | None = None) -> News:
+    bad = message in (Message.SOURCE_WRONG, Message.SOURCE_AWAY)
+    return News(text=f"{source}: {text}", subject="sources", source=source, bad=bad, message=message)

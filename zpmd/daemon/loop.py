@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -20,12 +20,15 @@ from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.news import News
 from zpmd.daemon.rownews import RowNews
+from zpmd.daemon.standingnews import StandingNews
 from zpmd.daemon.stopwatch import Stopwatch
 from zpmd.daemon.watchers import Watchers
 from zpmd.daemon.watchnews import WatchNews
 from zpmd.daemon.witness import Witness
 from zpmd.errors import EngineUnknown
+from zpmd.messages import Message, tell
 from zpmd.model.events import Outcome, Reason, Snapshot, away
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed
@@ -107,23 +110,27 @@ class Loop:
         self._anew = True
         """Deadlines of patches count from the next pass on: nobody has looked for a while, or the clock was set."""
         self._watch_news = WatchNews()
+        self._standing_news = StandingNews(parts.limits.fresh_after)
+        self._begin_to_look(self._started_at)
 
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
         loop, and it is not reported as finished, so that systemd's watchdog sees a loop that only fails."""
         self._p.mailbox.wake(Reason.BOOT)
-        sleep_seconds = 0.0
+        sleep_seconds, owed = 0.0, frozenset[Reason]()
         while not self._p.mailbox.closed:
             reasons, outcomes = self._p.mailbox.take(sleep_seconds)
+            reasons |= owed
             if self._p.mailbox.closed:
                 self._absorb(outcomes)
                 return
             try:
                 snapshot = self.step(reasons, outcomes)
-                sleep_seconds = self.sleep_seconds(snapshot)
+                sleep_seconds, owed = self.sleep_seconds(snapshot), frozenset()
             except Exception:
-                logger.opt(exception=True).error("this pass failed; the next one begins anew")
-                sleep_seconds = PASS_RETRY_SECONDS
+                with logger.contextualize(message_id=Message.PASS_FAILED.id):
+                    logger.opt(exception=True).error("this pass failed; the next one begins anew")
+                sleep_seconds, owed = PASS_RETRY_SECONDS, reasons  # a reload that systemd waits for is not over
 
     def step(self, reasons: frozenset[Reason], outcomes: Sequence[Outcome] = ()) -> Snapshot:
         """One pass."""
@@ -154,6 +161,8 @@ class Loop:
         decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
         planned = clock.monotonic()
         self._gates = decision.gates
+        if observed.world is not None:
+            self._tell_standings(desired, decision, now)
         acted = self._dispatch(decision, desired, now) if self._sane(decision, desired, observed, now) else None
         if Reason.RESYNC in reasons:
             self._forget(desired, observed, now)
@@ -189,15 +198,16 @@ class Loop:
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
         news = self._p.desire.refresh(now)
-        unwell = tuple(f"{state.name}: " for state in self._p.desire.states if not state.ok)
-        for line in news:
-            self._p.chronicle.note("reload", "sources", line, now, bad=line.startswith(unwell))
-        for one in self._row_news.of(self._p.tenancy()):
-            self._p.chronicle.note("row", one.subject, one.text, now, service=one.service, bad=one.bad)
-        for one in self._watch_news.of(self._p.desire.desired):
-            self._p.chronicle.note("watch", one.subject, one.text, now, service=one.service, bad=one.bad)
+        self._note("reload", news, now)
+        self._note("row", self._row_news.of(self._p.tenancy()), now)
+        self._note("watch", self._watch_news.of(self._p.desire.desired), now)
         if Reason.RELOAD in reasons and not news:
             self._p.chronicle.note("reload", "sources", "nothing has changed", now)
+
+    def _note(self, verb: str, news: Iterable[News], now: float) -> None:
+        for one in news:
+            fields = {"service": one.service, "source": one.source}
+            self._p.chronicle.note(verb, one.subject, one.text, now, bad=one.bad, message=one.message, **fields)
 
     def _observe(self, desired: Desired, now: float) -> Observed:
         images = {s.container.image for s in desired.services}
@@ -212,20 +222,32 @@ class Loop:
             why = redact(str(error))
             if self._unknown_since is None:
                 self._unknown_since = now
-                self._p.chronicle.note("lost", "engine", f"{why}; containers go on, nothing is changed", now, bad=True)
+                text = f"{why}; containers go on, nothing is changed"
+                self._p.chronicle.note("lost", "engine", text, now, message=Message.ENGINE_LOST)
             return Observed(world=None, error=why, unknown_since=self._unknown_since, in_flight=flights)
         if self._unknown_since is not None:
-            gone_for = now - self._unknown_since
-            self._p.chronicle.note("found", "engine", f"it answers again after {gone_for:.0f} s", now)
+            text = f"it answers again after {now - self._unknown_since:.0f} s"
+            self._p.chronicle.note("found", "engine", text, now, message=Message.ENGINE_FOUND)
             self._anew = True
+            self._begin_to_look(now)
         self._unknown_since, self._engine_failures = None, 0
         return Observed(world=world, in_flight=flights)
+
+    def _begin_to_look(self, now: float) -> None:
+        self._p.chronicle.lines.looks_since(now)
+        self._standing_news.rises(now)
+
+    def _tell_standings(self, desired: Desired, decision: Plan, now: float) -> None:
+        """Before the actions of this pass, so that a trouble is told before it is dealt with."""
+        for told in self._standing_news.of(desired, decision, now):
+            tell(told.message, told.text, **told.bound)
+        self._p.chronicle.lines.hush(self._standing_news.troubled)
 
     def _sane(self, decision: Plan, desired: Desired, observed: Observed, now: float) -> bool:
         complaints = checks.problems(decision, desired, observed, self._p.limits)
         if complaints and complaints != self._complaints:
             text = f"the plan is not carried out, this is a bug of zpmd: it {'; it '.join(complaints)}"
-            self._p.chronicle.note("refuse", "plan", text, now)
+            self._p.chronicle.note("refuse", "plan", text, now, message=Message.PLAN_REFUSED)
         self._complaints = complaints
         return not complaints
 

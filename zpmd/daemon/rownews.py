@@ -5,22 +5,10 @@ held. Status says how it is; this says since when, to whoever comes in the morni
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from zpmd.daemon.news import LINES, News
+from zpmd.messages import Message
 from zpmd.model.tenant import IntegrationKey, RowTrouble, Tenancy
-
-LINES = 20
-"""Of one reading. A database that is wrong everywhere is one event, not a thousand."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """`service` is that of the row, "" where it has none. `bad`: something is to be done about it."""
-
-    text: str
-    subject: str = "rows"
-    service: str = ""
-    bad: bool = True
 
 
 class RowNews:
@@ -37,14 +25,19 @@ class RowNews:
         news = [*self._of_troubles(tenancy), *self._of_held(tenancy)]
         self._troubles = frozenset(tenancy.troubles)
         self._held = frozenset(key for key, _ in tenancy.held)
-        return [*news[:LINES], News(text=f"{len(news) - LINES} more like these")] if len(news) > LINES else news
+        return (
+            [*news[:LINES], News(text=f"{len(news) - LINES} more like these", subject="rows")]
+            if len(news) > LINES
+            else news
+        )
 
     def _of_troubles(self, tenancy: Tenancy) -> Iterator[News]:
         services = {i.key: i.service for i in tenancy.rows.integrations}
         for one in tenancy.troubles:
             if one not in self._troubles:
                 text = f"{one.collection} {one.row} is not used as it stands: {one.field}: {one.reason}"
-                yield News(text=text, subject=_subject(one), service=services.get(one.key, "") if one.key else "")
+                service = services.get(one.key, "") if one.key else ""
+                yield News(text=text, subject=_subject(one), service=service, message=Message.ROW_WRONG)
         still = {(t.collection, t.row) for t in tenancy.troubles}
         mended = {(t.collection, t.row): t for t in self._troubles if (t.collection, t.row) not in still}
         for (collection, row), one in sorted(mended.items()):
@@ -56,9 +49,10 @@ class RowNews:
         if held and frozenset(held) - self._held:
             names = ", ".join(str(key) for key in held[:LINES]) + (", ..." if len(held) > LINES else "")
             count = f"{len(held)} integration{'' if len(held) == 1 else 's'}"
-            yield News(text=f"held: {count} that vanished at once: {names}")
+            text = f"held: {count} that vanished at once: {names}"
+            yield News(text=text, subject="rows", message=Message.REMOVAL_HELD)
         if self._held and not held:
-            yield News(text="no integration is held any more", bad=False)
+            yield News(text="no integration is held any more", subject="rows", bad=False)
 
 
 def _subject(trouble: RowTrouble) -> str:

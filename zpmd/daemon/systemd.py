@@ -44,6 +44,10 @@ class Systemd:
         """The line that `systemctl status` shows."""
         self._send(_status(status))
 
+    def starting(self, status: str, longest_seconds: float) -> None:
+        """Something before `ready` that may take so long: the end of TimeoutStartSec is put off for it."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(longest_seconds * 1e6)}", _status(status))
+
     def alive(self) -> None:
         """Feed the watchdog."""
         self._send("WATCHDOG=1")

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Collection, Iterator
 
+from zpmd.cut import Cut
 from zpmd.daemon.board import Board
 from zpmd.errors import EngineUnknown, NotFound, Refused, ZpmdError
 from zpmd.model.observed import LogLine, Replica, Slot
@@ -86,7 +87,7 @@ def _past(engine: Engine, replica: Replica, tail: int, since: float | None) -> I
 
 class Followed(Iterator[Line]):
     """First the past of all, by time, then lines as they come. `close` may be called from another thread, and ends the
-    iteration."""
+    iteration, and what is read for it: a container that says nothing would hold its thread and connection for ever."""
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class Followed(Iterator[Line]):
         self._replicas = replicas
         self._lines: queue.Queue[Line] = queue.Queue(LINES_WAITING)
         self._closed = threading.Event()
+        self._cut = Cut()
         self._past: Iterator[Line] | None = _merged(engine, replicas, tail, since) if tail else iter(())
         self._tail = LINES_WAITING if tail else 0
         self._told: dict[str, float | None] = {replica.id: since for replica in replicas}
@@ -125,12 +127,13 @@ class Followed(Iterator[Line]):
 
     def close(self) -> None:
         self._closed.set()
+        self._cut.now()
 
     def _follow(self, replica: Replica, tail: int, since: float | None) -> None:
         while not self._closed.is_set():
             seen = self._number()
             try:
-                for line in self._engine.logs(replica.id, tail, True, since):
+                for line in self._engine.logs(replica.id, tail, True, since, self._cut):
                     if not self._put((replica, line)):
                         return
             except ZpmdError as error:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from zpmd.daemon.rownews import LINES, News
+from zpmd.daemon.news import LINES, News
+from zpmd.messages import Message
+from zpmd.model.plan import Code
 from zpmd.model.service import Desired
 from zpmd.model.watch import Watched
 from zpmd.planning import filewatch
@@ -33,7 +35,8 @@ class WatchNews:
 def _of(name: str, before: Watched | None, now: Watched) -> Iterator[News]:
     told, cause = before and filewatch.waits(before), filewatch.waits(now)
     if cause and cause != told:
-        yield News(text=str(cause), subject=name, service=name)
+        named = Message.WATCH_SUSPENDED if cause.code is Code.WATCH_SUSPENDED else None
+        yield News(text=str(cause), subject=name, service=name, message=named)
     if before is None:
         return
     if before.suspended is not None and now.suspended is None:

@@ -9,7 +9,7 @@ from zpmd.engines.uncreatable import Uncreatable, Version, joined, need
 from zpmd.model.container import Blkio, BlkioDevice, Container, Device, FileMount, Mount, MountKind
 
 NANO_CPUS = 1_000_000_000
-DIRECTORY = {"secret": "/run/secrets/", "config": "/"}
+DIRECTORY = {"secret": "/run/secrets/", "config": "/"}  # nosec B105 # a folder
 """Where a relative target of a config or secret starts."""
 
 

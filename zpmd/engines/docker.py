@@ -15,6 +15,7 @@ from typing import assert_never
 
 from loguru import logger
 
+from zpmd.cut import Cut
 from zpmd.engines.dockerd import creating, dossiers, hooks, loading, logs, pulls, reading, resources, stopping
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
@@ -129,7 +130,9 @@ class DockerEngine:
     def stream_alive(self) -> bool:
         return self._events.alive()
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
+    def logs(
+        self, container_id: str, tail: int, follow: bool, since: float | None = None, cut: Cut | None = None
+    ) -> Iterator[LogLine]:
         """As ports.Engine.logs; the request is made with the first line that is asked for."""
         params = {"tail": str(tail), "follow": "1" if follow else "0"}
         if since is not None:
@@ -138,7 +141,7 @@ class DockerEngine:
             wire = self._pool.dedicated()
             try:
                 idle = None if follow else self._timeout_seconds
-                with logs.stream(wire, container_id, params, idle_seconds=idle) as lines:
+                with logs.stream(wire, container_id, params, idle, cut) as lines:
                     yield from lines
             finally:
                 wire.close()
@@ -147,6 +150,8 @@ class DockerEngine:
                 raise NotFound(f"container {container_id[:12]} does not exist") from error
             raise EngineUnknown(f"cannot read logs: {verdict(error)[1]}") from error
         except _ANY as error:
+            if cut is not None and cut.done:
+                return
             raise EngineUnknown(f"cannot read logs: {verdict(error)[1]}") from error
 
     def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:

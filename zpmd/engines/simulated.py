@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from zpmd.cut import Cut
 from zpmd.engines import labels, references
 from zpmd.engines.simulated_actions import SimulatedActions
 from zpmd.engines.simulated_container import Box
@@ -160,9 +161,10 @@ class SimulatedEngine:
         tail: int,
         follow: bool,
         since: float | None = None,
+        cut: Cut | None = None,
     ) -> Iterator[LogLine]:
         """What there is now; a simulated log has nothing to wait for, so `follow` ends there as well."""
-        del follow
+        del follow, cut
         with self.world.lock:
             self._reachable()
             box = self.world.box(container_id)

@@ -358,7 +358,7 @@ def _limits(container: Container) -> ContainerLimits:
 def _published(container: Container) -> tuple[str, ...]:
     """The host ports that are fixed; ranges and ports that the engine chooses never collide here."""
     return tuple(
-        f"{port.host_ip or '0.0.0.0'}:{port.published}/{port.protocol}"
+        f"{port.host_ip or '0.0.0.0'}:{port.published}/{port.protocol}"  # nosec B104 # nothing is bound
         for port in container.ports
         if port.published.isdecimal()
     )

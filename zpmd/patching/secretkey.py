@@ -60,7 +60,7 @@ class Sealed:
     def has_password(self) -> bool:
         return self.kdf == SCRYPT
 
-    def open(self, password: str = "") -> SecretKey:
+    def open(self, password: str = "") -> SecretKey:  # nosec B107 # the absence of one
         """Takes a second and 1 GiB where there is a password. Raises Refused."""
         if not self.has_password:
             return _key(self.body, unsealed=True)

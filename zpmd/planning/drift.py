@@ -6,7 +6,7 @@ import dataclasses
 
 from zpmd.model.observed import Replica
 from zpmd.model.plan import Cause, Code
-from zpmd.model.service import Under
+from zpmd.model.service import Patched, Under
 from zpmd.model.spechash import same_meaning
 from zpmd.model.watch import labelled
 from zpmd.planning.target import Target
@@ -24,7 +24,7 @@ def own_cause(target: Target, replica: Replica) -> Cause | None:
     if replica.generation < target.generation:
         patched = target.service.patched
         if patched is not None and patched.generation == target.generation:
-            return Cause(Code.PATCH, f"patch {patched.patch} asks for a restart")
+            return Cause(Code.PATCH, f"patch {patched.patch} asks for a restart", _of(patched))
         return Cause(Code.RESTART_ASKED, "an operator asked for a restart")
     return None
 
@@ -32,14 +32,15 @@ def own_cause(target: Target, replica: Replica) -> Cause | None:
 def _changed(target: Target, replica: Replica) -> Cause:
     patched = target.service.patched
     if patched is not None and patched.under in (Under.BACK, Under.STUCK):
-        return Cause(Code.ROLLBACK, f"goes back to what it ran before patch {patched.patch}: {patched.reason}")
+        text = f"goes back to what it ran before patch {patched.patch}: {patched.reason}"
+        return Cause(Code.ROLLBACK, text, _of(patched))
     if target.reverting:
         reason = target.revision.reason if target.revision else ""
         return Cause(Code.ROLLBACK, f"goes back to the last stable definition: {reason}")
     if files := _changed_files(target, replica):
         return Cause(Code.FILE_CHANGED, f"what it watches has changed: {names(files)}")
     if patched is not None and replica.generation < patched.generation:
-        return Cause(Code.PATCH, f"patch {patched.patch} changes it ({_change(target, replica)})")
+        return Cause(Code.PATCH, f"patch {patched.patch} changes it ({_change(target, replica)})", _of(patched))
     return Cause(Code.DRIFT, f"its definition changed ({_change(target, replica)})")
 
 
@@ -64,6 +65,11 @@ def _inherited(view: View, target: Target, replica: Replica) -> Cause | None:
         if restarted and name in target.namespaces:
             return Cause(Code.RESTART_ASKED, f"{name}, in whose namespace it lives, was started again")
     return None
+
+
+def _of(patched: Patched) -> tuple[str, ...]:
+    """Whoever follows the cause is led to the patch."""
+    return (f"patch:{patched.patch}",)
 
 
 def _change(target: Target, replica: Replica) -> str:

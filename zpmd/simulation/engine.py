@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from zpmd.cut import Cut
 from zpmd.engines.simulated import SimulatedEngine
 from zpmd.engines.simulated_container import Box
 from zpmd.engines.simulated_faults import Fault
@@ -92,8 +93,10 @@ class WatchedEngine:
     def stream_alive(self) -> bool:
         return self.inner.stream_alive()
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
-        return self.inner.logs(container_id, tail, follow, since)
+    def logs(
+        self, container_id: str, tail: int, follow: bool, since: float | None = None, cut: Cut | None = None
+    ) -> Iterator[LogLine]:
+        return self.inner.logs(container_id, tail, follow, since, cut)
 
     def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
         return self.inner.usage(container_ids)

@@ -53,9 +53,9 @@ class Ended:
 
 def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
     """So many random moves on a random appliance, then the end of all faults, and rest."""
-    chance, calm = random.Random(seed), seed % CALM_SEEDS == 0
+    chance, calm = random.Random(seed), seed % CALM_SEEDS == 0  # nosec B311 # drawn again from a seed
     desired = appliances.drawn(chance, hopeless=not calm)
-    patches = random.Random(f"patches {seed}") if is_patched(seed) else None
+    patches = random.Random(f"patches {seed}") if is_patched(seed) else None  # nosec B311 # drawn again from a seed
     site = Site(desired, seed, product=tenants.product(chance) if chance.random() < 0.5 else None)
     site.trace.muted = muted
     faults_left = 1 if calm else steps
@@ -81,7 +81,7 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
 
 def is_patched(seed: int) -> bool:
     """Whether patches are dropped in the session of this seed."""
-    return random.Random(f"patched {SALT} {seed}").random() < PATCHED
+    return random.Random(f"patched {SALT} {seed}").random() < PATCHED  # nosec B311 # drawn again from a seed
 
 
 def _draw(site: Site, chance: random.Random, faults_left: int, patches: random.Random | None) -> str | None:

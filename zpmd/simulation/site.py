@@ -84,7 +84,7 @@ class Site:
         product: Product | None = None,
     ) -> None:
         """With a `product` the site has tenants and integrations, by the rows of its database."""
-        self.chance = random.Random(seed)
+        self.chance = random.Random(seed)  # nosec B311 # drawn again from a seed
         self.limits = limits or Limits()
         self.resync_seconds = resync_seconds
         self.true = VirtualClock(BEGINNING)

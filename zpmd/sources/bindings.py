@@ -13,7 +13,7 @@ from functools import cached_property
 from zpmd.model.secret import Secret
 from zpmd.model.tenant import Integration, Param, Rows, Status, Tenant
 
-PASSWORD = "db_password"
+PASSWORD = "db_password"  # nosec B105 # the name of a field
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from zpmd.stores.database import Database
 DAY_SECONDS = 86_400.0
 MOST = 10_000
 COLUMNS = "actor, key, asked, at, status, body"
-FIND = f"SELECT {COLUMNS} FROM answer WHERE actor = ? AND key = ? AND at > ?"
+FIND = f"SELECT {COLUMNS} FROM answer WHERE actor = ? AND key = ? AND at > ?"  # nosec B608 # all of it stands here
 KEEP = f"INSERT OR REPLACE INTO answer ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 
 

@@ -155,7 +155,7 @@ class EmbeddedStore:
                 keep = (json.dumps(sorted(services)),)
                 for table in ("attempt", "revision", "timing", "intent"):
                     connection.execute(
-                        f"DELETE FROM {table} WHERE service NOT IN (SELECT value FROM json_each(?))",
+                        f"DELETE FROM {table} WHERE service NOT IN (SELECT value FROM json_each(?))",  # nosec B608 # a table of ours
                         keep,
                     )
                 connection.execute(
@@ -329,7 +329,7 @@ class EmbeddedStore:
         with self._lock:
             with self._database.transaction(durable=True) as connection:
                 connection.execute(
-                    f"INSERT INTO intent (service, {column}) VALUES (?, ?)"
+                    f"INSERT INTO intent (service, {column}) VALUES (?, ?)"  # nosec B608 # a column of ours
                     f" ON CONFLICT DO UPDATE SET {column} = excluded.{column}",
                     (service, value),
                 )

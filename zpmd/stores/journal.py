@@ -86,7 +86,7 @@ class Journal:
         }
         given = {condition: value for condition, value in bounds.items() if value is not None}
         order = "ASC" if asked.oldest else "DESC"
-        query = f"SELECT * FROM journal WHERE {' AND '.join(given)} ORDER BY id {order} LIMIT ?"
+        query = f"SELECT * FROM journal WHERE {' AND '.join(given)} ORDER BY id {order} LIMIT ?"  # nosec B608 # of words that stand here; values are bound
         rows = self._database.rows(query, *given.values(), asked.limit)
         return tuple(
             Entry(**{**dict(row), "result": Result(row["result"]) if row["result"] else None})

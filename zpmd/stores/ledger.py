@@ -28,7 +28,7 @@ OVER_KEPT = 1000
 
 _STAGES = ", ".join(f"'{stage}'" for stage in sorted(OVER))
 IS_OVER = f"stage IN ({_STAGES})"
-NEWEST_OVER = f"SELECT number FROM patch WHERE {IS_OVER} ORDER BY number DESC LIMIT ?"
+NEWEST_OVER = f"SELECT number FROM patch WHERE {IS_OVER} ORDER BY number DESC LIMIT ?"  # nosec B608 # of words that stand here
 
 
 def recalled(rows: Collection[Patch]) -> dict[int, Patch]:
@@ -47,7 +47,7 @@ class Ledger:
         self.unreadable = 0
         """Rows that would be held, and cannot be read."""
         self._held: dict[int, Patch] = {}
-        for row in database.rows(f"SELECT * FROM patch WHERE NOT {IS_OVER} OR number IN ({NEWEST_OVER})", OVER_HELD):
+        for row in database.rows(f"SELECT * FROM patch WHERE NOT {IS_OVER} OR number IN ({NEWEST_OVER})", OVER_HELD):  # nosec B608 # of words above
             try:
                 self._held[row["number"]] = _read(row)
             except Unreadable:
@@ -64,7 +64,7 @@ class Ledger:
         with self._database.transaction(durable=True) as connection:
             insert = "INSERT INTO patch (id, stage, body, asked, filed) VALUES (?, ?, ?, ?, ?)"
             number = connection.execute(insert, row).lastrowid or 0
-            connection.execute(f"DELETE FROM patch WHERE {IS_OVER} AND number NOT IN ({NEWEST_OVER})", (OVER_KEPT,))
+            connection.execute(f"DELETE FROM patch WHERE {IS_OVER} AND number NOT IN ({NEWEST_OVER})", (OVER_KEPT,))  # nosec B608 # of words above
         self._held[number] = replace(patch, number=number)
         return number
 

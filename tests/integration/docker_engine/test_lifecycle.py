@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.docker_engine.conftest import CAUSE, Rig, service
 from tests.lab.eventually import eventually
+from zpmd.cut import Cut
 from zpmd.model.container import Healthcheck, Hook
 from zpmd.model.events import Reason, Result
 from zpmd.model.observed import Health, Phase
@@ -164,6 +165,31 @@ def test_probes_do_not_wake(rig: Rig) -> None:
 def test_a_log_is_followed_until_the_container_ends(rig: Rig) -> None:
     replica = rig.running(shell("echo one; echo two >&2; sleep 1; echo three"))
     assert sorted(line.text for line in rig.engine.logs(replica.id, 10, True)) == [b"one", b"three", b"two"]
+
+
+def test_following_a_container_that_says_nothing_more_ends_when_it_is_cut(rig: Rig) -> None:
+    """Or each reader that went away would leave a thread and a connection behind for as long as it is silent."""
+    replica = rig.running(shell("echo one; exec sleep 1000"))
+    cut, said = Cut(), list[bytes]()
+
+    def follow() -> None:
+        for line in rig.engine.logs(replica.id, 10, True, None, cut):
+            said.append(line.text)
+        said.append(b"over")
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    eventually(lambda: said == [b"one"], 10, "its one line")
+    cut.now()
+    thread.join(10)
+    assert said == [b"one", b"over"]
+
+
+def test_what_was_cut_before_it_began_is_not_followed(rig: Rig) -> None:
+    replica = rig.running(shell("exec sleep 1000"))
+    cut = Cut()
+    cut.now()
+    assert list(rig.engine.logs(replica.id, 10, True, None, cut)) == []
 
 
 def test_the_log_of_a_terminal_comes_in_lines_as_well(rig: Rig) -> None:

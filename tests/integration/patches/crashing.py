@@ -22,6 +22,7 @@ from tests.integration.patches.drops import ENDS, ended, images, ledger, row
 from tests.lab import archives
 from tests.lab.engine import API_VERSION
 from tests.lab.eventually import eventually
+from tests.lab.forked import Forked
 from zpmd.model.patch import Change, Manifest
 from zpmd.patching import building
 
@@ -77,14 +78,14 @@ def lives(daemon: Daemon, id: str, moment: str) -> int:
     raise AssertionError(f"it has no end: {ledger(daemon)}")
 
 
-def _over(daemon: Daemon, process: subprocess.Popen[bytes], id: str) -> bool:
+def _over(daemon: Daemon, process: subprocess.Popen[bytes] | Forked, id: str) -> bool:
     return process.poll() is not None or bool(row(daemon, id).get("filed"))
 
 
 def begun(daemon: Daemon, moment: str) -> None:
-    daemon.program = ("-m", "tests.integration.patches.dying", moment)
+    daemon.program = ("tests.integration.patches.dying", moment)
     daemon.start(wait=False)
-    daemon.program = ("-m", "zpmd")
+    daemon.program = ("zpmd",)
 
 
 @dataclass(slots=True)

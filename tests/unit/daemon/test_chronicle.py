@@ -185,7 +185,7 @@ def test_a_full_disk_holds_nothing_up_is_said_and_ends(store: EmbeddedStore) -> 
         (Code.PATCH_BACK, "INFO"),
         (Code.PATCH_REFUSED, "WARNING"),
         (Code.PATCH_FAILED, "WARNING"),
-        (Code.PATCH_STUCK, "WARNING"),
+        (Code.PATCH_STUCK, "ERROR"),
     ],
 )
 def test_a_patch_that_goes_wrong_is_among_the_warnings(store: EmbeddedStore, code: Code, level: str) -> None:

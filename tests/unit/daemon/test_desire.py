@@ -39,6 +39,10 @@ class Scripted:
         return self.gone
 
 
+def said(desire: Desire, now: float) -> list[str]:
+    return [news.text for news in desire.refresh(now)]
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
     one = EmbeddedStore(tmp_path / "zpmd.db", 100, SystemClock())
@@ -55,14 +59,12 @@ def test_a_broken_first_start_is_refused_with_every_problem(store: EmbeddedStore
 def test_a_broken_reload_keeps_the_last_good_answer_and_says_since_when(store: EmbeddedStore) -> None:
     desire = Desire([Scripted(GOOD, BROKEN, BROKEN, BETTER)], store)  # type: ignore[list-item]
     desire.first(1.0)
-    assert desire.refresh(2.0) == [
-        "files: 1 problems, the last good copy is kept: a.yaml:3:5: services.web: is nonsense"
-    ]
+    assert said(desire, 2.0) == ["files: 1 problems, the last good copy is kept: a.yaml:3:5: services.web: is nonsense"]
     assert desire.desired == GOOD
-    assert desire.refresh(3.0) == [], "the same problem is said once"
+    assert said(desire, 3.0) == [], "the same problem is said once"
     (state,) = desire.states
     assert (state.ok, state.since, state.problems) == (False, 2.0, (BROKEN,))
-    assert desire.refresh(4.0) == ["files: good again, 2 services"]
+    assert said(desire, 4.0) == ["files: good again, 2 services"]
     assert desire.desired == BETTER
     assert desire.states[0].ok
 
@@ -82,7 +84,7 @@ def test_a_good_copy_that_could_not_be_kept_is_kept_later(tmp_path: Path) -> Non
     with no_room():
         desire.first(1.0)
     assert store.last_good("files") is None
-    assert desire.refresh(2.0) == []
+    assert said(desire, 2.0) == []
     assert store.last_good("files") == GOOD
     store.close()
 
@@ -98,7 +100,7 @@ def test_a_source_that_is_away_keeps_nobody_from_starting(store: EmbeddedStore) 
     state = desire.states[1]
     assert (state.ok, state.since, state.away, state.problems) == (False, 1.0, "mongodb does not answer", ())
     never.gone = None
-    assert desire.refresh(3.0) == ["integrations: good again, 2 services"]
+    assert said(desire, 3.0) == ["integrations: good again, 2 services"]
     assert desire.desired.complete
 
 
@@ -107,10 +109,10 @@ def test_what_is_away_is_said_once(store: EmbeddedStore) -> None:
     desire = Desire([source], store)  # type: ignore[list-item]
     desire.first(1.0)
     source.gone = Away(since=2.0, why="mongodb does not answer")
-    assert desire.refresh(2.0) == [
+    assert said(desire, 2.0) == [
         "integrations: away, mongodb does not answer; what it said last goes on, 1 services",
     ]
-    assert desire.refresh(3.0) == []
+    assert said(desire, 3.0) == []
 
 
 def test_what_two_sources_use_is_one(store: EmbeddedStore) -> None:

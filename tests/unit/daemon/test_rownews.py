@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zpmd.daemon.rownews import LINES, RowNews
+from zpmd.daemon.news import LINES
+from zpmd.daemon.rownews import RowNews
 from zpmd.model.tenant import Integration, IntegrationKey, Rows, RowTrouble, Status, Tenancy
 
 ROW = Integration(integration_id=1, tenantcode="acme", service_name="jira", status=Status.ACTIVE, row="a.yaml:3")

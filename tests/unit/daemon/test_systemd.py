@@ -27,6 +27,8 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[so
 def test_each_moment_of_a_life_is_told(manager: tuple[socket.socket, str]) -> None:
     listening, address = manager
     systemd = Systemd.from_environment({"NOTIFY_SOCKET": address})
+    systemd.starting("opens /var/lib/zpmd/zpmd.db", 600.0)
+    assert listening.recv(4096) == b"EXTEND_TIMEOUT_USEC=600000000\nSTATUS=opens /var/lib/zpmd/zpmd.db"
     systemd.ready("converged: 21 services")
     assert listening.recv(4096) == b"READY=1\nSTATUS=converged: 21 services"
     systemd.status("restarting zona_user")

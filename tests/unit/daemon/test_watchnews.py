@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from tests.unit.planning.build import NOW, service
-from zpmd.daemon.rownews import LINES
+from zpmd.daemon.news import LINES
 from zpmd.daemon.watchnews import WatchNews
 from zpmd.model.service import Desired
 from zpmd.model.watch import Watched

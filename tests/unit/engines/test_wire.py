@@ -1,11 +1,17 @@
-"""Which API version is spoken with which engine."""
+"""Which API version is spoken with which engine, and how many connections are kept."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
+
 import pytest
 
+from tests.lab.eventually import eventually
+from tests.unit.engines.scripted_engine import ScriptedEngine
 from zpmd.engines.dockerd.faults import Garbage, Told
-from zpmd.engines.dockerd.wire import NEWEST, NEWEST_BODY, Agreed, agree
+from zpmd.engines.dockerd.wire import MOST_RESTING, NEWEST, NEWEST_BODY, Agreed, Pool, agree
 
 
 @pytest.mark.parametrize(
@@ -36,3 +42,22 @@ def test_an_engine_that_is_too_old_or_too_new_is_refused(server_max: str, server
 def test_a_version_that_is_none_is_garbage(version: str) -> None:
     with pytest.raises(Garbage):
         agree(version, "1.12")
+
+
+def test_after_a_rush_no_more_connections_are_kept_than_are_worth_it(scripted: ScriptedEngine) -> None:
+    scripted.answers["/containers/json"] = []
+    pool, before = Pool(scripted.url, 5.0), open_sockets()
+    with contextlib.ExitStack() as rush:
+        for wire in [rush.enter_context(pool.lend()) for _ in range(3 * MOST_RESTING)]:
+            wire.get("/containers/json")
+        assert open_sockets() - before >= 3 * MOST_RESTING
+    eventually(lambda: open_sockets() - before == 2 * MOST_RESTING, 5, "both ends of those that are kept")
+
+
+def open_sockets() -> int:
+    """Of this process, where the scripted engine runs as well."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += os.readlink(link).startswith("socket:")
+    return found

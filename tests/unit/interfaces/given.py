@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from zpmd.cut import Cut
 from zpmd.daemon.board import Board
 from zpmd.daemon.control import DaemonControl
 from zpmd.daemon.meters import Meters
@@ -135,7 +136,9 @@ class QuietEngine:
     def stream_alive(self) -> bool:
         return self.reachable
 
-    def logs(self, container_id: str, tail: int, follow: bool, since: float | None = None) -> Iterator[LogLine]:
+    def logs(
+        self, container_id: str, tail: int, follow: bool, since: float | None = None, cut: Cut | None = None
+    ) -> Iterator[LogLine]:
         if not self.reachable:
             raise EngineUnknown("the engine does not answer: connection refused")
         if container_id not in self.lines:
@@ -144,7 +147,9 @@ class QuietEngine:
         written = [line if isinstance(line, LogLine) else LogLine(NOON + n, line) for n, line in said]
         yield from [line for line in written if since is None or line.at >= since][-tail or len(written) :]
         if follow:
-            self.more.setdefault(container_id, threading.Event()).wait(30)
+            more = self.more.setdefault(container_id, threading.Event())
+            with (cut or Cut()).by(more.set):
+                more.wait(30)
 
     def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
         return {i: usage for i, usage in self.used.items() if i in container_ids}

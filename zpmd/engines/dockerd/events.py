@@ -8,19 +8,17 @@ is opened anew at once, while other ends are followed by a growing pause.
 from __future__ import annotations
 
 import json
-import os
 import random
-import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 
 import requests
 from loguru import logger
 
+from zpmd.cut import Cut
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
 from zpmd.engines.dockerd.observing import Kind, Observer
-from zpmd.engines.dockerd.wire import Json, Pool, decode
+from zpmd.engines.dockerd.wire import Json, Pool, decode, severable
 from zpmd.model.events import Reason
 from zpmd.ports import Clock, Wake
 
@@ -59,7 +57,8 @@ class EventStream:
     def watch(self, wake: Wake, stop: threading.Event) -> None:
         """Block until `stop`; never raises."""
         failures, opened_before = 0, False
-        cut = _Cut(stop)
+        cut = Cut()
+        threading.Thread(target=_cut_when, args=(stop, cut), name="zpmd-events-stop", daemon=True).start()
         while not stop.is_set():
             heard, began_at = False, self._clock.monotonic()
             try:
@@ -89,16 +88,16 @@ class EventStream:
             self._pool.renegotiate()
             pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**failures)
             failures = min(failures + 1, 16)
-            stop.wait(pause * random.uniform(0.5, 1.0))
+            stop.wait(pause * random.uniform(0.5, 1.0))  # nosec B311 # jitter
 
-    def _events(self, cut: _Cut) -> Iterator[Reason]:
+    def _events(self, cut: Cut) -> Iterator[Reason]:
         """A reason at the opening (STREAM_LOST: what came before is missed) and for each event that matters."""
         wire = self._pool.dedicated()
         try:
             params = {"filters": FILTERS}
             with (
                 wire.stream("GET", "/events", params, idle_seconds=self._idle_seconds) as response,
-                cut.during(response),
+                severable(response, cut),
             ):
                 self._observer.forget()
                 self._heard_at = self._clock.monotonic()
@@ -135,6 +134,11 @@ class EventStream:
         )
 
 
+def _cut_when(stop: threading.Event, cut: Cut) -> None:
+    stop.wait()
+    cut.now()
+
+
 def _decoded(response: requests.Response) -> Iterator[dict[str, Json]]:
     rest = b""
     for chunk in response.iter_content(None):
@@ -148,37 +152,3 @@ def _decoded(response: requests.Response) -> Iterator[dict[str, Json]]:
             if not isinstance(event, dict):
                 raise Garbage("an event that is no object")
             yield event
-
-
-class _Cut:
-    """Shuts the connection that is being read as soon as `stop` is set: a read that blocks notices nothing else."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._connection: socket.socket | None = None
-        threading.Thread(target=self._wait, name="zpmd-events-stop", daemon=True).start()
-
-    @contextmanager
-    def during(self, response: requests.Response) -> Iterator[None]:
-        # a second descriptor of the same connection: its shutdown wakes the reader, whatever holds the first one
-        connection = socket.socket(fileno=os.dup(response.raw.fileno()))
-        with self._lock:
-            self._connection = connection
-        try:
-            if self._stop.is_set():
-                self._shut()
-            yield
-        finally:
-            with self._lock:
-                self._connection = None
-            connection.close()
-
-    def _wait(self) -> None:
-        self._stop.wait()
-        self._shut()
-
-    def _shut(self) -> None:
-        with self._lock, suppress(OSError):
-            if self._connection is not None:
-                self._connection.shutdown(socket.SHUT_RDWR)

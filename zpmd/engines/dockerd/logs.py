@@ -14,7 +14,8 @@ from typing import Any
 
 import requests
 
-from zpmd.engines.dockerd.wire import Wire
+from zpmd.cut import Cut
+from zpmd.engines.dockerd.wire import Wire, severable
 from zpmd.model.observed import LogLine
 
 HEADER_BYTES = 8
@@ -30,18 +31,19 @@ def last_lines(wire: Wire, container_id: str, tail: int, until: float | None = N
     params: dict[str, Any] = {"tail": str(tail)}
     if until is not None:
         params["until"] = f"{until:.9f}"
-    with stream(wire, container_id, params, idle_seconds=10.0) as lines:
+    with stream(wire, container_id, params, 10.0) as lines:
         return [line.text for line in lines]
 
 
 @contextlib.contextmanager
 def stream(
-    wire: Wire, container_id: str, params: dict[str, Any], idle_seconds: float | None
+    wire: Wire, container_id: str, params: dict[str, Any], idle_seconds: float | None, cut: Cut | None = None
 ) -> Iterator[Iterator[LogLine]]:
     """Lines as they come. Before API 1.42 the answer does not say whether it is framed: the container has to."""
     tty = bool(((wire.get(f"/containers/{container_id}/json") or {}).get("Config") or {}).get("Tty"))
     params = {"stdout": "1", "stderr": "1", "timestamps": "1", **params}
-    with wire.stream("GET", f"/containers/{container_id}/logs", params, idle_seconds=idle_seconds) as response:
+    path = f"/containers/{container_id}/logs"
+    with wire.stream("GET", path, params, idle_seconds=idle_seconds) as response, severable(response, cut):
         yield typed(response.iter_content(None)) if tty else lines_of(frames(response))
 
 

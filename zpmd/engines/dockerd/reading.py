@@ -59,7 +59,7 @@ def name(item: Mapping[str, Json]) -> str:
 def stranger(item: Mapping[str, Json]) -> Stranger:
     """Its ports only while it lives: the engine goes on listing those of one that could not be started."""
     ports = {
-        f"{p.get('IP') or '0.0.0.0'}:{p['PublicPort']}/{p.get('Type') or 'tcp'}"
+        f"{p.get('IP') or '0.0.0.0'}:{p['PublicPort']}/{p.get('Type') or 'tcp'}"  # nosec B104 # nothing is bound
         for p in item.get("Ports") or ()
         if p.get("PublicPort")
     }

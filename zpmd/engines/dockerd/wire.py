@@ -5,7 +5,7 @@ to log in to registries: that is what it is used for. Requests and bodies are ou
 because the SDK's builders know neither every option nor every version, and its methods mix transport with shape.
 
 A client is never used by two threads at a time (the SDK is not thread-safe): the pool lends each one out whole, and
-makes another when none is at rest, so an engine holds as many as were ever busy at once. The API version is agreed once
+makes another when none is at rest; of those that come back it keeps MOST_RESTING. The API version is agreed once
 and kept until `renegotiate`; a pinned client connects to nothing when it is made, so an engine that is down is no
 error before it is asked something.
 """
@@ -15,6 +15,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ import docker.auth
 import docker.constants
 import requests
 
+from zpmd.cut import Cut
 from zpmd.engines.dockerd.faults import Answered, Garbage, Told
 from zpmd.model.events import Result
 
@@ -38,6 +41,8 @@ NEWEST_BODY: Version = (1, 49)
 """Bodies of create and connect are ours to the last field, so they may be newer than the SDK (context.py)."""
 
 CONNECT_SECONDS = 5.0
+MOST_RESTING = 8
+"""Connections that are kept for the next borrower: more are busy at once for a moment alone, when many people ask."""
 LOOK_SECONDS = 10.0
 """For what the engine answers from memory: a list, an inspection, its version."""
 
@@ -238,7 +243,7 @@ class Pool:
 
     def _give_back(self, wire: Wire) -> None:
         with self._lock:
-            if wire.agreed == self._agreed:
+            if wire.agreed == self._agreed and len(self._resting) < MOST_RESTING:
                 self._resting.append(wire)
                 return
         wire.close()
@@ -270,6 +275,21 @@ class Pool:
         # proxies and netrc of the environment are not for a local socket, and looking for them costs every request
         client.trust_env = not self._url.startswith(("unix:", "http+unix:"))
         return client
+
+
+@contextlib.contextmanager
+def severable(response: requests.Response, cut: Cut | None) -> Iterator[None]:
+    """While this lasts `cut` shuts the connection of a streamed answer: a read that blocks notices nothing else."""
+    if cut is None:
+        yield
+        return
+    # a second descriptor of the same connection: its shutdown wakes the reader, whatever holds the first one
+    connection = socket.socket(fileno=os.dup(response.raw.fileno()))
+    try:
+        with cut.by(lambda: connection.shutdown(socket.SHUT_RDWR)):
+            yield
+    finally:
+        connection.close()
 
 
 def _raise_for_status(response: requests.Response) -> None:

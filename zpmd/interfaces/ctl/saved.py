@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
+import subprocess  # nosec B404 # one call, below
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def save(images: Sequence[str], folder: Path) -> Path:
             f"`docker save -o {ARCHIVE} {' '.join(images)}`, and give --archive {ARCHIVE} instead",
         )
     archive = folder / ARCHIVE
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603 # a list of arguments, and no shell
         [docker, "save", "--output", str(archive), *images],
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -38,7 +38,7 @@ MATCH_FORM = rf"^(\{ANY}|{TAG})$"
 REPLAYED = "Idempotent-Replayed"
 """A header of an answer that was given before."""
 KEPT_BYTES_MOST = 65_536
-SECRET = ""
+SECRET = ""  # nosec B105 # the absence of one
 """Kept in the place of an answer that nobody may keep."""
 
 Handle = Callable[[Request], Awaitable[Response]]

@@ -16,7 +16,7 @@ from zpmd.sources.nodes import shortened
 from zpmd.sources.reading import Cursor, suggestion
 
 MAX_CYCLES = 10
-EVERYWHERE = ("", "0.0.0.0", "::")
+EVERYWHERE = ("", "0.0.0.0", "::")  # nosec B104 # nothing is bound
 
 Services = Mapping[str, Parsed]
 Templates = Mapping[str, Probed]

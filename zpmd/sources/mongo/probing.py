@@ -146,7 +146,7 @@ class Prober:
         now = self._clock.monotonic()
         due = [database for database, at in self._due.items() if at <= now and database not in under_way]
         for database in due:
-            self._due[database] = now + self._probe_seconds * random.uniform(1 - JITTER, 1 + JITTER)
+            self._due[database] = now + self._probe_seconds * random.uniform(1 - JITTER, 1 + JITTER)  # nosec B311 # jitter
         return due
 
     def _take(self, results: list[tuple[Database, Found]], wake: Wake) -> None:

@@ -86,7 +86,7 @@ class ReplicaSetKeeper:
                 pause = BUSY_SECONDS
             else:
                 pause = min(pause * 1.5, QUIET_SECONDS if self.in_order() else WAITING_SECONDS)
-            stop.wait(pause * random.uniform(0.75, 1.25))
+            stop.wait(pause * random.uniform(0.75, 1.25))  # nosec B311 # jitter
 
     def keep(self) -> Decision:
         """Look, and do what is to be done next, if anything. Returns what was decided."""

@@ -1,0 +1,1 @@
+"""Tests of zpmd.drafting: from what an engine says to service files that say the same."""
