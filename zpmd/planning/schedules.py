@@ -72,7 +72,8 @@ def _of_every(every: Every, start: int, end: int) -> Iterator[Due]:
 def _of_cron(cron: Cron, zone: tzinfo, start: int, end: int) -> Iterator[Due]:
     """The dues at instants from `start` to before `end`, a stretch of the clock after the other.
 
-    No clock is a day or more off UTC, so nothing can be due a day before the next time on the wall, by UTC, or more.
+    No clock is a day or more off UTC. So until a day before the next local time that matches, were it UTC, there is
+    nothing to look for, and changes of the clock until then are of no interest.
     """
     while (upcoming := next(walltimes(cron, start - DAY), None)) is not None:
         start = max(start, upcoming - DAY)

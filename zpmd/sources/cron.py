@@ -1,9 +1,10 @@
 """Cron expressions, read from text. Pure.
 
-What is read is what Debian's cron (crontab(5)) and Kubernetes (robfig/cron) both read and mean the same by: five fields
-of `*`, values, ranges, steps of `*` or of a range, and lists; names of months and weekdays; 0 and 7 for Sunday; the
-words `@hourly` to `@yearly`. What one of them reads differently, or neither, is refused at its column, with what to
-write instead, and so is what could never be due. All faults of an expression are found at once.
+What is read is crontab(5) of Debian, as far as Kubernetes (robfig/cron) means the same by it: five fields of `*`,
+values, ranges, steps of `*` or of a range, and lists; names of months and weekdays; the words `@hourly` to `@yearly`.
+Sunday is 0, 7 and, at the end of a range, `sun`. Refused, at its column and with what to write instead, is what the two
+read differently or not at all, what names less than it seems to (`*/90`), and what could never be due. All faults of an
+expression are found at once.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class _Reading:
     def _same_to_all(self, day: tuple[int, str], weekday: tuple[int, str]) -> None:
         """`*/2` beside a weekday: Debian's cron looks at the star and asks for both, Kubernetes does for either."""
         for (index, word), (_, other), what in ((day, weekday, DAY), (weekday, day, WEEKDAY)):
-            if word.startswith("*/") and int(word[2:]) > 1 and other != "*":
+            if word.startswith("*/") and int(word[2:]) > 1 and other not in ("*", "*/1"):
                 either = f"{what.low}-{what.stars_to}{word[1:]}"
                 self.wrong(
                     index,
@@ -206,7 +207,8 @@ class _Reading:
         if what is WEEKDAY and dash and high == 0 < low:
             high = 7
         if low > high:
-            around = f"{_span_text(low, what.stars_to)},{_span_text(what.low, high)}"
+            from_low = f"{_span_text(low, what.stars_to)}," if low <= what.stars_to else ""
+            around = from_low + _span_text(what.low, high)
             return self._nothing(index, f"{shortened(body)!r} runs backwards: write {around}")
         return range(low, high + 1)
 

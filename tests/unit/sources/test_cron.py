@@ -80,7 +80,8 @@ def test_a_word_stands_for_an_expression_and_is_shown_as_it_was_written(word: st
 @pytest.mark.parametrize(
     ("text", "any_day", "any_weekday"),
     [("0 3 * * *", True, True), ("0 3 1 * *", False, True), ("0 3 * * mon", True, False), ("0 3 1 * mon", False, False),
-     ("0 3 1-31 * mon", False, False), ("0 3 */1 * mon", True, False), ("0 3 */2 * *", False, True),
+     ("0 3 1-31 * mon", False, False), ("0 3 */1 * mon", True, False), ("0 3 */2 * */1", False, True),
+     ("0 3 */2 * *", False, True),
      ("0 3 * * */2", True, False), ("0 3 1-31/2 * mon", False, False)],
 )  # fmt: skip
 def test_a_day_that_is_not_a_star_is_asked_for(text: str, any_day: bool, any_weekday: bool) -> None:
@@ -119,6 +120,7 @@ REFUSED: dict[str, list[tuple[int, str]]] = {
     "0 23-0 * * *": [(3, "'23-0' runs backwards: write 23,0")],
     "0 0 * nov-feb *": [(7, "'nov-feb' runs backwards: write 11-12,1-2")],
     "0 0 * * sat-mon": [(9, "'sat-mon' runs backwards: write 6,0-1")],
+    "0 0 * * 7-2": [(9, "'7-2' runs backwards: write 0-2")],
     "*/0 * * * *": [(3, "'0' is no step: write a number from 1, as in */15")],
     "*/ * * * *": [(3, "'' is no step: write a number from 1, as in */15")],
     "1-5/x 3 * * *": [(5, "'x' is no step: write a number from 1, as in */15")],
