@@ -15,6 +15,7 @@ from zpmd.errors import ConfigError
 from zpmd.interfaces.rest import json_web_tokens, tls
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.expiry import Expiry
 from zpmd.interfaces.rest.json_web_tokens import Signer
 from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
@@ -39,6 +40,11 @@ def tls_context(api: Api) -> SSLContext | None:
         return tls.context(api.tls_cert, api.tls_key)
     except tls.UnusableCertificate as error:
         raise _wrong(api.tls_cert, "api.tls_cert", str(error)) from None
+
+
+def expiry(api: Api) -> Expiry:
+    """Of the certificate that is served with; of none where there is no TLS."""
+    return Expiry(api.tls_cert if api.listen else None)
 
 
 def server(

@@ -99,7 +99,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             version=zpmd.__version__,
             owner=owner,
             tenancy=rows.integrations.tenancy,
-            passed=_both(meters.passed, heartbeat.passed),
+            passed=_each(meters.passed, api.expiry(settings.api).passed, heartbeat.passed),
             filed=box.nudge,
             patches_trouble=box.trouble,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
@@ -120,10 +120,10 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     return code
 
 
-def _both(first: Callable[[Snapshot], None], second: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
+def _each(*listeners: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
     def passed(snapshot: Snapshot) -> None:
-        first(snapshot)
-        second(snapshot)
+        for listener in listeners:
+            listener(snapshot)
 
     return passed
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from loguru import logger
 
 from zpmd.errors import Refused, ZpmdError
+from zpmd.messages import NOTICE
 
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = ENDING | {signal.SIGHUP}
@@ -81,7 +82,7 @@ def serve(run: Callable[[], None], end: Callable[[], None], reload: Callable[[],
         if taken.si_signo == signal.SIGHUP:
             reload()
             continue
-        logger.info("{} came: zpmd ends, containers go on", signal.Signals(taken.si_signo).name)
+        logger.log(NOTICE, "{} came: zpmd ends, containers go on", signal.Signals(taken.si_signo).name)
         end()
         loop.join(timeout=LOOK_SECONDS * 10)
         return 0

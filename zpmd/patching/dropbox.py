@@ -127,8 +127,10 @@ class DropBox:
         except OSError as error:
             self._say("files", why(error))
         except Exception as error:  # whatever it was, the next round begins anew
-            logger.opt(exception=True).error("the drop directory failed")
-            self._say("files", f"failed: {type(error).__name__}")
+            text = f"failed: {type(error).__name__}"
+            if self._troubles.get("files") != text:
+                logger.opt(exception=True).error("the drop directory failed")
+            self._say("files", text)
         else:
             self._say("files", "")
         self._telling.settle()
