@@ -5,29 +5,37 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from loguru import logger
 
 from zpmd import __version__
 from zpmd.daemon.clock import SystemClock
 from zpmd.errors import ConfigError, ZpmdError
+from zpmd.messages import Message, tell
 from zpmd.model.service import Desired, Problem
 from zpmd.model.text import printable
+from zpmd.permission import daemons_user, eyes_of
 from zpmd.settings import Settings
+from zpmd.sources import rehearsal as on_paper
 from zpmd.sources import settingsfile
 from zpmd.sources.compose.desired import Understood
 from zpmd.sources.disk import Disk
 from zpmd.sources.filewatch.checking import untold
-from zpmd.sources.rehearsal import Rehearsal, rehearse
+from zpmd.sources.rehearsal import Rehearsal
 from zpmd.sources.yamlfiles import read_files, read_folder
 from zpmd.stores.memory import MemoryStore, Tablet
 
 EXIT_CONFIG = 78
 """sysexits.h EX_CONFIG; the unit file tells systemd not to try again on it."""
+
+EXIT_WOULD_CHANGE = 3
+"""As zpmctl's."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -70,13 +78,15 @@ def check(
 ) -> None:
     """Check settings, service files and, without FILE, data files, and say all that is wrong with them.
 
-    Exits with 0, or 78. A row that cannot be used is a warning: it keeps nothing else from running.
+    Root sees what the service reads with the eyes of the service's user, who may read less. Exits with 0, or 78. A row
+    that cannot be used is a warning: it keeps nothing else from running.
     """
-    understood = examined(files or [], settings)
-    understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
-    rehearsed = None if files or understood.problems else rehearsal(understood, settings)
+    with nullcontext() if files else services_eyes(settings):
+        understood = examined(files or [], settings)
+        understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
+        rehearsed = None if files or understood.problems else rehearsal(understood, settings)
     if as_json:
-        typer.echo(json.dumps(document(understood, rehearsed), indent=2))
+        typer.echo(json.dumps({**document(understood, rehearsed), "settings": places(settings)}, indent=2))
     else:
         print_report(understood, rehearsed)
     wrong = understood.problems or (rehearsed and rehearsed.problems)
@@ -99,18 +109,62 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until SIGTERM. Its end touches no container. Exits with 78 where the configuration is wrong."""
-    from zpmd import assembly  # everything there is, which `check` does not need
+    from zpmd import assembly, logs  # everything there is, which `check` does not need
 
+    logs.configure(Settings().log_level)
     try:
         raise typer.Exit(assembly.run(settings_or_defaults(settings)))
     except ConfigError as error:
         for problem in error.problems:
+            tell(Message.CANNOT_START, str(problem))
+        tell(Message.CANNOT_START, "zpmd does not start: nothing was touched")
+        raise typer.Exit(EXIT_CONFIG) from None
+    except ZpmdError as error:
+        logger.error("{}", error)
+        raise typer.Exit(1) from None
+
+
+REHEARSE_EXAMPLES = """
+Examples:
+
+\b
+  zpmd rehearse                           what this version would do with the containers that run
+  zpmd rehearse --json | jq .changes      for programs
+"""
+
+
+@app.command(epilog=REHEARSE_EXAMPLES)
+def rehearse(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    settings: Annotated[
+        Path | None, typer.Option(help=f"The settings file. [default: {settingsfile.DEFAULT_PATH}, where it exists]")
+    ] = None,
+) -> None:
+    """Show what this version would do with the containers that run, and touch nothing.
+
+    Settings, files, rows and what is remembered are read as the daemon reads them, and compared with the engine in one
+    pass of its loop, on a copy. The daemon is not asked: `zpmctl doctor --upgrade` tells apart what it is about itself.
+
+    Exits with 0 where no container would be touched, 3 where something would be done, 1 where that cannot be told, and
+    78 where this version does not understand the files.
+    """
+    from zpmd import assembly, logs
+    from zpmd.interfaces import upgrade
+
+    logs.silence()
+    try:
+        view = assembly.rehearse(settings_or_defaults(settings), os.environ)
+    except ConfigError as error:
+        for problem in error.problems:
             typer.echo(printable(str(problem)), err=True)
-        typer.echo("zpmd does not start: nothing was touched", err=True)
+        typer.echo(f"zpmd {__version__} does not understand this", err=True)
         raise typer.Exit(EXIT_CONFIG) from None
     except ZpmdError as error:
         typer.echo(printable(str(error)), err=True)
         raise typer.Exit(1) from None
+    for line in [json.dumps(asdict(view), indent=2)] if as_json else upgrade.lines(view):
+        typer.echo(line if as_json else printable(line))
+    raise typer.Exit(EXIT_WOULD_CHANGE if view.would_change else 0)
 
 
 INIT_EXAMPLES = """
@@ -233,6 +287,17 @@ def simulate(
     raise typer.Exit(1 if report.ended.violation else 0)
 
 
+def services_eyes(path: Path | None) -> AbstractContextManager[None]:
+    """What the service reads, these settings and all that they name, is to be seen as its user sees it."""
+    if os.geteuid() != 0 or (path or settingsfile.DEFAULT_PATH).resolve() != settingsfile.DEFAULT_PATH.resolve():
+        return nullcontext()
+    try:
+        user = daemons_user(settings_or_defaults(path).state_dir)
+    except ConfigError:  # which is told when they are read once more
+        user = ""
+    return eyes_of(user) if user else nullcontext()
+
+
 def readable(path: Path) -> str:
     try:
         return path.read_text()
@@ -254,7 +319,7 @@ def examined(files: list[Path], settings_path: Path | None) -> Understood:
 
 def rehearsal(understood: Understood, settings_path: Path | None) -> Rehearsal | None:
     """What the data files of the settings lead to; None where there are none."""
-    return rehearse(
+    return on_paper.rehearse(
         settings_or_defaults(settings_path), understood, MemoryStore(Tablet(), journal_entries=1), SystemClock()
     )
 
@@ -339,6 +404,30 @@ def document(understood: Understood, rehearsed: Rehearsal | None = None) -> dict
         "problems": [as_dict(problem) for problem in problems],
         "notes": [as_dict(note) for note in understood.notes],
         "rows": rows,
+        "published": {
+            f"{binding.published}/{binding.protocol}": service.name
+            for service in services
+            for binding in service.container.ports
+            if binding.published.isdecimal()
+        },
+    }
+
+
+def places(path: Path | None) -> dict[str, str] | None:
+    """Where zpmd looks by these settings, for `zpmctl doctor`; null where they are wrong."""
+    try:
+        known = settings_or_defaults(path)
+    except ConfigError:
+        return None
+    return {
+        "services_dir": str(known.services_dir),
+        "state_dir": str(known.state_dir),
+        "data_dir": str(known.data_dir),
+        "socket": str(known.socket),
+        "engine": known.engine_url,
+        "patches_dir": str(known.patches.dir),
+        "patch_keys_dir": str(known.patches.keys_dir),
+        "patch_signatures": known.patches.signatures,
     }
 
 

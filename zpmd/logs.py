@@ -81,6 +81,11 @@ def configure(
     _hear_the_libraries()
 
 
+def silence() -> None:
+    """From here on nothing is logged: for a command whose answer is what it prints."""
+    logger.remove()
+
+
 def _sink(stream: TextIO | None, environment: Mapping[str, str], journal_socket: Path) -> Sink:
     if stream is None:  # started with standard error closed
         return lambda _: None

@@ -66,7 +66,7 @@ class Message(Enum):
     DROPS_TROUBLE = ("43830128ad574f2b91d8e35c0fef9b7e", ERROR)
     # zpmd itself
     BEGAN = ("f7803fa71ef34ede9534bf744c0e0def", NOTICE)
-    FIRST_START = ("65719bd1602f496a8aabe45c4e17727d", ERROR)
+    CANNOT_START = ("65719bd1602f496a8aabe45c4e17727d", ERROR)
     STORE_UNWRITABLE = ("216b3086316a4e3a9acfa885c5a323ab", ERROR)
     STORE_FOUND = ("e6d8cefb86a14bfea7ebab8b88193ddc", NOTICE)
     AUDIT_UNWRITTEN = ("0fdfed86e1774583ae5f704afcfc7aee", ERROR)

@@ -1,22 +1,30 @@
-"""The systemd unit: accepted by systemd itself, and what the rest of zpmd relies on is in it."""
+"""The systemd unit, the user and the folders that it relies on: accepted by systemd, and at one with the settings."""
 
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.checkout import ROOT
+from zpmd.assembly import api
+from zpmd.patching.folders import INCOMING, MODES
 from zpmd.settings import Settings
+from zpmd.sources.mongo import client as mongo
+from zpmd.stores import keys
 
 UNIT = ROOT / "systemd" / "zpmd.service"
 
-EXPOSURE = 22
-"""`systemd-analyze security`, times ten. It may fall. What is left of it is the network, local sockets, reading every
-path that a service file may name, and being root: see docs/operations.md."""
+SYSUSERS, TMPFILES = UNIT.with_name("zpmd.sysusers"), UNIT.with_name("zpmd.tmpfiles")
+
+EXPOSURE = 15
+"""`systemd-analyze security`, times ten. It may fall. What is left of it is the network, local sockets, and reading
+every path that a service file may name, as far as its user may: see docs/operations.md."""
 
 
 class Assignments(dict[str, str]):
@@ -43,11 +51,73 @@ def runnable(tmp_path: Path) -> Path:
     return copy
 
 
+def made(root: Path) -> Path:
+    """A root folder, with the user and the folders that systemd makes of our files in it."""
+    for table in ("passwd", "group"):
+        (root / "etc").mkdir(parents=True, exist_ok=True)
+        (root / "etc" / table).touch()
+    subprocess.run(["systemd-sysusers", f"--root={root}", SYSUSERS], check=True, capture_output=True)
+    subprocess.run(["systemd-tmpfiles", f"--root={root}", "--create", TMPFILES], check=True, capture_output=True)
+    return root
+
+
+def rows(root: Path, table: str) -> dict[str, list[str]]:
+    """Of etc/passwd or etc/group, by name."""
+    lines = (line.split(":") for line in (root / "etc" / table).read_text().splitlines())
+    return {line[0]: line for line in lines}
+
+
+def test_its_user_may_use_the_engine_and_cannot_log_in(tmp_path: Path) -> None:
+    root = made(tmp_path)
+    user, groups = rows(root, "passwd")[unit()["Service"]["User"]], rows(root, "group")
+    assert (user[3], user[6]) == (groups[Settings().socket_group][2], "/usr/sbin/nologin")
+    assert groups["docker"][3] == user[0]
+
+
+def test_a_group_that_an_older_installation_made_is_its_group_and_keeps_its_members(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "group").write_text("zpmd:x:950:alice\n")
+    root = made(tmp_path)
+    assert rows(root, "passwd")["zpmd"][3] == "950"
+    assert rows(root, "group")["zpmd"] == ["zpmd", "x", "950", "alice"]
+
+
+def test_what_it_reads_is_roots_and_what_it_writes_is_its_own(tmp_path: Path) -> None:
+    root, settings = made(tmp_path), Settings()
+    user = int(rows(root, "passwd")["zpmd"][2])
+    group = int(rows(root, "group")["zpmd"][2])
+    spool = settings.patches.dir
+    read = {settings.services_dir: 0o750, settings.data_dir: 0o750, settings.patches.keys_dir: 0o750}
+    for folder, mode, owner in [
+        *((folder, mode, 0) for folder, mode in read.items()),
+        (spool, 0o755, user),
+        (spool / INCOMING, MODES[INCOMING] | stat.S_ISGID, user),
+    ]:
+        found = (root / folder.relative_to("/")).stat()
+        assert (folder, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (folder, mode, owner, group)
+
+
+def test_what_an_operator_made_of_a_folder_stays_so(tmp_path: Path) -> None:
+    folder = made(tmp_path) / Settings().services_dir.relative_to("/")
+    os.chown(folder, 0, 4)
+    folder.chmod(0o755)
+    made(tmp_path)
+    assert (folder.stat().st_gid, stat.S_IMODE(folder.stat().st_mode)) == (4, 0o755)
+
+
 def test_patches_can_be_put_away_where_they_are_dropped() -> None:
+    assert unit()["Service"]["ReadWritePaths"] == f"-{Settings().patches.dir}"
+
+
+def test_it_has_no_capability_and_needs_no_group_that_may_be_missing() -> None:
     service = unit()["Service"]
-    folder = str(Settings().patches.dir)
-    assert service["ReadWritePaths"] == f"-{folder}"
-    assert service["ExecStartPre"].endswith(f" {folder}")
+    assert service["CapabilityBoundingSet"] == ""
+    assert {"AmbientCapabilities", "SupplementaryGroups", "Group"}.isdisjoint(service)
+
+
+def test_every_credential_that_is_looked_for_is_let_in() -> None:
+    names = {keys.CREDENTIAL, keys.FORMER_CREDENTIAL, mongo.CREDENTIAL, api.CREDENTIAL}
+    assert set(unit()["Service"]["LoadCredentialEncrypted"].split("\n")) == names
 
 
 def test_systemd_has_nothing_to_say_against_it(runnable: Path) -> None:
@@ -74,9 +144,12 @@ def test_it_is_exposed_no_more_than_it_has_to_be(runnable: Path) -> None:
         ("Unit", "Wants", "docker.service network-online.target"),
         ("Unit", "After", "docker.service network-online.target"),
         ("Unit", "StartLimitIntervalSec", "0"),
+        ("Service", "User", "zpmd"),
+        ("Service", "OOMScoreAdjust", "-900"),
         ("Service", "Type", "notify"),
         ("Service", "NotifyAccess", "main"),
         ("Service", "WatchdogSec", "30"),
+        ("Service", "TimeoutAbortSec", "5"),
         ("Service", "Restart", "always"),
         ("Service", "RestartSec", "2"),
         ("Service", "RestartPreventExitStatus", "78"),

@@ -19,10 +19,11 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="between two samples")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures and every sample there")
+    parser.add_argument("--objects", type=Path, metavar="FILE", help="have zpmd count its objects into it, by kind")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that an engine that was started is ended as well
     print(f"churn: seed {options.seed}, {options.minutes:g} minutes", flush=True)
-    report = experiment.run(options.minutes, options.seed, options.every, tell)
+    report = experiment.run(options.minutes, options.seed, options.every, tell, options.objects)
     if options.json:
         experiment.kept(report, options.json)
     print(report, flush=True)

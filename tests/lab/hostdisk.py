@@ -42,8 +42,7 @@ class Disk:
                 place.mkdir()
                 below = [layer / place.relative_to(self.upper) for layer in self.layers]
                 for folder in [folder for folder in below if folder.is_dir()][:1]:
-                    shutil.copystat(folder, place)
-                    os.chown(place, folder.stat().st_uid, folder.stat().st_gid)
+                    _owned_like(folder, place)
         return place / Path(target).name
 
     def remove(self) -> None:
@@ -72,8 +71,14 @@ def _made(layers: tuple[Path, ...], engine_data: Path | None, folder: Path | Non
         subprocess.run(["cp", "-a", "--reflink=auto", str(engine_data), str(folder / "docker")], check=True)
     for part in PARTS:
         (folder / part).mkdir(exist_ok=True)
-    shutil.copystat(layers[0], folder / "upper")  # it is the host's `/`
+    _owned_like(layers[0], folder / "upper")  # it is the host's `/`
     return Disk(folder, layers)
+
+
+def _owned_like(model: Path, folder: Path) -> None:
+    """Not shutil.copystat: an attribute of the overlay's own would come with it, and hide what is below."""
+    folder.chmod(model.stat().st_mode & 0o7777)
+    os.chown(folder, model.stat().st_uid, model.stat().st_gid)
 
 
 def root_file_system() -> Path:

@@ -1,4 +1,4 @@
-"""The lab's host is one: systemd, an engine, a disk that outlives a power failure, and nothing left of it afterwards."""
+"""The lab's host is one: systemd, an engine, a disk that outlives a power failure, and nothing left afterwards."""
 
 from __future__ import annotations
 

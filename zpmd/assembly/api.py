@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
 
+from zpmd import permission
+from zpmd.credentials import given
 from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder, settle
 from zpmd.errors import ConfigError
 from zpmd.interfaces.rest import json_web_tokens, tls
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.authentication import Authenticator
+from zpmd.interfaces.rest.expiry import Expiry
 from zpmd.interfaces.rest.json_web_tokens import Signer
 from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
@@ -37,6 +40,11 @@ def tls_context(api: Api) -> SSLContext | None:
         return tls.context(api.tls_cert, api.tls_key)
     except tls.UnusableCertificate as error:
         raise _wrong(api.tls_cert, "api.tls_cert", str(error)) from None
+
+
+def expiry(api: Api) -> Expiry:
+    """Of the certificate that is served with; of none where there is no TLS."""
+    return Expiry(api.tls_cert if api.listen else None)
 
 
 def server(
@@ -69,14 +77,14 @@ def server(
 
 
 def _signer(jwt: Jwt, credentials: Path | None) -> Signer:
-    path = jwt.key_file or (credentials / CREDENTIAL if credentials is not None else None)
+    path = jwt.key_file or given(credentials, CREDENTIAL)
     if path is None:
         text = f"no key for JSON Web Tokens: set api.jwt.key_file, or LoadCredential={CREDENTIAL}:PATH"
         raise _wrong(Path("zpmd.yaml"), "api.jwt", text)
     try:
         return json_web_tokens.signer(path.read_bytes(), jwt.algorithm, jwt.issuer, jwt.audience)
     except OSError as error:
-        raise _wrong(path, "api.jwt.key_file", f"cannot read it: {error.strerror}") from None
+        raise _wrong(path, "api.jwt.key_file", f"cannot read it: {permission.explained(error)}") from None
     except json_web_tokens.UnusableKey as error:
         raise _wrong(path, "api.jwt.key_file", str(error)) from None
 

@@ -43,13 +43,20 @@ class Tenants:
     sources: tuple[Source, ...]
     """The two, with what their services watch."""
     watched: tuple[Watched, ...]
+    registry: Registry
 
 
-def tenants(settings: Settings, environment: Mapping[str, str], store: Store, clock: Clock) -> Tenants:
-    """Everything about rows, wired. Nothing of it runs yet, and nobody was asked anything."""
-    intake = Intake(
-        _registry(settings, store, clock), store, clock, settings.limits, lambda r: KNOWN.learn(r.secrets())
-    )
+def tenants(
+    settings: Settings,
+    environment: Mapping[str, str],
+    store: Store,
+    clock: Clock,
+    through: Callable[[Registry], Registry] = lambda registry: registry,
+) -> Tenants:
+    """Everything about rows, wired. Nothing of it runs yet, and nobody was asked anything. The registry is used as
+    `through` gives it back."""
+    registry = through(_registry(settings, store, clock))
+    intake = Intake(registry, store, clock, settings.limits, lambda r: KNOWN.learn(r.secrets()))
     files = YamlFiles(settings, environment, lambda: _host(settings, intake))
     prober = _prober(settings.mongodb or Mongo(), settings.mongodb is not None, intake, store, clock)
     keeper = _keeper(settings, settings.mongodb, intake, clock)
@@ -78,7 +85,7 @@ def tenants(settings: Settings, environment: Mapping[str, str], store: Store, cl
     if keeper is not None:
         watched.append(("the replica set", keeper.watch, keeper.watching))
     sources = tuple(FileWatch(source, looking, store, clock) for source in (files, integrations))
-    return Tenants(files=files, sources=sources, integrations=integrations, watched=tuple(watched))
+    return Tenants(files=files, sources=sources, integrations=integrations, watched=tuple(watched), registry=registry)
 
 
 def _registry(settings: Settings, store: Store, clock: Clock) -> Registry:

@@ -235,10 +235,10 @@ class DaemonControl:
         except Exception as error:
             self._store.finish(entry, Result.PERMANENT, redact(str(error)), 0.0, "")
             raise
+        self._wake(reason)
         line = f"{verb} {subject}: {redact(text)}; asked by {actor}"
         patch = subject.removeprefix(PATCH) if subject.startswith(PATCH) else ""
         tell(Message.ASKED, line, service=service, patch=patch, action=verb, cause=code, actor=actor)
-        self._wake(reason)
 
     def _highest_generation(self, service: str) -> int:
         world = self.snapshot().observed.world

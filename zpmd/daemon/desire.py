@@ -14,7 +14,7 @@ from loguru import logger
 from zpmd.daemon import masking
 from zpmd.daemon.news import News
 from zpmd.errors import ConfigError, StoreError
-from zpmd.messages import Message
+from zpmd.messages import DEBUG, ERROR, Message
 from zpmd.model.events import SourceState
 from zpmd.model.service import Desired, Problem
 from zpmd.model.tenant import Away
@@ -29,6 +29,7 @@ class Desire:
         self._good: dict[str, Desired] = {}
         self._states: dict[str, SourceState] = {}
         self._unkept: set[str] = set()
+        self._unkept_told: set[str] = set()
         self._reasons: dict[str, set[str]] = {}
         """Why each source that is away could not be asked, as far as it was told since it was there the last time."""
         self._sum: Desired | None = None
@@ -107,8 +108,11 @@ class Desire:
         try:
             self._store.keep_good(name, desired)
             self._unkept.discard(name)
+            self._unkept_told.discard(name)
         except StoreError as error:
-            logger.error("the last good copy of {} could not be kept: {}", name, error)
+            level = DEBUG if name in self._unkept_told else ERROR
+            self._unkept_told.add(name)
+            logger.log(level, "the last good copy of {} could not be kept: {}", name, error)
 
     def _keep(self, name: str, problems: tuple[Problem, ...], before: SourceState | None, now: float) -> list[News]:
         since = before.since if before and not before.ok else now

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from zpmd.errors import StoreError
+from zpmd.messages import NOTICE, Message, tell
 from zpmd.model.audit import TEXT_MOST, Kind, Link, Record, verify
 from zpmd.model.events import Entry
 from zpmd.model.memory import Down, Memory
@@ -64,6 +65,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._owed: dict[int, Record] = {}
         self._room, self._filled_at = REFUSED_AT_ONCE, now()
+        self._unwritten = False
+        """Whether the log has it that no row can be added."""
         self._uncounted = 0
         """Refused requests since the last row for one."""
 
@@ -114,18 +117,24 @@ class Recorder:
         try:
             with self._counted():
                 row = self.audit.add(said)
-        except StoreError as error:
-            logger.warning("{}: {} refused requests are not in the audit, the last one of {}", error, count, said.actor)
-            return
+        except StoreError:
+            return  # it has been told
         _tell(row, said)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
         try:
             yield
-        except StoreError:
+        except StoreError as error:
             self._unrecorded()
+            if not self._unwritten:
+                self._unwritten = True
+                text = f"{error}: no row can be added to the audit, so what is asked through the API is refused"
+                tell(Message.AUDIT_UNWRITTEN, text, action="audit")
             raise
+        if self._unwritten:
+            self._unwritten = False
+            logger.bind(action="audit").log(NOTICE, "rows are added to the audit again")
 
     def _pay(self) -> None:
         with self._lock:
@@ -151,7 +160,8 @@ def settle(audit: Audit, store: Store, now: float) -> None:
                     _tell(audit.add(said), said)
         audit.look_through(last)
     except StoreError as error:
-        logger.error("{}; the audit of what a former zpmd did is not complete", error)
+        text = f"{error}; the audit of what a former zpmd did is not complete"
+        tell(Message.AUDIT_UNWRITTEN, text, action="audit")
 
 
 def every_row(audit: Audit) -> Iterator[Link]:

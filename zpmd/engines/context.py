@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from zpmd.engines import context_host, context_network, labels
+from zpmd.engines import context_host, context_logging, context_network, labels
 from zpmd.engines.uncreatable import Version, need
 from zpmd.model.container import Container, FileMount, Healthcheck
 from zpmd.model.service import ServiceData
@@ -72,14 +72,16 @@ def creation(service: ServiceData, around: Surroundings) -> Creation:
     connect = endpoints[len(at_create) :]
     # zpmd may die between the creation and the joining: whoever starts the container then finds it in this label
     joins = {labels.JOINS: json.dumps(connect)} if connect else {}
+    logging = context_logging.log_config(service)
     body: dict[str, Any] = {
         **_config(container, around),
-        "Labels": {**dict(container.labels), **around.labels, **joins},
+        "Labels": {**dict(container.labels), **context_logging.labels(service), **around.labels, **joins},
         "StopTimeout": math.ceil(service.stop_grace_seconds),
         "HostConfig": {
             **context_host.host_config(container, around.api, around.neighbours, around.materials, around.profiles),
             **context_network.host_config(container, around.neighbours),
             "RestartPolicy": {"Name": "no"},
+            **({"LogConfig": logging} if logging else {}),
         },
         "NetworkingConfig": {"EndpointsConfig": dict(at_create)},
     }

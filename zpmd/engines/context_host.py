@@ -35,8 +35,6 @@ def host_config(
         body["Init"] = container.init
     if container.mem_swappiness is not None:
         body["MemorySwappiness"] = container.mem_swappiness
-    if container.log_driver or container.log_options:
-        body["LogConfig"] = {"Type": container.log_driver, "Config": dict(container.log_options)}
     if "systempaths=unconfined" in container.security_opt or "systempaths:unconfined" in container.security_opt:
         body |= {"MaskedPaths": [], "ReadonlyPaths": []}
     return body

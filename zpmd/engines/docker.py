@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -19,6 +20,7 @@ from zpmd.cut import Cut
 from zpmd.engines.dockerd import creating, dossiers, hooks, loading, logs, pulls, reading, resources, stopping
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.faults import FAILURES, Answered, Garbage, Told, verdict
+from zpmd.engines.dockerd.foreign import Foreign
 from zpmd.engines.dockerd.observing import Kind, Observer
 from zpmd.engines.dockerd.usage import UsageReader
 from zpmd.engines.dockerd.wire import Json, Pool, Wire, version_text
@@ -90,7 +92,10 @@ class DockerEngine:
         self._project = project
         self._clock = clock
         self._timeout_seconds = timeout_seconds
-        self._site = creating.Site(owner=owner, project=project, materials_dir=materials_dir, declared=declared)
+        self._foreign = Foreign(owner, materials_dir)
+        self._site = creating.Site(
+            owner=owner, project=project, materials_dir=materials_dir, foreign=self._foreign, declared=declared
+        )
         self._pool = Pool(url, timeout_seconds)
         self._observer = Observer(owner, clock)
         self._usage = UsageReader(self._pool)
@@ -187,6 +192,7 @@ class DockerEngine:
 
     def _told(self, action: Action, progress: Progress) -> tuple[Result, _Done]:
         """Do it, and say what became of it in any case."""
+        self._mend_copies(action)
         try:
             with self._pool.lend() as wire:
                 return Result.OK, self._done(wire, action, progress)
@@ -200,6 +206,25 @@ class DockerEngine:
             return Result.UNKNOWN, _Done(detail=f"not foreseen: {error!r}")
         finally:
             self._mark(action)
+            self._tidy_copies()
+
+    def _mend_copies(self, action: Action) -> None:
+        """Once: what a change of zpmd's user did to configs and secrets that a replica would be started with. A failure
+        is not the action's."""
+        if self._foreign.mended or not isinstance(action, StartReplica | RestartReplica):
+            return
+        try:
+            with self._pool.lend() as wire:
+                self._foreign.mend(wire, action.replica.image_id, platform="")
+        except _ANY as error:
+            logger.warning("configs and secrets of other users cannot be mended: {}", verdict(error)[1])
+
+    def _tidy_copies(self) -> None:
+        """Once, and after the first action, which nothing is to hold up: what an earlier zpmd has left. An engine that
+        does not do it now is asked again after the next one."""
+        if self._foreign.left:
+            with suppress(*_ANY), self._pool.lend() as wire:
+                self._foreign.tidy(wire)
 
     def _mark(self, action: Action) -> None:
         """What it may have changed is old, even (and especially) where it failed."""

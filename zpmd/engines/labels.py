@@ -27,6 +27,8 @@ ATTEMPT = f"{PREFIX}attempt"
 REVISION = f"{PREFIX}revision"
 GENERATION = f"{PREFIX}generation"
 AFTER = f"{PREFIX}after"
+COPIES = f"{PREFIX}copies"
+"""The installation for which a container is there to write files through (dockerd/foreign.py). It is no replica."""
 JOINS = f"{PREFIX}joins"
 """JSON pairs of network and endpoint that the container joins before its first start (API < 1.44: context.py)."""
 

@@ -25,7 +25,7 @@ from zpmd.interfaces.views import (
 from zpmd.model.events import Snapshot
 from zpmd.model.memory import Down, Hold
 from zpmd.model.observed import InFlight, Replica
-from zpmd.model.plan import Code, Standing, State, Waiting, service_of, verb
+from zpmd.model.plan import Action, Code, Standing, State, Waiting, service_of, verb
 from zpmd.model.service import GROUPS, ServiceData
 
 CONVERGED, CHANGING, TROUBLED, DEGRADED, DOWN = "converged", "changing", "troubled", "degraded", "down"
@@ -83,15 +83,20 @@ def plan(snapshot: Snapshot, now: float) -> PlanView:
         at=snapshot.at,
         now=now,
         would_change=_would_change(snapshot),
-        actions=tuple(
-            ActionView(
-                subject=a.subject, verb=verb(a), service=service_of(a), code=a.cause.code.value, text=a.cause.text
-            )
-            for a in snapshot.plan.actions
-        ),
+        actions=tuple(action_view(a) for a in snapshot.plan.actions),
         waiting=tuple(_waiting(w) for w in snapshot.plan.waiting),
         in_flight=tuple(_in_flight(f) for f in snapshot.in_flight),
         patches=tuple(p for p in patches.to_tell(snapshot, now)[0] if p.attention == patches.UNDER_WAY),
+    )
+
+
+def action_view(action: Action) -> ActionView:
+    return ActionView(
+        subject=action.subject,
+        verb=verb(action),
+        service=service_of(action),
+        code=action.cause.code.value,
+        text=action.cause.text,
     )
 
 

@@ -12,8 +12,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from zpmd.patching.folders import share
 from zpmd.patching.refusal import BadPatch
-from zpmd.patching.shapes import Shape, open_regular, shaped
+from zpmd.patching.shapes import Shape, open_regular, shaped, shown
+from zpmd.permission import group_name, user_name
 
 CHUNK = 1 << 20
 RESERVE_BYTES = 64 << 20
@@ -23,6 +25,10 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 class Changed(Exception):
     """The file is not what it was: it is still being written, or another is there by its name."""
+
+
+class Unreadable(Exception):
+    """zpmd's user may not read it. The text says what to do."""
 
 
 class NoRoom(Exception):
@@ -44,7 +50,7 @@ def check_room(folder: Path, size: int) -> None:
 
 def copy(name: str, folder: int, shape: Shape, target: Path, stopped: Callable[[], bool]) -> str:
     """Copy the file of this shape to `target`, in a folder that is made for it; its SHA-256 in hex. On the disk when it
-    returns. Raises Changed, NoRoom, Stopped, BadPatch where it is no regular file, OSError where it cannot be read."""
+    returns. Raises Changed, Unreadable, NoRoom, Stopped, BadPatch where it is no regular file, OSError."""
     source = _open(name, folder)
     try:
         _check(source, shape)
@@ -65,8 +71,8 @@ def copy(name: str, folder: int, shape: Shape, target: Path, stopped: Callable[[
 
 
 def small(name: str, folder: int, shape: Shape, limit: int) -> bytes:
-    """A small file of this shape, whole. Raises Changed, BadPatch where it is larger than `limit` or no regular file,
-    OSError."""
+    """A small file of this shape, whole. Raises Changed, Unreadable, BadPatch where it is larger than `limit` or no
+    regular file, OSError."""
     if shape.size > limit:
         raise BadPatch(f"{name} has {shape.size} bytes: {limit} is the limit")
     source = _open(name, folder)
@@ -86,6 +92,10 @@ def _open(name: str, folder: int) -> int:
         return open_regular(name, folder)
     except FileNotFoundError:
         raise Changed from None
+    except PermissionError:
+        user, group = user_name(os.geteuid()), group_name(os.getegid())
+        text = f"{shown(name)} may not be read by the user {user}: drop it anew, with mode 0640 and the group {group}"
+        raise Unreadable(text) from None
 
 
 def _check(source: int, shape: Shape) -> None:
@@ -129,12 +139,15 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(name: str, folder: int, content: bytes, mode: int) -> None:
-    """A file in a folder, whole and on the disk, or not at all. What has the name is replaced. Raises OSError."""
+def write_whole(name: str, folder: int, content: bytes, mode: int, group: int | None = None) -> None:
+    """A file in a folder, whole and on the disk, or not at all; for `group`, where zpmd may give it away. What has the
+    name is replaced. Raises OSError."""
     fresh = f".{name[:200]}.new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(fresh, flags, mode, dir_fd=folder)
     try:
+        if group is not None:
+            share(descriptor, group)
         os.fchmod(descriptor, mode)  # whatever the umask is
         write_all(descriptor, content)
         os.fsync(descriptor)

@@ -127,8 +127,10 @@ class DropBox:
         except OSError as error:
             self._say("files", why(error))
         except Exception as error:  # whatever it was, the next round begins anew
-            logger.opt(exception=True).error("the drop directory failed")
-            self._say("files", f"failed: {type(error).__name__}")
+            text = f"failed: {type(error).__name__}"
+            if self._troubles.get("files") != text:
+                logger.opt(exception=True).error("the drop directory failed")
+            self._say("files", text)
         else:
             self._say("files", "")
         self._telling.settle()
@@ -228,6 +230,11 @@ class DropBox:
         except copying.Changed:
             self._incoming.unsettle(candidate.name)
             return
+        except copying.Unreadable as error:
+            if self._incoming.patient(candidate.name):
+                self._waits(candidate, row, str(error))
+                return
+            row = self._taking.refuse(candidate, row, str(error))
         except (copying.NoRoom, OSError) as error:
             self._waits(candidate, row, str(error))
             return

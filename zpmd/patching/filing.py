@@ -89,8 +89,7 @@ class Filing:
             kept = moved or _free(name, target)
             at = f"{path}/{shown(kept)}" if moved else "it was gone from its folder, or another file has its name"
             result = results.REASON if row.stage is Stage.QUARANTINED else kept + results.SUFFIX
-            copying.write_whole(result, target, self._content(row, at), RESULT_MODE)
-            os.chown(result, -1, os.fstat(target).st_gid, dir_fd=target)
+            copying.write_whole(result, target, self._content(row, at), RESULT_MODE, os.fstat(target).st_gid)
         if source == APPLIED:
             with self._folders.open(APPLIED) as origin, contextlib.suppress(FileNotFoundError):
                 os.unlink(name + results.SUFFIX, dir_fd=origin)

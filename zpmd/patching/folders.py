@@ -111,6 +111,14 @@ def _trouble(base: int, name: str, path: Path) -> str:
     return ""
 
 
+def share(descriptor: int, group: int) -> None:
+    """Give what was made in a folder to the folder's group. To a group that it is not in zpmd may not: such a folder
+    wants the setgid bit. Raises OSError."""
+    if os.fstat(descriptor).st_gid != group:
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, -1, group)
+
+
 def group_id(name: str) -> int | None:
     try:
         return grp.getgrnam(name).gr_gid

@@ -33,6 +33,8 @@ INCOMPLETE_SECONDS = 600.0
 NO_ZIP = "it is no zip: its first bytes are others"
 SIDECAR_SECONDS = 5.0
 """How long a manifest waits at least for the signature that it needs: files of one copy come one after the other."""
+MODE_SECONDS = 5.0
+"""How long a file that may not be read is waited for at least."""
 LOOKED_AT = 2000
 """Files that are followed at a time. Of 40,000 that come at once the others wait until these are done with."""
 AGAIN_SECONDS, AGAIN_AT_MOST_SECONDS = 1.0, 60.0
@@ -108,6 +110,12 @@ class Incoming:
         if look := self.looks.get(name):
             look.not_before = self.monotonic() + min(AGAIN_SECONDS * 2**look.tries, AGAIN_AT_MOST_SECONDS)
             look.tries += 1
+
+    def patient(self, name: str) -> bool:
+        """Whether it is too early to refuse one that may not be read: `install` and others set the mode when all of it
+        is written."""
+        look = self.looks.get(name)
+        return look is not None and self.monotonic() - look.since < max(self.quiet_seconds, MODE_SECONDS)
 
     def forget(self, name: str) -> None:
         """It was taken."""
@@ -202,7 +210,7 @@ def is_whole_signature(folder: int, name: str, shape: Shape) -> bool:
     """Whether it has the four lines that a signature has, so that nobody has to wait for more."""
     try:
         content = copying.small(name, folder, shape, minisign.MAX_BYTES)
-    except (BadPatch, copying.Changed, OSError):
+    except (BadPatch, copying.Changed, copying.Unreadable, OSError):
         return False
     return content.endswith(b"\n") and content.count(b"\n") == SIGNATURE_LINES
 

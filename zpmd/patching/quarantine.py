@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from zpmd.model.patch import Patch, Stage
-from zpmd.patching.folders import MODES, QUARANTINE, opened
+from zpmd.patching.folders import MODES, QUARANTINE, opened, share
 from zpmd.patching.results import REASON
 from zpmd.patching.shapes import Shape, shape_of
 
@@ -44,7 +44,7 @@ def entry(row: Patch, folder: int, name: str, shape: Shape | None) -> str:
                 return candidate
             continue
         with opened(candidate, folder) as made:
-            os.fchown(made, -1, os.fstat(folder).st_gid)
+            share(made, os.fstat(folder).st_gid)
             os.fchmod(made, MODES[QUARANTINE])
         return candidate
     raise FileExistsError(f"{base} and {MADE_AT_ONCE} more are there")

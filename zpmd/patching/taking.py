@@ -75,7 +75,8 @@ class Taking:
         return row, True
 
     def take(self, candidate: Candidate, row: Patch, folder: int, stopped: Callable[[], bool]) -> Patch:
-        """Go on with a SEEN row to its next stage. Raises Changed, NoRoom, Stopped, OSError: it is SEEN still."""
+        """Go on with a SEEN row to its next stage. Raises Changed, Unreadable, NoRoom, Stopped, OSError: it is
+        SEEN still."""
         row = replace(row, size=candidate.shape.size, owner=user(candidate.shape))
         try:
             self._check(candidate)

@@ -7,15 +7,17 @@ files, and the others are counted in one.
 from __future__ import annotations
 
 import contextlib
-
-from loguru import logger
+from types import MappingProxyType
 
 from zpmd.errors import StoreError
+from zpmd.messages import INFO, WARNING, Message, bind, tell
 from zpmd.model.events import Entry
 from zpmd.model.patch import Patch
 from zpmd.ports import Clock, Store
 from zpmd.redaction import redact
 
+NAMED = MappingProxyType({"patch-refused": Message.PATCH_REFUSED, "patch-trouble": Message.DROPS_TROUBLE})
+"""What has a name in the log."""
 LINES = 120
 """In a minute."""
 MINUTE_SECONDS = 60.0
@@ -41,7 +43,7 @@ class Telling:
         if self._lines > LINES:
             self._untold += 1
         else:
-            self._line(subject(row), code, f"{row.name}: {text}", warning)
+            self._line(subject(row), code, f"{row.name}: {text}", warning, row.id or row.name)
 
     def trouble(self, text: str) -> None:
         """What is wrong with the directory as a whole has changed."""
@@ -60,9 +62,13 @@ class Telling:
             self._line("patches", "patch-flood", text, warning=True)
         self._since, self._lines, self._untold = now, 0, 0
 
-    def _line(self, about: str, code: str, text: str, warning: bool) -> None:
+    def _line(self, about: str, code: str, text: str, warning: bool, patch: str = "") -> None:
         text = redact(text)
-        logger.bind(action="patch", cause=code).log("WARNING" if warning else "INFO", "{}: {}", about, text)
+        fields, line, named = {"action": "patch", "cause": code, "patch": patch}, f"{about}: {text}", NAMED.get(code)
+        if named is not None:
+            tell(named, line, **fields)
+        else:
+            bind(fields).log(WARNING if warning else INFO, "{}", line)
         entry = Entry(id=0, at=self._clock.now(), kind="note", verb="patch", subject=about, code=code, text=text)
         with contextlib.suppress(StoreError):  # the log has it, and status says that the store takes nothing
             self._store.begin(entry)

@@ -12,19 +12,26 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zpmd.permission import explaining
+
 MAX_BYTES = 16 * 1024 * 1024
 
 IGNORED_SUFFIXES = ("~", ".bak", ".swp", ".part", ".tmp")
 
 State = tuple[int, ...] | str
-"""Of a file: device, inode, size, time of change. Of a folder: a text over what is in it. () where there is nothing."""
+"""Of a file: device, inode, size, time of change, and whether zpmd may read it, which changes none of the others. Of a
+folder: a text over what is in it. () where there is nothing."""
 
 
 def service_files(folder: Path) -> list[Path]:
     """The service files of a folder in the order of their names. Raises OSError."""
+    try:
+        entries = list(folder.iterdir())
+    except PermissionError as error:
+        raise explaining(error) from None
     return sorted(
         entry
-        for entry in folder.iterdir()
+        for entry in entries
         if entry.suffix in (".yaml", ".yml")
         and not entry.name.startswith(".")
         and not entry.name.endswith(IGNORED_SUFFIXES)
@@ -36,7 +43,7 @@ def file_state(path: str | Path) -> State:
         found = os.stat(path)
     except OSError:
         return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, os.access(path, os.R_OK, effective_ids=True))
 
 
 def folder_state(folder: Path) -> State:
@@ -63,7 +70,10 @@ class Disk:
 
 def read_regular(path: str) -> bytes:
     """Raises OSError for what is no regular file: a pipe would block, a device never ends."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError as error:
+        raise explaining(error) from None
     with open(descriptor, "rb") as stream:
         found = os.fstat(descriptor)
         if stat.S_ISDIR(found.st_mode):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from zpmd.errors import StoreError
+from zpmd.messages import DEBUG, ERROR
 from zpmd.model.policy import Limits
 from zpmd.model.tenant import Away, Integration, IntegrationKey, Reading, Rows, Settled, Status, Tenant
 from zpmd.planning.rows import running, settle
@@ -58,6 +59,7 @@ class Intake:
         self._settled_for: tuple[Reading | None, frozenset[str]] | None = None
         self._settled: Settled | None = None
         self._unkept = False
+        self._unkept_told = False
 
     def settled(self) -> Settled | None:
         """None while nothing has ever been read, in this life or an earlier one."""
@@ -122,14 +124,16 @@ class Intake:
 
     def _keep(self) -> None:
         """For the next start; tried again until it is kept."""
-        self._unkept = True
+        told, self._unkept = self._unkept_told, True
         if self._good is None:
             return
         try:
             self._store.keep_rows(self._good)
-            self._unkept = False
+            self._unkept = self._unkept_told = False
         except StoreError as error:
-            logger.error("the last good rows of {} could not be kept: {}", self.registry.name, error)
+            self._unkept_told = True
+            level = DEBUG if told else ERROR
+            logger.log(level, "the last good rows of {} could not be kept: {}", self.registry.name, error)
 
 
 def _heard(rows: Rows) -> frozenset[str]:

@@ -75,12 +75,13 @@ class EmbeddedStore:
         if known != self._owner:  # and only then, for the same reason as in `_note`
             with self._database.transaction(durable=True) as connection:
                 connection.execute("INSERT OR REPLACE INTO fact VALUES ('owner', ?)", (self._owner,))
-        unreadable = self._recall.unreadable + resealing.unreadable(self._database, self._seal)
+        self.unreadable = self._recall.unreadable + resealing.unreadable(self._database, self._seal)
+        """Rows that could not be read when it was opened, and are forgotten."""
         if self._database.moved_to is not None:
             text = f"the database was damaged: it is kept as {self._database.moved_to.name}, and a new one was begun"
             self._note("store-damaged", text, clock.now())
-        elif unreadable:
-            text = f"{unreadable} rows of the database could not be read, and are forgotten"
+        elif self.unreadable:
+            text = f"{self.unreadable} rows of the database could not be read, and are forgotten"
             self._note("store-rows-lost", text, clock.now())
 
     def _note(self, code: str, text: str, now: float) -> None:

@@ -299,6 +299,12 @@ def test_other_services_containers_are_named_by_id() -> None:
     assert body["Links"] == [f"{db}:db"]
 
 
+def test_on_a_network_a_link_is_by_the_short_id_because_its_name_server_knows_no_other() -> None:
+    container = c.Container(image="x", links=("db:base",), networks=(c.NetworkAttachment(network="n"),))
+    endpoints = made(container).body["NetworkingConfig"]["EndpointsConfig"]
+    assert endpoints["n"]["Links"] == [f"{'d' * 12}:base"]
+
+
 def test_a_seccomp_profile_goes_by_value() -> None:
     options = ("seccomp=/p.json", "seccomp:unconfined", "systempaths=unconfined")
     body = host(c.Container(image="x", security_opt=options))
@@ -323,3 +329,30 @@ def test_the_grace_is_the_containers_stop_timeout_in_whole_seconds(grace: float,
 def test_a_mount_that_the_engine_cannot_express_is_refused(mount: c.Mount) -> None:
     with pytest.raises(Uncreatable):
         made(c.Container(image="x", mounts=(mount,)))
+
+
+@pytest.mark.parametrize(
+    ("options", "config"),
+    [
+        ((), {"tag": "web", "labels": "zpmd.service,zpmd.tenant"}),
+        ((("tag", "front"),), {"tag": "front", "labels": "zpmd.service,zpmd.tenant"}),
+        ((("labels", "team,zpmd.tenant"),), {"tag": "web", "labels": "team,zpmd.tenant,zpmd.service"}),
+    ],
+)
+def test_what_goes_to_journald_can_be_read_together_with_zpmds_own_lines(
+    options: c.Pairs, config: dict[str, str]
+) -> None:
+    container = c.Container(image="x:1", log_driver="journald", log_options=options)
+    web = ServiceData(name="web", group=Group.CORE, container=container, tenant="acme")
+    body = context.creation(web, AROUND).body
+    assert body["HostConfig"]["LogConfig"] == {"Type": "journald", "Config": config}
+    assert body["Labels"].items() >= {"zpmd.service": "web", "zpmd.tenant": "acme"}.items()
+
+
+@pytest.mark.parametrize("driver", ["", "json-file"])
+def test_what_goes_elsewhere_is_as_its_file_says(driver: str) -> None:
+    container = c.Container(image="x:1", log_driver=driver, log_options=(("max-size", "1m"),))
+    body = made(container).body
+    assert body["HostConfig"]["LogConfig"] == {"Type": driver, "Config": {"max-size": "1m"}}
+    assert "zpmd.service" not in body["Labels"]
+    assert "LogConfig" not in host(c.Container(image="x:1"))

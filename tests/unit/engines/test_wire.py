@@ -54,6 +54,16 @@ def test_after_a_rush_no_more_connections_are_kept_than_are_worth_it(scripted: S
     eventually(lambda: open_sockets() - before == 2 * MOST_RESTING, 5, "both ends of those that are kept")
 
 
+def test_one_connection_is_used_for_every_question(scripted: ScriptedEngine) -> None:
+    pool, before = Pool(scripted.url, 5.0), open_sockets()
+    for number in range(30):
+        scripted.answers[f"/containers/{number}/json"] = {}
+        with pool.lend() as wire:
+            wire.get(f"/containers/{number}/json")
+    assert len(scripted.requests) == 1 + 30
+    eventually(lambda: open_sockets() - before == 2, 5, "both ends of one connection")
+
+
 def open_sockets() -> int:
     """Of this process, where the scripted engine runs as well."""
     found = 0

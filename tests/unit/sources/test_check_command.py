@@ -178,3 +178,28 @@ def test_a_wrong_argument_is_exit_2_and_no_traceback(site: Path, arguments: tupl
 def test_help_has_examples_and_version_is_a_line(site: Path) -> None:
     assert "zpmd check compose.yaml" in zpmd("check", "--help", cwd=site).stdout
     assert zpmd("--version", cwd=site).stdout == f"zpmd {__version__}\n"
+
+
+HOST = """
+cp -a /etc "$1/etc"
+mkdir -p "$1/etc/zpmd/services.d"
+echo "zpmd:x:54321:54321::/:/usr/sbin/nologin" >> "$1/etc/passwd"
+echo "zpmd:x:54321:" >> "$1/etc/group"
+echo "services: {a: {image: a, env_file: /etc/zpmd/env}}" > "$1/etc/zpmd/services.d/a.yaml"
+echo "A=1" > "$1/etc/zpmd/env"
+chmod 640 "$1/etc/zpmd/env"
+mount --bind "$1/etc" /etc
+shift
+exec "$@"
+"""
+"""A host of its own, as far as /etc goes, on which the user of the service exists."""
+
+
+def test_root_is_told_what_the_user_of_the_service_may_not_read(tmp_path: Path) -> None:
+    check = [sys.executable, "-m", "zpmd", "check"]
+    words = ["unshare", "--mount", "sh", "-ec", HOST, "sh", tmp_path, *check]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    told = "the user zpmd may not read it: `chgrp zpmd /etc/zpmd/env; chmod g+r /etc/zpmd/env`"
+    at = "/etc/zpmd/services.d/a.yaml:1:36: services.a.env_file"
+    assert f"{at}: cannot read /etc/zpmd/env: {told}\n" in result.stderr
+    assert result.returncode == 78

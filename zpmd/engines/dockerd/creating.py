@@ -17,6 +17,7 @@ from urllib.parse import quote
 from zpmd.engines import context, labels
 from zpmd.engines.dockerd import materials, reading, resources
 from zpmd.engines.dockerd.faults import Answered, Told, held_port
+from zpmd.engines.dockerd.foreign import Foreign
 from zpmd.engines.dockerd.wire import Json, Wire
 from zpmd.model import naming
 from zpmd.model.container import Container, MountKind
@@ -36,6 +37,7 @@ class Site:
     owner: str
     project: str
     materials_dir: Path
+    foreign: Foreign
     declared: Callable[[], Desired]
     """The specs of volumes and networks, for those that a creation finds gone."""
 
@@ -152,7 +154,11 @@ def _surroundings(wire: Wire, site: Site, action: RunReplica) -> context.Surroun
             name: _neighbour(wire, site.owner, name, must_run)
             for name, must_run in context.neighbours(container).items()
         },
-        materials=materials.materialise(site.materials_dir, container.files),
+        materials=materials.materialise(
+            site.materials_dir,
+            container.files,
+            lambda copies: site.foreign.make(wire, container.image, container.platform, copies),
+        ),
         profiles=materials.read_profiles(materials.seccomp_files(container)),
         image_entrypoint=_entrypoint(wire, container.image) if emptied else (),
     )

@@ -140,6 +140,8 @@ class Observer:
             # labels never change, so they are read once in a container's life
             if known is None or known[0] != line or self._started_anew(item, known[1]):
                 marks = labels.marks_of(marked) if marked.get(labels.OWNER) == self._owner else None
+                if marked.get(labels.COPIES) == self._owner:
+                    continue
                 if marks is None:
                     strangers.append(reading.stranger(item))
                     continue

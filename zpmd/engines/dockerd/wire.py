@@ -26,6 +26,7 @@ import docker
 import docker.auth
 import docker.constants
 import requests
+from docker.transport import UnixHTTPAdapter
 
 from zpmd.cut import Cut
 from zpmd.engines.dockerd.faults import Answered, Garbage, Told
@@ -41,6 +42,9 @@ NEWEST_BODY: Version = (1, 49)
 """Bodies of create and connect are ours to the last field, so they may be newer than the SDK (context.py)."""
 
 CONNECT_SECONDS = 5.0
+UNIX = "unix://"
+ONE_URL = "http+docker://localhost"
+"""The name under which the one connection of a client is kept."""
 MOST_RESTING = 8
 """Connections that are kept for the next borrower: more are busy at once for a moment alone, when many people ask."""
 LOOK_SECONDS = 10.0
@@ -109,6 +113,9 @@ class Wire:
         return _decoded(
             self._request("POST", path, params=params, body=body, timeout_seconds=timeout_seconds, version=version)
         )
+
+    def put(self, path: str, archive: bytes, params: Mapping[str, Any]) -> None:
+        self._request("PUT", path, params=params, body=iter((archive,)))
 
     def delete(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         self._request("DELETE", path, params=params)
@@ -272,9 +279,19 @@ class Pool:
 
     def _client(self, version: Version) -> docker.APIClient:
         client = docker.APIClient(self._url, version=version_text(version), timeout=math.ceil(self._timeout_seconds))
+        if self._url.startswith(UNIX):
+            client.mount("http+docker://", _OneConnection(f"http+{self._url}", math.ceil(self._timeout_seconds)))
         # proxies and netrc of the environment are not for a local socket, and looking for them costs every request
         client.trust_env = not self._url.startswith(("unix:", "http+unix:"))
         return client
+
+
+class _OneConnection(UnixHTTPAdapter):
+    """The SDK's own keeps a connection for each URL that was asked, up to 25 of them: a client is used by one thread at
+    a time, so one is enough, and it is used again."""
+
+    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> Any:  # noqa: ARG002 (the SDK's signature)
+        return super().get_connection(ONE_URL, proxies)
 
 
 @contextlib.contextmanager

@@ -43,6 +43,7 @@ from zpmd.interfaces.rest.gate import HOLD_UP_SECONDS, WRONG
 from zpmd.interfaces.rest.problems import problem
 from zpmd.interfaces.rest.recording import begin
 from zpmd.interfaces.rest.throttle import Throttle, address_of
+from zpmd.messages import NOTICE
 
 COOKIE = "zpmd_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -238,7 +239,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
         request.state.principal = session.who
         await begin(request)
         sessions.end(request.cookies.get(COOKIE, ""))
-        logger.info("api: {} has logged in", session.who.name)
+        logger.log(NOTICE, "api: {} has logged in", session.who.name)
         response.headers["Cache-Control"] = "no-store"
         response.set_cookie(COOKIE, value, path="/", secure=_secure(request), httponly=True, samesite="strict")
         return LoginView(csrf=session.csrf)
@@ -261,7 +262,7 @@ def router(sessions: Sessions, throttle: Throttle) -> APIRouter:
         """End the session."""
         if value := getattr(request.state, "cookie", ""):
             sessions.end(value)
-            logger.info("api: {} has logged out", request.state.principal.name)
+            logger.log(NOTICE, "api: {} has logged out", request.state.principal.name)
         response.delete_cookie(COOKIE, path="/", secure=_secure(request), httponly=True, samesite="strict")
 
     return made

@@ -15,8 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from loguru import logger
-
+from zpmd.messages import Message, tell
 from zpmd.settings import Api
 
 MOST = 4096
@@ -90,7 +89,7 @@ class _Told:
                 self._untold[name] = 0
                 lines.append(f"an attempt with a wrong token from {name}")
         for line in lines:
-            logger.warning("api: {}", line)
+            tell(Message.WRONG_TOKENS, f"api: {line}")
 
     def _over(self) -> list[str]:
         """A minute has ended: what was counted in it."""

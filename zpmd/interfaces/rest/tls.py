@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from zpmd.permission import explained
+
 
 class UnusableCertificate(ValueError):
     """It cannot be served with; the text says why."""
@@ -19,7 +21,7 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
         try:
             path.read_bytes()
         except OSError as error:
-            raise UnusableCertificate(f"cannot read {path}: {error.strerror}") from None
+            raise UnusableCertificate(f"cannot read {path}: {explained(error)}") from None
     try:
         # A key with a password would have this ask for one, on a terminal that is not there.
         made.load_cert_chain(certificate, key, password=lambda: b"")

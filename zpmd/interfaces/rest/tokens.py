@@ -22,6 +22,7 @@ from zpmd.interfaces.rest.problems import StrictRoute
 from zpmd.interfaces.rest.recording import about
 from zpmd.interfaces.token_views import MadeTokenView, TokenView, WhoView
 from zpmd.interfaces.views import DoneView
+from zpmd.messages import NOTICE
 from zpmd.model.token import ApiToken
 from zpmd.ports import Tokens
 
@@ -54,7 +55,7 @@ def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
         token = _token(body, who, id, api_keys.digest(key), now())
         tokens.keep(token)
         about(request, f"token:{id}", {"name": token.name, "scopes": sorted(token.scopes), "tenant": token.tenant})
-        logger.info("api: token {} ({}) made by {}", token.name, token.id, who.name)
+        logger.log(NOTICE, "api: token {} ({}) made by {}", token.name, token.id, who.name)
         response.headers["Cache-Control"] = "no-store"
         return MadeTokenView(key=key, token=token_view(token, now()))
 
@@ -67,7 +68,7 @@ def router(tokens: Tokens, now: Callable[[], float]) -> APIRouter:
             raise NotFound(f"no token {id}: `zpmctl token list` has those that there are")
         tokens.revoke(id, now())
         about(request, f"token:{id}", {"name": found.name, "revoked": True})
-        logger.info("api: token {} ({}) revoked by {}", found.name, id, who.name)
+        logger.log(NOTICE, "api: token {} ({}) revoked by {}", found.name, id, who.name)
         return DoneView(detail=f"token {id} ({found.name}) is revoked", at=now())
 
     return made

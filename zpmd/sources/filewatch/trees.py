@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from zpmd.model.watch import WatchRule
+from zpmd.permission import explained
 from zpmd.sources.filewatch.patterns import EDITORS, Patterns
 
 MAX_FILES = 10_000
@@ -106,9 +107,11 @@ class Rule:
 
 
 def of_child(path: str) -> Entry | None:
-    """None for what is no content: a pipe, a socket, a device. Raises Moving."""
+    """None for what is no content: a pipe, a socket, a device. Raises Untold, Moving."""
     try:
         found = os.stat(path)
+    except PermissionError as error:
+        raise Untold(reason(error, os.path.basename(path))) from None
     except OSError:
         found = None
     if found is not None and stat.S_ISREG(found.st_mode):
@@ -163,4 +166,4 @@ def content(entry: Entry) -> str:
 
 
 def reason(error: OSError, what: str = "") -> str:
-    return f"{what}: {error.strerror or error}" if what else str(error.strerror or error)
+    return f"{what}: {explained(error)}" if what else explained(error)

@@ -18,6 +18,8 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 from pymongo.errors import ServerSelectionTimeoutError as NobodyThere
 from pymongo.topology_description import TopologyDescription
 
+from zpmd import permission
+from zpmd.credentials import given
 from zpmd.errors import ZpmdError
 from zpmd.model.secret import HIDDEN, Secret
 from zpmd.redaction import KNOWN
@@ -93,13 +95,13 @@ def password(settings: Mongo, environ: Mapping[str, str] = os.environ) -> Secret
     if not settings.username:
         return Secret()
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
-    path = settings.password_file or (Path(folder) / CREDENTIAL if folder else None)
+    path = settings.password_file or given(Path(folder) if folder else None, CREDENTIAL)
     if path is None:
         raise Unusable(f"no password for user {settings.username}: set mongodb.password_file, or LoadCredential=")
     try:
         text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        why = permission.explained(error) if isinstance(error, OSError) else "it is not UTF-8"
         raise Unusable(f"cannot read the password of user {settings.username}: {path}: {why}") from None
     if not text:
         raise Unusable(f"the password of user {settings.username} is empty: {path}")

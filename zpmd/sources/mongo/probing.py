@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from loguru import logger
 
+from zpmd.messages import DEBUG, NOTICE, WARNING
 from zpmd.model.events import Reason
 from zpmd.model.tenant import Connection, Rows
 from zpmd.ports import Clock, Wake
@@ -160,7 +161,7 @@ class Prober:
             self._found[database] = found
             if before is None or before.connection is not found.connection:
                 news = True
-                self._say(database, found)
+                self._say(database, found, again=before is not None)
             for row in self._by_database[database]:
                 self._tell(row, found.connection)
         if news:
@@ -172,8 +173,9 @@ class Prober:
             {row.subject: found for database, found in self._found.items() for row in self._by_database[database]}
         )
 
-    def _say(self, database: Database, found: Found) -> None:
-        level = "DEBUG" if found.connection is Connection.CONNECTED else "WARNING"
+    def _say(self, database: Database, found: Found, again: bool) -> None:
+        good = NOTICE if again else DEBUG
+        level = good if found.connection is Connection.CONNECTED else WARNING
         who = ", ".join(row.subject for row in self._by_database[database])
         logger.log(level, "the database of {} is {}{}", who, found.connection, f": {found.why}" if found.why else "")
 

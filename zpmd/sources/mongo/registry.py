@@ -29,6 +29,7 @@ from tenacity import (
     wait_random,
 )
 
+from zpmd.messages import DEBUG, NOTICE, WARNING
 from zpmd.model.events import Reason
 from zpmd.model.tenant import Away, IntegrationKey, PortLease, Reading, Rows, RowTrouble
 from zpmd.ports import Clock, Wake
@@ -284,7 +285,7 @@ class MongoRegistry:
             reason = why(error, self._core.deployment, self._clients.known(self._core.deployment))
         before = self._away
         if before is None or before.why != reason:
-            logger.warning("MongoDB is away: it {}", reason)
+            logger.debug("MongoDB is away: it {}", reason)  # desire.py tells it of the source
             self._away = Away(since=before.since if before else self._clock.now(), why=reason)
             self._wake(Reason.ROWS)
 
@@ -324,14 +325,15 @@ class MongoRegistry:
             if "integrations" not in content.present and self._known(code):
                 self._lose(code, f"has no collection integrations in database {session.database} any more")
                 continue
-            self._retries.pop(code, None)
+            if self._retries.pop(code, None) is not None:
+                logger.bind(tenant=code).log(NOTICE, "the database of tenant {} answers again", code)
             own = self._own_rows.setdefault(code, Understood(code))
             own.take(content.documents)
             self._parts[code] = own.part(self._neighbours(session))
 
     def _lose(self, code: str, reason: str) -> None:
-        if code not in self._retries or self._retries[code].why != reason:
-            logger.warning("the database of tenant {} is unknown: it {}", code, reason)
+        level = DEBUG if code in self._retries else WARNING
+        logger.bind(tenant=code).log(level, "the database of tenant {} is unknown: it {}", code, reason)
         self._retries[code] = Retry(self._clock.monotonic() + TENANT_RETRY_SECONDS, reason)
 
     def _known(self, code: str) -> bool:
