@@ -59,6 +59,19 @@ def test_an_upgrade_touches_no_container(running: Appliance, newer: Path) -> Non
     assert running.untouched() == untouched
 
 
+def test_an_upgrade_that_would_change_containers_waits_for_the_operator(running: Appliance, newer: Path) -> None:
+    """Settings count from the next start on: here the new version would make every container anew, by another name."""
+    untouched, before = running.untouched(), running.host.unit("zpmd")
+    running.host.must("echo 'project: other' >>/etc/zpmd/zpmd.yaml")
+    said = running.host.install(newer)
+    assert said.code == 0, said.out + said.err
+    assert "not restarted, because the new version would change containers:" in said.out
+    assert "systemctl restart zpmd" in said.out
+    assert running.host.unit("zpmd")["MainPID"] == before["MainPID"]
+    assert running.status()["version"] != packages.NEWER
+    assert running.untouched() == untouched
+
+
 def test_removal_leaves_containers_settings_and_state_and_installing_again_finds_them(
     running: Appliance, package: Path
 ) -> None:
