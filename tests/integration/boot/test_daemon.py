@@ -16,7 +16,7 @@ from tests.integration.boot.appliance import Appliance
 from tests.lab.eventually import eventually
 from tests.lab.host import LabHost
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(420)
 WATCHDOG_SECONDS = 10
 ENGINE_SECONDS = 3
 """After this long without an answer a call to the engine has failed: well within the watchdog, as the defaults are."""
