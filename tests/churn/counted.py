@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -30,5 +31,6 @@ def count(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    del sys.argv[0]  # what follows is a command line of zpmd
     threading.Thread(target=count, args=(Path(os.environ[WHERE]),), daemon=True).start()
     main()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -109,24 +110,27 @@ def run(
     every_seconds: float = 10.0,
     each: Callable[[Sample], None] = lambda _: None,
     objects: Path | None = None,
+    rest_seconds: float = REST_SECONDS,
 ) -> Report:
     """The whole experiment, on an engine of its own. `each` hears of every sample as it is taken; zpmd counts its
-    objects into the file `objects`, if any (counted.py)."""
+    objects into the file `objects`, if any (counted.py). It is at rest when nothing has moved for `rest_seconds`."""
     report = Report(seed=seed, minutes=minutes)
     folder = Path(tempfile.mkdtemp(prefix="zpmd-churn-"))
     engine, ledger = LabEngine(), Ledger(folder / "story.txt")
     wire = Wire(folder / "wire.sock", Path(engine.url.removeprefix("unix://")), ledger, f"{seed} wire")
     observer = Observer(engine.url, ledger)
     tcp = f"127.0.0.1:{free_port()}"
-    daemon = Daemon(engine, folder / "zpmd", {**SETTINGS, "engine": {"url": wire.url}, "api": {"listen": tcp}})
+    daemon = Daemon(
+        engine, folder / "zpmd", {**SETTINGS, "engine": {"url": wire.url}, "api": {"listen": tcp}}, installed=True
+    )
     if objects is not None:
-        daemon.program = ("-m", "tests.churn.counted")
+        daemon.under = (sys.executable, "-m", "tests.churn.counted")
         daemon.environment = {counted.WHERE: str(objects.resolve())}
     stage = Stage(engine, daemon, wire, observer, ledger, {s.name: FIRST for s in SERVICES})
     try:
         engine.start()
         engine.load_images()
-        _churn(stage, Crowd(stage, tcp, report.done), report, every_seconds, each)
+        _churn(stage, Crowd(stage, tcp, report.done), report, every_seconds, each, rest_seconds)
         report.broken += ledger.broken
     except Exception as error:
         report.broken += [*ledger.broken, f"{type(error).__name__}: {error}"]
@@ -143,7 +147,14 @@ def run(
     return report
 
 
-def _churn(stage: Stage, crowd: Crowd, report: Report, every_seconds: float, each: Callable[[Sample], None]) -> None:
+def _churn(
+    stage: Stage,
+    crowd: Crowd,
+    report: Report,
+    every_seconds: float,
+    each: Callable[[Sample], None],
+    rest_seconds: float,
+) -> None:
     daemon = stage.daemon
     for service in SERVICES:
         daemon.file(f"{service.name}.yaml", service.text(FIRST))
@@ -151,7 +162,7 @@ def _churn(stage: Stage, crowd: Crowd, report: Report, every_seconds: float, eac
     write_rows(daemon, [0, 1])
     daemon.start()
     daemon.converged(COLD_START_SECONDS)
-    report.rest.append(_at_rest(daemon))
+    report.rest.append(_at_rest(daemon, rest_seconds))
     stage.observer.adopt_owner()
     over = threading.Event()
     looking = threading.Thread(target=_look, args=(stage.observer, over), name="looking")
@@ -167,18 +178,18 @@ def _churn(stage: Stage, crowd: Crowd, report: Report, every_seconds: float, eac
         over.set()
         looking.join(30)
     daemon.converged(CONVERGED_SECONDS)
-    report.rest.append(_at_rest(daemon))
+    report.rest.append(_at_rest(daemon, rest_seconds))
     report.passes = daemon.status()["number"]
 
 
-def _at_rest(daemon: Daemon) -> Sample:
+def _at_rest(daemon: Daemon, seconds: float) -> Sample:
     """Once nobody asks any more, as soon as it has held the same number of descriptors and threads for a while."""
 
     def held() -> tuple[int, int]:
         now = _now(daemon)
         return now.descriptors, now.threads
 
-    settled(held, REST_SECONDS, CONVERGED_SECONDS, "a zpmd that holds what it holds")
+    settled(held, seconds, CONVERGED_SECONDS, "a zpmd that holds what it holds")
     return _now(daemon)
 
 

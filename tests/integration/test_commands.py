@@ -138,7 +138,8 @@ def shell(site: Daemon, command: str, folder: Path | None = None) -> subprocess.
     for theirs, ours in SUBSTITUTED.items():
         command = command.replace(theirs, ours)
     if "--settings" not in command:
-        command = re.sub(r"^(zpmd (?:check|run|simulate))", r"\1 --settings zpmd.yaml", command)
+        command = re.sub(r"^(zpmd (?:check|rehearse|run|simulate))", r"\1 --settings zpmd.yaml", command)
+        command = command.replace("doctor --upgrade", "doctor --upgrade --settings zpmd.yaml")
     environment = {
         **os.environ,
         "PATH": f"{site.folder}/bin:{os.environ['PATH']}",

@@ -12,6 +12,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from tests.integration.daemon import CHECKOUT, Daemon, Said
 from tests.integration.patches.drops import UPDATE, dropped, ended
 from tests.lab import processes
 from tests.lab.eventually import eventually, settled
+from tests.lab.preloaded import zpmctl
 from zpmd import __version__
 from zpmd.stores.schema import SCHEMA
 
@@ -45,6 +48,13 @@ PARAMETER = {"buildName": "splunk", "tenantcode": "acme", "name": "TOKEN", "valu
 
 def asked(daemon: Daemon, *more: str) -> Said:
     return daemon.ctl("doctor", "--upgrade", "--settings", str(daemon.folder / "zpmd.yaml"), *more)
+
+
+def rehearsed(daemon: Daemon, *more: str) -> Said:
+    """What it is computed by, without the running zpmd being asked."""
+    command = [zpmctl().with_name("zpmd"), "rehearse", "--settings", daemon.folder / "zpmd.yaml", *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def traces(daemon: Daemon) -> dict[str, tuple[Any, ...]]:
@@ -123,7 +133,7 @@ def former(daemon: Daemon, folder: Path, file: str, line: str, instead: str) -> 
         text = (folder / "zpmd" / path).read_text()
         assert text.count(old) == 1, f"{old!r} in {path}"
         (folder / "zpmd" / path).write_text(text.replace(old, new))
-    daemon.program = ("-P", "-m", "zpmd")
+    daemon.under = (sys.executable, "-P")
     daemon.environment = {"PYTHONPATH": str(folder)}
 
 
@@ -200,22 +210,25 @@ def database(daemon: Daemon) -> Path:
 def test_what_cannot_be_told_is_said_and_is_no_yes(small: Daemon) -> None:
     small.file("b.yaml", "services: {two: {imago: x}}\n")
     with untouched(small):
-        wrong = asked(small)
-    assert wrong.code == 1
+        wrong = rehearsed(small)
+    assert wrong.code == 78
     assert "b.yaml:1:" in wrong.err
     assert "does not understand this" in wrong.err
+    said = asked(small, "--json")
+    assert said.code == 1
+    assert "b.yaml:1:" in json.loads(said.err)["detail"]
     (small.services_dir / "b.yaml").unlink()
 
     small.engine.stop()
     try:
-        away = asked(small, "--json")
+        away = rehearsed(small)
     finally:
         small.engine.start()
     assert away.code == 1
-    assert "the containers that run are not known" in json.loads(away.err)["detail"]
+    assert "the containers that run are not known" in away.err
 
     os.rename(small.folder / "state", small.folder / "elsewhere")
-    none = asked(small)
+    none = rehearsed(small)
     os.rename(small.folder / "elsewhere", small.folder / "state")
     assert none.code == 1
     assert "no zpmd has run here yet" in none.err
@@ -223,13 +236,13 @@ def test_what_cannot_be_told_is_said_and_is_no_yes(small: Daemon) -> None:
     with contextlib.closing(sqlite3.connect(database(small))) as store:
         store.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     with untouched(small):
-        newer = asked(small)
+        newer = rehearsed(small)
     assert newer.code == 1
     assert "was written by a newer zpmd" in newer.err
 
     database(small).write_bytes(b"SQLite format 3\0" + b"?" * 8000)
     with untouched(small):
-        damaged = asked(small)
+        damaged = rehearsed(small)
     assert damaged.code == 1
     assert f"cannot read {database(small)}" in damaged.err
 
@@ -237,7 +250,7 @@ def test_what_cannot_be_told_is_said_and_is_no_yes(small: Daemon) -> None:
 def test_a_store_whose_key_is_not_at_hand_is_not_mistaken_for_one_that_has_forgotten(small: Daemon) -> None:
     os.rename(small.folder / "state" / "key", small.folder / "key")
     with untouched(small):
-        said = asked(small)
+        said = rehearsed(small)
     assert said.code == 1
     assert "is its key a credential of systemd" in said.err
 
@@ -246,6 +259,6 @@ def test_the_store_of_an_older_zpmd_is_read_and_left_as_it_is(small: Daemon) -> 
     with contextlib.closing(sqlite3.connect(database(small))) as store:
         store.executescript(f"DROP TABLE answer; PRAGMA user_version = {SCHEMA - 1};")
     with untouched(small):
-        said = asked(small)
+        said = rehearsed(small)
     assert said.code == 0, said.out + said.err
     assert f"the store goes from schema {SCHEMA - 1} to {SCHEMA} at the first start" in said.out

@@ -30,7 +30,7 @@ BESIDE = ("owner", "key", "key.old")
 State = tuple[int, int, int, bytes]
 
 
-def copy(database: Path, folder: Path) -> int:
+def copy(database: Path, folder: Path, tries: int = TRIES) -> int:
     """Copy the file to the empty `folder`, under its own name, with the small files that lie beside it as links; the
     number of the schema that it has.
 
@@ -39,7 +39,7 @@ def copy(database: Path, folder: Path) -> int:
     """
     target = folder / database.name
     try:
-        _settled(database, target)
+        _settled(database, target, tries)
         for name in BESIDE:
             if (database.parent / name).exists():
                 (folder / name).symlink_to(database.parent.resolve() / name)
@@ -51,10 +51,10 @@ def copy(database: Path, folder: Path) -> int:
     return _looked_over(target, database)
 
 
-def _settled(database: Path, target: Path) -> None:
+def _settled(database: Path, target: Path, tries: int) -> None:
     """Raises OSError, and StoreError where it never held still."""
     log, copied_log = (path.with_name(f"{path.name}-wal") for path in (database, target))
-    for _ in range(TRIES):
+    for _ in range(tries):
         before = _state(database, log)
         shutil.copyfile(database, target)
         copied_log.unlink(missing_ok=True)
