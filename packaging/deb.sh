@@ -25,7 +25,8 @@ make_deb() {
 
     find "$tree" -print0 | xargs -0 touch --no-dereference --date "@$SOURCE_DATE_EPOCH"
     mkdir -p "$folder"
-    quietly dpkg-deb --root-owner-group -Zzstd -z9 --build "$tree" "$folder"
+    # The fastest of xz: the slowest takes ten times as long for a fifth less. One thread, for the same bytes anywhere.
+    quietly dpkg-deb --root-owner-group --threads-max=1 -Zxz -z0 --build "$tree" "$folder"
     basename "$folder"/zpmd_*.deb
 }
 

@@ -11,7 +11,7 @@ make_venv() {
     )"
     if [ ! -e "$kept/opt/zpmd" ]; then
         say "installing what zpmd needs, as pinned"
-        rm -rf "$kept.new" && mkdir -p "$kept.new/opt"
+        rm -rf "$kept" "$kept.new" && mkdir -p "$kept.new/opt"
         quietly "$PYTHON" -m venv --without-pip "$kept.new/opt/zpmd"
         quietly "$tools/bin/pip" --python "$kept.new/opt/zpmd/bin/python" install --require-hashes \
             --only-binary :all: --no-compile --no-deps -r requirements.lock
@@ -29,6 +29,7 @@ make_venv() {
         --no-deps "zpmd==$version"
     quietly "$tools/bin/pip" --python "$place/bin/python" check
     sed -i "1s|^#!.*|#!/opt/zpmd/bin/python3|" "$place/bin/zpmd" "$place/bin/zpmctl"
+    sed -i -E 's|^((\.\./){3}bin/[^,]*),.*|\1,,|' "$site"/zpmd-*.dist-info/RECORD # their hashes were of other first lines
     sed -i '/^command = /d' "$place/pyvenv.cfg"
     rm -rf "$place/include"
     find "$site" -name '*.py' -perm /111 -exec chmod a-x {} +

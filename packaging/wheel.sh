@@ -35,4 +35,14 @@ make_wheel() {
     say "building wheel and sdist of zpmd $version"
     # The sdist first, and the wheel from it: so one that lacks a file is noticed here.
     quietly "$tools/bin/python" -m build --no-isolation --outdir "$2" "$1"
+    dateless "$2/zpmd-$version.tar.gz"
+}
+
+# dateless SDIST: packed again, without the times and owners of this build.
+dateless() {
+    mkdir "$work/sdist"
+    tar --extract --file "$1" --directory "$work/sdist"
+    tar --create --sort name --mtime "@$SOURCE_DATE_EPOCH" --owner 0 --group 0 --numeric-owner --format gnu \
+        --directory "$work/sdist" . --transform 's|^\./||' | gzip -9n >"$1"
+    rm -rf "$work/sdist"
 }

@@ -86,7 +86,7 @@ def check(
         understood = replace(understood, notes=(*understood.notes, *untold(understood.desired)))
         rehearsed = None if files or understood.problems else rehearsal(understood, settings)
     if as_json:
-        typer.echo(json.dumps(document(understood, rehearsed), indent=2))
+        typer.echo(json.dumps({**document(understood, rehearsed), "settings": places(settings)}, indent=2))
     else:
         print_report(understood, rehearsed)
     wrong = understood.problems or (rehearsed and rehearsed.problems)
@@ -404,6 +404,30 @@ def document(understood: Understood, rehearsed: Rehearsal | None = None) -> dict
         "problems": [as_dict(problem) for problem in problems],
         "notes": [as_dict(note) for note in understood.notes],
         "rows": rows,
+        "published": {
+            f"{binding.published}/{binding.protocol}": service.name
+            for service in services
+            for binding in service.container.ports
+            if binding.published.isdecimal()
+        },
+    }
+
+
+def places(path: Path | None) -> dict[str, str] | None:
+    """Where zpmd looks by these settings, for `zpmctl doctor`; null where they are wrong."""
+    try:
+        known = settings_or_defaults(path)
+    except ConfigError:
+        return None
+    return {
+        "services_dir": str(known.services_dir),
+        "state_dir": str(known.state_dir),
+        "data_dir": str(known.data_dir),
+        "socket": str(known.socket),
+        "engine": known.engine_url,
+        "patches_dir": str(known.patches.dir),
+        "patch_keys_dir": str(known.patches.keys_dir),
+        "patch_signatures": known.patches.signatures,
     }
 
 

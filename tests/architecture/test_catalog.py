@@ -22,6 +22,7 @@ SECTIONS = ("What zpmd does:", "What to do:", "Where to read: ")
 DOCUMENTS = "/usr/share/doc/zpmd/docs/"
 IN_LOGS = {Message.LOST_ENTRIES: {"ZPMD_LOST"}}
 """Fields that logs.py adds by itself."""
+PRIORITIES = {"ERROR": "err", "WARNING": "warning", "NOTICE": "notice"}
 WIDTH = 100
 
 
@@ -94,6 +95,14 @@ def test_the_real_journalctl_takes_every_explanation(tmp_path: Path) -> None:
     assert all(dict(e.headers)["Subject"] in listed[e.id] for e in ENTRIES.values())
     dumped = journalctl(tmp_path, "--dump-catalog", Message.CRASH_LOOP.id)
     assert ENTRIES[Message.CRASH_LOOP.id].text.strip() in dumped
+
+
+@pytest.mark.parametrize("message", NAMED, ids=named)
+def test_the_manual_lists_every_name_with_its_priority_and_fields(message: Message) -> None:
+    subject = re.sub(r"@ZPMD_(\w+)@", lambda m: f"*{m[1].lower()}*", dict(ENTRIES[message.id].headers)["Subject"])
+    fields = ", ".join(f"`ZPMD_{field.upper()}`" for field in message.fields)
+    row = f"| {subject} | {PRIORITIES[message.level]} | `{message.id}` | {fields} |"
+    assert row in (ROOT / "docs/journal.md").read_text().splitlines()
 
 
 def journalctl(root: Path, *words: str) -> str:

@@ -149,6 +149,7 @@ def test_it_is_exposed_no_more_than_it_has_to_be(runnable: Path) -> None:
         ("Service", "Type", "notify"),
         ("Service", "NotifyAccess", "main"),
         ("Service", "WatchdogSec", "30"),
+        ("Service", "TimeoutAbortSec", "5"),
         ("Service", "Restart", "always"),
         ("Service", "RestartSec", "2"),
         ("Service", "RestartPreventExitStatus", "78"),

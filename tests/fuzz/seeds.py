@@ -137,6 +137,12 @@ def patch_bundles() -> list[bytes]:
     return [ours, zipped([("images/a.tar", saved(REFERENCE))], zipfile.ZIP_DEFLATED), zipped([])]
 
 
+def cron_expressions() -> list[bytes]:
+    """What is read, and what is refused for what it means."""
+    texts = ("*/5 0-23/2 1,15 jan-mar fri-sun", "0 0 29 2 *", "@daily", "0 0 L * mon#1", "0 3 */2 * 1", "30 2 31 2,4 *")
+    return [text.encode() for text in texts]
+
+
 SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "api_requests": api_requests,
     "service_files": service_files,
@@ -147,6 +153,7 @@ SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "engine_answers": engine_answers,
     "health_logs": health_logs,
     "stored": stored,
+    "cron_expressions": cron_expressions,
     "patch_manifests": patch_manifests,
     "patch_bundles": patch_bundles,
     "patch_archives": patch_archives,

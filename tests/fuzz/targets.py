@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +37,27 @@ from zpmd.model.container import Container
 from zpmd.model.memory import Attempt, Revision
 from zpmd.model.observed import Dossier
 from zpmd.model.patch import Archive, Change, Manifest
+from zpmd.model.schedule import Cron, Timetable
 from zpmd.model.service import Desired, Problem, ServiceData
 from zpmd.model.spechash import same_meaning, spec_hash
 from zpmd.patching import archive, manifest
 from zpmd.patching.bundle import Bundle, Limits
 from zpmd.patching.refusal import BadPatch
-from zpmd.sources import envfile, settingsfile
+from zpmd.planning.schedules import due_after
+from zpmd.sources import cron, envfile, settingsfile
 from zpmd.sources.compose.desired import understand
 from zpmd.sources.compose.service import Host
 from zpmd.sources.compose.templates import Template
 from zpmd.sources.nodes import Origin
 from zpmd.sources.references import KNOWN
+from zpmd.sources.zones import zone
 from zpmd.stores import codec
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "compose" / "templates"
 OWNER = "installation-1"
 SMALL = Limits.of(10_000_000)
+NOON = 1_790_000_000.0
+"""Of a day in September 2026, roughly."""
 VERBS = ("start", "stop", "restart", "scale", "hold", "release")
 EVERYTHING = ("/v1/approve", "/v1/down", "/v1/up", "/v1/reload", "/service/start", "/service/stop")
 ROUTES = (*(f"/v1/services/redis/{verb}" for verb in VERBS), *EVERYTHING)
@@ -219,6 +225,20 @@ def patch_archives(data: bytes) -> None:
     assert manifest.read(manifest.text(asked), "patch.yaml") == (asked, ())
 
 
+def cron_expressions(data: bytes) -> None:
+    """A cron expression: faults at their columns, or one that is due, in UTC and where the clock is changed."""
+    text = data.decode(errors="replace")
+    read = cron.cron(text)
+    if not isinstance(read, Cron):
+        assert read, "refused without a reason"
+        assert all(1 <= fault.column <= len(text) + 1 and fault.message for fault in read)
+        return
+    for name in ("UTC", "Australia/Lord_Howe"):
+        found = list(islice(due_after(Timetable(schedules=(read,), zone=name), zone(name), NOON), 10))
+        assert [due.at for due in found] == sorted({due.at for due in found})
+        assert len(found) == 10, f"{text!r} is not due again"
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "api_requests": api_requests,
     "service_files": service_files,
@@ -229,6 +249,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "engine_answers": engine_answers,
     "health_logs": health_logs,
     "stored": stored,
+    "cron_expressions": cron_expressions,
     "patch_manifests": patch_manifests,
     "patch_bundles": patch_bundles,
     "patch_archives": patch_archives,

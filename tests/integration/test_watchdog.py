@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from tests.integration.appliance import worker
 from tests.integration.daemon import Daemon
 from tests.lab.eventually import eventually
+from zpmd import __version__
 
 WATCHDOG_SECONDS = 3.0
 
@@ -54,3 +56,18 @@ def test_a_quiet_zpmd_shows_the_watchdog_that_it_lives_and_a_reload_is_told(daem
         assert "silence" not in listener.told
         daemon.close()
         listener.join(2 * WATCHDOG_SECONDS)
+
+
+def test_where_it_hung_is_written_down_when_the_watchdog_ends_it(daemon: Daemon, tmp_path: Path) -> None:
+    stacks = tmp_path / "logs" / "stacks"
+    stacks.parent.mkdir()
+    daemon.environment = {"LOGS_DIRECTORY": str(stacks.parent)}
+    daemon.file("a.yaml", worker("quiet", "core", "network_mode: none\n"))
+    daemon.start()
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGABRT)
+    assert daemon.process.wait(20) == -signal.SIGABRT
+    told = stacks.read_text()
+    assert told.startswith(f"zpmd {__version__}, pid {daemon.process.pid}, 20")
+    assert "Fatal Python error: Aborted" in told
+    assert 'zpmd/daemon/loop.py", line' in told

@@ -21,6 +21,8 @@ ENTERED = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--root", 
 # Arguments: the layers of the root file system, the host's folder, TYPE:OPTIONS:NAME of each control group hierarchy.
 # What is not of this namespace alone (/sys, /proc/sys but for its network part) is read-only, as in any container.
 # pivot_root and not chroot: `docker exec` joins a mount namespace at its root, which after chroot is this machine's.
+# Mounts are shared in the end, as systemd has them outside containers: what it mounts for a unit's credentials would
+# otherwise never reach the unit.
 # The kernel's id of the boot is this machine's, by which `journalctl -b` would take all boots for one.
 WORLD = r"""
 set -eu
@@ -67,6 +69,7 @@ mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/tmp"
 cd "$root"
 pivot_root . mnt
 umount --lazy /mnt
+mount --make-rshared /
 exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd
 """
 

@@ -128,6 +128,14 @@ def test_an_engine_that_is_away_for_an_hour_is_lost_once_and_found_once() -> Non
     assert [line.level for line in lines] == ["ERROR", "NOTICE", "NOTICE"]
 
 
+def test_an_engine_that_is_away_for_a_day_is_told_of_every_six_hours() -> None:
+    site = Site(appliances.small(), resync_seconds=600.0)
+    play(site, "run 60")
+    lines = play(site, "engine-away refused", f"run {DAY}")
+    assert named(lines) == {Message.ENGINE_LOST: 1, Message.STILL_WRONG: 3}
+    assert len(lines) == 4
+
+
 def test_what_ended_while_nobody_looked_is_no_warning() -> None:
     site = site_named("small")
     play(site, "run 60")

@@ -8,6 +8,7 @@ from pathlib import Path
 from ssl import SSLContext
 
 from zpmd import permission
+from zpmd.credentials import given
 from zpmd.daemon.meters import Meters
 from zpmd.daemon.recorder import Recorder, settle
 from zpmd.errors import ConfigError
@@ -76,7 +77,7 @@ def server(
 
 
 def _signer(jwt: Jwt, credentials: Path | None) -> Signer:
-    path = jwt.key_file or (credentials / CREDENTIAL if credentials is not None else None)
+    path = jwt.key_file or given(credentials, CREDENTIAL)
     if path is None:
         text = f"no key for JSON Web Tokens: set api.jwt.key_file, or LoadCredential={CREDENTIAL}:PATH"
         raise _wrong(Path("zpmd.yaml"), "api.jwt", text)

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from zpmd.daemon.heartbeat import Heartbeat
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.meters import Meters
-from zpmd.daemon.process import block_signals, only_instance, serve
+from zpmd.daemon.process import block_signals, keep_stacks, only_instance, serve
 from zpmd.daemon.systemd import Systemd
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
@@ -49,6 +50,7 @@ def run(settings: Settings) -> int:
     block_signals()
     logs.configure(settings.log_level)
     _prepare(settings)
+    keep_stacks(_folder("LOGS_DIRECTORY"), f"zpmd {zpmd.__version__}, pid {os.getpid()}, {datetime.now(UTC):%FT%TZ}")
     with only_instance(settings.state_dir), ExitStack() as ending:
         return _run(settings, ending)
 
@@ -56,8 +58,7 @@ def run(settings: Settings) -> int:
 def _run(settings: Settings, ending: ExitStack) -> int:
     clock = SystemClock()
     systemd = Systemd.from_environment()
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    given = Path(credentials) if credentials else None
+    given = _folder("CREDENTIALS_DIRECTORY")
     tls = api.tls_context(settings.api)
     systemd.starting(f"opens {settings.database}", OPENING_SECONDS)
     store = EmbeddedStore(
@@ -160,8 +161,14 @@ def _ender(systemd: Systemd, mailbox: Mailbox) -> Callable[[], None]:
     return end
 
 
+def _folder(variable: str) -> Path | None:
+    """One that systemd gives to the service; None outside systemd."""
+    path = os.environ.get(variable)
+    return Path(path) if path else None
+
+
 def _prepare(settings: Settings) -> None:
-    """The state folder, for root alone. Raises ZpmdError."""
+    """The state folder, for nobody else. Raises ZpmdError."""
     for folder in (settings.state_dir, settings.materials_dir):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -161,8 +161,7 @@ class Loop:
         decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
         planned = clock.monotonic()
         self._gates = decision.gates
-        if observed.world is not None:
-            self._tell_standings(desired, decision, now)
+        self._tell_standings(desired, observed, decision, now)
         acted = self._dispatch(decision, desired, now) if self._sane(decision, desired, observed, now) else None
         if Reason.RESYNC in reasons:
             self._forget(desired, observed, now)
@@ -237,9 +236,13 @@ class Loop:
         self._p.chronicle.lines.looks_since(now)
         self._standing_news.rises(now)
 
-    def _tell_standings(self, desired: Desired, decision: Plan, now: float) -> None:
+    def _tell_standings(self, desired: Desired, observed: Observed, decision: Plan, now: float) -> None:
         """Before the actions of this pass, so that a trouble is told before it is dealt with."""
-        for told in self._standing_news.of(desired, decision, now):
+        if observed.world is None:
+            news = self._standing_news.unknown(self._unknown_since or now, now)
+        else:
+            news = self._standing_news.of(desired, decision, now)
+        for told in news:
             tell(told.message, told.text, **told.bound)
         self._p.chronicle.lines.hush(self._standing_news.troubled)
 

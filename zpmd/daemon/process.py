@@ -6,6 +6,7 @@ thread with sigtimedwait, so that no handler ever runs in the middle of somethin
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import os
 import signal
@@ -22,6 +23,26 @@ from zpmd.messages import NOTICE
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = ENDING | {signal.SIGHUP}
 LOOK_SECONDS = 1.0
+STACKS = "stacks"
+STACKS_BYTES = 1 << 20
+
+
+def keep_stacks(folder: Path | None, first_line: str) -> None:
+    """On a fatal signal, as systemd's watchdog sends one, write down where each thread is: into a file in the folder of
+    logs, below a line that says whose it is; without a folder, or where it cannot be written, to stderr."""
+    if folder is None:
+        faulthandler.enable()
+        return
+    path = folder / STACKS
+    try:
+        mode = "a" if path.exists() and path.stat().st_size < STACKS_BYTES else "w"
+        file = path.open(mode)
+        print(first_line, file=file, flush=True)
+    except OSError as error:
+        logger.warning("{} cannot be written: {}", path, error.strerror)
+        faulthandler.enable()
+        return
+    faulthandler.enable(file)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Rules:
    row are forgotten (a crash loop that stands for a moment is none the less one), and then that is told.
 2. What waits for others is one line for all of them, with the one at which the waiting ends; and only after a while.
 3. What lasts is told again every six hours, in one line. So a day of a broken appliance is a handful of lines.
-4. While the engine is unknown nothing is known of any service: nothing begins and nothing ends.
+4. While the engine is unknown nothing is known of any service: nothing begins and nothing ends, but that it lasts.
 """
 
 from __future__ import annotations
@@ -78,6 +78,15 @@ class StandingNews:
         """zpmd begins, or an engine is back: it is told when all is up."""
         self._rising_since, self._rose = now, False
         self._waits.clear()
+
+    def unknown(self, since: float, now: float) -> list[Told]:
+        """The engine has not answered since then."""
+        self._again_at = self._again_at or since + AGAIN_SECONDS
+        if now < self._again_at:
+            return []
+        self._again_at = now + AGAIN_SECONDS
+        text = f"the engine has not answered for {lasted(now - since)}: nobody restarts what ends meanwhile"
+        return [Told(message=Message.STILL_WRONG, text=text)]
 
     def of(self, desired: Desired, plan: Plan, now: float) -> list[Told]:
         """What is new since the last call."""

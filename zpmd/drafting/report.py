@@ -12,6 +12,7 @@ from zpmd.drafting.project import ProjectDraft
 from zpmd.drafting.site import SECRET_MODE, DraftFile, SiteDraft, Told, compose_command
 
 PLACE = "/etc/zpmd"
+ASIDE = "-before-zpmd"
 WHERE_ELSE = "zpmd itself reads /etc/zpmd/zpmd.yaml: move the folder there, or run `zpmd run --settings` with this one"
 
 
@@ -83,14 +84,22 @@ def stopping(project: ProjectDraft) -> list[str]:
     if project.name and project.files:
         return [f"{compose_command(project)} down"]
     names = shlex.join(project.containers)
-    # stopped containers would be in the way again after a reboot, where their policy is `always`
-    return [f"docker update --restart no {names}", f"docker stop {names}"]
+    # a stopped container has its name still, and would be started after a reboot where its policy is `always`
+    renames = [f"docker rename {name} {name}{ASIDE}" for name in _chosen_names(project)]
+    return [f"docker update --restart no {names}", f"docker stop {names}", *renames]
 
 
 def going_back(project: ProjectDraft) -> list[str]:
+    """The command that has it run again as it did, once zpmd is down."""
     if project.name and project.files:
         return [f"{compose_command(project)} up -d"]
-    return [f"docker start {shlex.join(project.containers)}"]
+    renames = [f"docker rename {name}{ASIDE} {name}" for name in _chosen_names(project)]
+    return [*renames, f"docker start {shlex.join(project.containers)}"]
+
+
+def _chosen_names(project: ProjectDraft) -> list[str]:
+    """Names of containers that a service asks for."""
+    return [name for s in project.services if (name := s.keys.get("container_name")) in project.containers]
 
 
 def document(outcome: Outcome) -> Mapping[str, Any]:

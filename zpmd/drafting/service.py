@@ -13,6 +13,7 @@ from typing import Any
 
 from zpmd.drafting import limits, mounts, network, process
 from zpmd.drafting.words import Facts
+from zpmd.drafting.yamltext import UNWRITABLE
 from zpmd.model.survey import NOTHING, Json, Survey
 from zpmd.redaction import by_looks, environment_secrets
 
@@ -32,6 +33,10 @@ IGNORED_HOST = (
     "ConsoleSize", "ContainerIDFile", "Cgroup", "RestartPolicy", "IOMaximumIOps", "IOMaximumBandwidth", "Isolation",
 )  # fmt: skip
 """Of `HostConfig`: the terminal of whoever made it, Windows' own, and what `restarts` reads."""
+PRIVATE = (
+    "something of it looks like a secret and is no variable, so it stays here, and the file has mode 0640: a secret of"
+    " Compose's (`secrets`) keeps it apart"
+)
 OWN_IMAGE = "sha256:"
 HEX = frozenset("0123456789abcdef")
 SHORT_ID = 12
@@ -109,6 +114,8 @@ def drafted(container: Json, survey: Survey, name: str, project: str, others: Ot
         notes.append("--rm: zpmd starts it again when it ends; its volumes without a name go when it is stopped")
     notes += [*on.notes, *files.notes]
     notes += [f"{key} = {str(value)[:80]}" for key, value in (*config.left(), *host.left())]
+    private = any(by_looks(text) != text for text in _texts({k: v for k, v in keys.items() if k != "image"}))
+    remarks += [PRIVATE] if private else []
     return ServiceDraft(
         name=name,
         keys=ordered(keys),
@@ -118,7 +125,7 @@ def drafted(container: Json, survey: Survey, name: str, project: str, others: Ot
         volumes=files.names,
         networks=on.names,
         fixed_networks=frozenset(on.names) if on.fixed else frozenset(),
-        private=any(by_looks(text) != text for text in _texts({k: v for k, v in keys.items() if k != "image"})),
+        private=private,
     )
 
 
@@ -226,11 +233,11 @@ def _links(container: Json, host: Facts, others: Others) -> Keys:
 
 
 def _secrets(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Variables that are secrets by their names or by their looks."""
+    """Variables that are secrets by their names or by their looks, and that an env file can hold."""
     return {
         name: value
         for name, value in sorted(variables.items())
-        if value and (environment_secrets([(name, value)]) or by_looks(value) != value)
+        if value and not UNWRITABLE.search(value) and (environment_secrets([(name, value)]) or by_looks(value) != value)
     }
 
 

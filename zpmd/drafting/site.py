@@ -14,6 +14,7 @@ from typing import Any
 
 from zpmd.drafting import groups, network, yamltext
 from zpmd.drafting.project import ProjectDraft, called, label, project, state
+from zpmd.drafting.service import ordered
 from zpmd.drafting.words import doubled
 from zpmd.model.survey import NOTHING, Json, Survey
 
@@ -140,7 +141,7 @@ def _files(made: ProjectDraft, survey: Survey, stem: str) -> list[DraftFile]:
         comments = [f"not carried over: {text}" for text in service.notes]
         comments += [f"note: {text}" for text in service.remarks]
         if service.name in beside:
-            keys = _with_env_file(keys, beside[service.name])
+            keys = ordered({**keys, "env_file": [beside[service.name]]})
             comments.append(f"what looks like a secret is in {beside[service.name]}")
         if service.name in made.system:
             keys["x-zpmd"] = {"group": "system"}
@@ -158,14 +159,6 @@ def _files(made: ProjectDraft, survey: Survey, stem: str) -> list[DraftFile]:
             text = yamltext.env_file(service.secrets, heading)
             files.append(DraftFile(path=f"services.d/{beside[service.name]}", text=text, mode=SECRET_MODE))
     return files
-
-
-def _with_env_file(keys: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Before the environment, where readers look for it."""
-    before = ("image", "platform", "container_name", "hostname", "domainname", "entrypoint", "command", "user",
-              "group_add", "working_dir", "tty", "stdin_open", "init", "stop_signal", "stop_grace_period")  # fmt: skip
-    first = {key: value for key, value in keys.items() if key in before}
-    return {**first, "env_file": [path], **{key: value for key, value in keys.items() if key not in before}}
 
 
 def _heading(made: ProjectDraft) -> Iterable[str]:

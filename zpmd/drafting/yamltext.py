@@ -13,9 +13,12 @@ from typing import Any
 
 import yaml
 
-WIDTH = 120
+WIDTH = 100
 PLAIN = re.compile(r"[A-Za-z/_][\w/.@+-]*(?::[\w/.@+-]+)*|(?:[0-9]+(?:ms|[smhkg]))+", re.ASCII)
 """What is one plain word to every reader; an amount too, 1m30s."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+UNWRITABLE = re.compile("[\ufffe\uffff]")
+"""No text file of ours may have them, and env files have no escape for them."""
 WORDS_OF_YAML = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -69,4 +72,4 @@ def env_file(variables: Mapping[str, str], heading: str) -> str:
 def _escaped(value: str) -> str:
     for plain, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
         value = value.replace(plain, written)
-    return value
+    return CONTROL.sub(lambda found: f"\\0{ord(found[0]):03o}", value)

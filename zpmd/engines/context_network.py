@@ -11,6 +11,9 @@ from zpmd.model.container import Container, NetworkAttachment
 ENDPOINT_MAC: Version = (1, 44)
 """Before, an address could only be asked for by the container, for its first network."""
 
+SHORT_ID = 12
+"""Digits of an id under which a network's name server knows a container; by the whole of it it does not."""
+
 Endpoint = tuple[str, dict[str, Any]]
 
 
@@ -79,7 +82,7 @@ def _endpoint(
         "MacAddress": mac if api >= ENDPOINT_MAC else "",
         "DriverOpts": options,
         "GwPriority": attachment.gw_priority,
-        "Links": _links(container, neighbours),
+        "Links": _links(container, {name: each[:SHORT_ID] for name, each in neighbours.items()}),
     }
     return {key: value for key, value in body.items() if value}
 

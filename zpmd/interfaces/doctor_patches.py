@@ -61,7 +61,7 @@ def look(settings: Patches) -> PatchFacts:
 
 def checks(facts: PatchFacts, snapshot: Snapshot | None, now: float) -> list[CheckView]:
     """`snapshot` None: the daemon cannot be asked."""
-    found = [_folder_check(facts)]
+    found = [_folder_check(facts, running=snapshot is not None)]
     if facts.folder == "there":
         found.append(disk_check("disk of patches", facts.incoming, facts.free))
     found += _key_checks(facts)
@@ -75,9 +75,11 @@ def checks(facts: PatchFacts, snapshot: Snapshot | None, now: float) -> list[Che
     return found
 
 
-def _folder_check(facts: PatchFacts) -> CheckView:
+def _folder_check(facts: PatchFacts, *, running: bool) -> CheckView:
     path = facts.incoming
     match facts.folder:
+        case "missing" if not running:
+            return CheckView(name="patches", level=OK, text=f"{path} is made when zpmd starts")
         case "missing":
             text, level, advice = (
                 f"{path} is missing",

@@ -20,6 +20,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from zpmd.credentials import given
 from zpmd.errors import StoreError
 from zpmd.stores.identity import write_whole
 
@@ -54,10 +55,10 @@ class Key:
 def find(folder: Path, credentials: Path | None) -> Key:
     """The key of the installation whose state lies in `folder`; `credentials` is systemd's folder of them, if any.
     Raises StoreError."""
-    if credentials is not None and (credentials / CREDENTIAL).exists():
-        old = credentials / FORMER_CREDENTIAL
-        former = _credential(old) if old.exists() else None, _former(folder / FILE), _former(folder / f"{FILE}.old")
-        return Key(_credential(credentials / CREDENTIAL), tuple(key for key in former if key))
+    if key := given(credentials, CREDENTIAL):
+        old = given(credentials, FORMER_CREDENTIAL)
+        former = _credential(old) if old else None, _former(folder / FILE), _former(folder / f"{FILE}.old")
+        return Key(_credential(key), tuple(one for one in former if one))
     path, one = folder / FILE, _former(folder / f"{FILE}.old")
     secret = _own(path)
     return Key(secret or secrets.token_bytes(32), (one,) if one else (), unwritten=None if secret else path)

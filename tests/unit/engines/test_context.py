@@ -299,6 +299,12 @@ def test_other_services_containers_are_named_by_id() -> None:
     assert body["Links"] == [f"{db}:db"]
 
 
+def test_on_a_network_a_link_is_by_the_short_id_because_its_name_server_knows_no_other() -> None:
+    container = c.Container(image="x", links=("db:base",), networks=(c.NetworkAttachment(network="n"),))
+    endpoints = made(container).body["NetworkingConfig"]["EndpointsConfig"]
+    assert endpoints["n"]["Links"] == [f"{'d' * 12}:base"]
+
+
 def test_a_seccomp_profile_goes_by_value() -> None:
     options = ("seccomp=/p.json", "seccomp:unconfined", "systempaths=unconfined")
     body = host(c.Container(image="x", security_opt=options))

@@ -5,19 +5,23 @@ and kept in tests/data/looks. `python -m tests.unit.interfaces.test_looks` write
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.text import Text
 
 from tests.unit.interfaces.given import NOON, snapshot, standing
 from tests.unit.interfaces.given_rows import tenancy as registry
+from tests.unit.interfaces.test_firstrun import ENGINE, NEW, STRANGER
 from zpmd.interfaces import status, tenancy
 from zpmd.interfaces.asked import IntegrationsQuery, PortsQuery, TenantsQuery
 from zpmd.interfaces.ctl import overview, render, rows
 from zpmd.interfaces.ctl.lines import wrapped
 from zpmd.interfaces.ctl.top import top_lines
+from zpmd.interfaces.firstrun.checks import setup
 from zpmd.interfaces.usage_views import ReplicaUsageView, ServiceUsageView, UsageView
 from zpmd.interfaces.views import CheckView
 from zpmd.model.events import Snapshot
@@ -86,6 +90,14 @@ CHECKS = [
 ]  # fmt: skip
 
 
+FULL_LOGS: dict[str, Any] = {
+    "log_driver": "json-file",
+    "rotated": False,
+    "live_restore": False,
+    "competitors": (STRANGER,),
+}
+
+
 def drawn(what: str, width: int | None) -> str:
     found = night()
     made: dict[str, Sequence[Text]] = {
@@ -97,11 +109,12 @@ def drawn(what: str, width: int | None) -> str:
         "ports": rows.port_lines(tenancy.ports(found, NOON, PortsQuery()), UTC),
         "top": top_lines(usage(), replicas=False),
         "doctor": render.check_lines(CHECKS),
+        "firstrun": render.check_lines(setup(NEW, replace(ENGINE, **FULL_LOGS), answering=False)),
     }
     return "".join(f"{part.plain}\n" for line in made[what] for part in wrapped(line, width))
 
 
-WHATS = ("status", "short", "plan", "tenants", "integrations", "ports", "top", "doctor")
+WHATS = ("status", "short", "plan", "tenants", "integrations", "ports", "top", "doctor", "firstrun")
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.planning.dues import timetable
 from zpmd.model.memory import Attempt, Tried
+from zpmd.model.schedule import Timetable
 from zpmd.stores import codec
 
 ATTEMPT = Attempt(tried=Tried.START, count=2, at=1.5, spec="1:abc", generation=1)
@@ -12,6 +14,11 @@ ATTEMPT = Attempt(tried=Tried.START, count=2, at=1.5, spec="1:abc", generation=1
 
 def test_a_value_comes_back_as_it_was() -> None:
     assert codec.decode(Attempt, codec.encode(ATTEMPT)) == ATTEMPT
+
+
+def test_a_timetable_comes_back_with_both_kinds_of_schedules() -> None:
+    table = timetable("0 3 * * mon", "every 15m", "@hourly", zone="Europe/Berlin")
+    assert codec.decode(Timetable, codec.encode(table)) == table
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400, "NaN", "Infinity", "-Infinity", "null", '"x"'])

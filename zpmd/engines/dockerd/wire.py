@@ -290,7 +290,7 @@ class _OneConnection(UnixHTTPAdapter):
     """The SDK's own keeps a connection for each URL that was asked, up to 25 of them: a client is used by one thread at
     a time, so one is enough, and it is used again."""
 
-    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> Any:
+    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> Any:  # noqa: ARG002 (the SDK's signature)
         return super().get_connection(ONE_URL, proxies)
 
 

@@ -12,11 +12,12 @@ import typer
 
 from zpmd.interfaces import doctor as checks
 from zpmd.interfaces import doctor_patches as patch_checks
+from zpmd.interfaces import firstrun
 from zpmd.interfaces.ctl import overview, render, rows, upgrade
 from zpmd.interfaces.ctl import watch as watching
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure, parsed
 from zpmd.interfaces.ctl.lines import line
-from zpmd.interfaces.ctl.options import Follow, Json, OfGroup, OfTenant, complete_service
+from zpmd.interfaces.ctl.options import DEFAULT_SOCKET, Follow, Json, OfGroup, OfTenant, complete_service
 from zpmd.interfaces.ctl.screen import Screen
 from zpmd.interfaces.row_views import IntegrationsView, PortsView, TenantsView
 from zpmd.interfaces.upgrade import lines
@@ -187,11 +188,12 @@ def doctor(
     settings: Annotated[Path | None, typer.Option(help="With --upgrade: other settings than zpmd's own.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Look for what is wrong with this host.
+    """Look for what is missing or wrong on this host, in the order in which it has to be done.
 
-    Engine, permissions, limits, disk, clock, registry and rows, ports taken by others; each with what to do.
+    Engine, user, settings and service files, unit, permissions, limits, disk, clock, container logs, registry and rows,
+    ports taken by others; each with what to do. With --socket it looks at that daemon alone, and not at the service.
 
-    Works without the daemon too, with what can be seen from here; it exits 6 then, and 1 when a check fails.
+    Works without the daemon too, so begin with it; it exits 6 then, and 1 when a check fails. Root sees the most.
 
     With --upgrade it compares the containers that run with what the installed version would make of the same files,
     rows and memory, by a pass of that version on a copy: nothing is written, and the zpmd that runs goes on. It exits 0
@@ -209,15 +211,17 @@ def doctor(
         found_out = upgrade.rehearsed(daemon, settings)
         screen.say(as_json, found_out, [line((text, "")) for text in lines(found_out)])
         raise typer.Exit(Exit.WOULD_CHANGE if found_out.would_change else Exit.OK)
+    own = daemon.socket == DEFAULT_SOCKET
     try:
         found: list[CheckView] = daemon.get(list[CheckView], "/v1/doctor")
+        found = [*(firstrun.guide(answering=True)[0] if own else []), *found]
         code = Exit.FAILED if any(c.level == checks.FAIL for c in found) else Exit.OK
     except Failure as failure:
         if failure.code is not Exit.UNREACHABLE:
             raise
-        defaults = Settings()
-        found = checks.host_checks(checks.look(defaults.state_dir, daemon.socket, "", time.time))
-        found += patch_checks.checks(patch_checks.look(defaults.patches), None, time.time())
+        found, known = firstrun.guide(answering=False) if own else ([], Settings())
+        found += checks.host_checks(checks.look(known.state_dir, daemon.socket, "", time.time))
+        found += patch_checks.checks(patch_checks.look(known.patches), None, time.time())
         code = Exit.UNREACHABLE
     screen.say(as_json, found, render.check_lines(found))
     raise typer.Exit(code)

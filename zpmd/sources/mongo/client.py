@@ -19,6 +19,7 @@ from pymongo.errors import ServerSelectionTimeoutError as NobodyThere
 from pymongo.topology_description import TopologyDescription
 
 from zpmd import permission
+from zpmd.credentials import given
 from zpmd.errors import ZpmdError
 from zpmd.model.secret import HIDDEN, Secret
 from zpmd.redaction import KNOWN
@@ -94,7 +95,7 @@ def password(settings: Mongo, environ: Mapping[str, str] = os.environ) -> Secret
     if not settings.username:
         return Secret()
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
-    path = settings.password_file or (Path(folder) / CREDENTIAL if folder else None)
+    path = settings.password_file or given(Path(folder) if folder else None, CREDENTIAL)
     if path is None:
         raise Unusable(f"no password for user {settings.username}: set mongodb.password_file, or LoadCredential=")
     try:
