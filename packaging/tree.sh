@@ -13,8 +13,7 @@ make_tree() {
     put 0644 "$source/systemd/zpmd.service" "$tree/lib/systemd/system/zpmd.service"
     put 0644 "$source/systemd/zpmd.sysusers" "$tree/usr/lib/sysusers.d/zpmd.conf"
     put 0644 "$source/systemd/zpmd.tmpfiles" "$tree/usr/lib/tmpfiles.d/zpmd.conf"
-    [ ! -e "$source/systemd/zpmd.catalog" ] ||
-        put 0644 "$source/systemd/zpmd.catalog" "$tree/usr/lib/systemd/catalog/zpmd.catalog"
+    put 0644 "$source/systemd/zpmd.catalog" "$tree/usr/lib/systemd/catalog/zpmd.catalog"
 
     # The group is given by postinst: here it has no number yet.
     install -d -m 0750 "$tree"/etc/zpmd{,/services.d,/data.d,/patch-keys}

@@ -11,7 +11,7 @@ import zpmd
 from tests.architecture.checkout import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-ROOMS = ("zpmd/", "tests/", "scripts/", "benchmarks/", "docs/", "etc/", "systemd/", ".ci/")
+ROOMS = ("zpmd/", "tests/", "scripts/", "benchmarks/", "docs/", "etc/", "systemd/", "packaging/", ".ci/")
 MACHINES = re.compile(r"/home/\w+|/tmp/\w+/")
 
 

@@ -13,6 +13,7 @@ from tests.architecture.checkout import ROOT, is_script
 
 FILES = sorted(path for folder in ("scripts", ".ci") for path in (ROOT / folder).iterdir() if path.is_file())
 SCRIPTS = [path for path in FILES if is_script(path)]
+PACKAGING = sorted(path for path in (ROOT / "packaging").rglob("*") if path.suffix in (".sh", ".py") or is_script(path))
 SHELL = [path for path in FILES if path.suffix == ".sh" or path.read_bytes().startswith(b"#!/usr/bin/env bash")]
 
 
@@ -47,11 +48,19 @@ def test_a_shell_script_refuses_what_it_does_not_know(script: Path) -> None:
     assert answer.stderr
 
 
-@pytest.mark.parametrize("script", SHELL, ids=name)
+@pytest.mark.parametrize("script", [*SHELL, *(p for p in PACKAGING if p.suffix == ".sh")], ids=name)
 def test_a_shell_script_parses(script: Path) -> None:
     assert subprocess.run(["bash", "-n", script], capture_output=True, check=False).stderr == b""
 
 
-@pytest.mark.parametrize("script", FILES, ids=name)
+@pytest.mark.parametrize("script", [p for p in PACKAGING if is_script(p)], ids=name)
+def test_a_maintainer_script_parses_says_what_it_is_for_and_stops_at_a_failure(script: Path) -> None:
+    assert subprocess.run(["dash", "-n", script], capture_output=True, check=False).stderr == b""
+    first, second, *rest = script.read_text().splitlines()
+    assert (first, second[:2]) == ("#!/bin/sh", "# ")
+    assert "set -e" in rest
+
+
+@pytest.mark.parametrize("script", [*FILES, *PACKAGING], ids=name)
 def test_nothing_names_a_machine(script: Path) -> None:
     assert not re.search(r"/home/|/root/", script.read_text())

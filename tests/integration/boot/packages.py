@@ -46,7 +46,9 @@ def _fingerprint() -> str:
     """Of every file that the package is made of, by name and content."""
     digest = hashlib.sha256()
     top = sorted(
-        path for path in CHECKOUT.iterdir() if path.is_file() and path.suffix in (".md", ".cfg", ".toml", ".lock")
+        path
+        for path in CHECKOUT.iterdir()
+        if path.is_file() and path.suffix in (".md", ".cfg", ".toml", ".lock", ".in")
     )
     below = sorted(path for name in INTO_IT for path in (CHECKOUT / name).rglob("*") if path.is_file())
     for path in (*top, *below):

@@ -15,7 +15,7 @@ from tests.lab.eventually import eventually
 from tests.lab.host import LabHost
 from zpmd.messages import Message
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(420)
 
 TALK = "environment: {INTERVAL: '1'}\n"
 FILES = {

@@ -11,7 +11,7 @@ from tests.integration.boot import packages
 from tests.integration.boot.appliance import Appliance
 from tests.lab.host import LabHost
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(420)
 FILES = {"10-db.yaml": worker("db", "system"), "20-web.yaml": worker("web", "core", "deploy: {replicas: 2}\n")}
 STATE = "/var/lib/zpmd/zpmd.db"
 
@@ -56,6 +56,19 @@ def test_an_upgrade_touches_no_container(running: Appliance, newer: Path) -> Non
     running.converged()
     assert running.status()["version"] == packages.NEWER, said.out
     assert running.host.unit("zpmd")["MainPID"] != before["MainPID"]
+    assert running.untouched() == untouched
+
+
+def test_an_upgrade_that_would_change_containers_waits_for_the_operator(running: Appliance, newer: Path) -> None:
+    """Settings count from the next start on: here the new version would make every container anew, by another name."""
+    untouched, before = running.untouched(), running.host.unit("zpmd")
+    running.host.must("echo 'project: other' >>/etc/zpmd/zpmd.yaml")
+    said = running.host.install(newer)
+    assert said.code == 0, said.out + said.err
+    assert "not restarted, because the new version would change containers:" in said.out
+    assert "systemctl restart zpmd" in said.out
+    assert running.host.unit("zpmd")["MainPID"] == before["MainPID"]
+    assert running.status()["version"] != packages.NEWER
     assert running.untouched() == untouched
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.checkout import ROOT
+from tests.integration.boot import packages
 from tests.lab.borrowed import BorrowedRoot
 
 
@@ -33,30 +33,21 @@ class Built:
         )
 
 
-def build(out: Path, *options: str) -> Path:
-    """The path of the .deb, which is all that scripts/package prints."""
-    done = subprocess.run(
-        [ROOT / "scripts/package", "--out", out, *options], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.removesuffix("\n"))
-
-
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    out = tmp_path_factory.mktemp("built")
-    deb = build(out)
+    deb = packages.built()
+    out = tmp_path_factory.mktemp("unpacked")
     root, control = out / "root", out / "control"
     subprocess.run(["dpkg-deb", "--extract", deb, root], check=True)
     subprocess.run(["dpkg-deb", "--control", deb, control], check=True)
-    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
+    (wheel,), (sdist,) = deb.parent.glob("*.whl"), deb.parent.glob("*.tar.gz")
     return Built(deb, wheel, sdist, root, control)
 
 
 @pytest.fixture(scope="session")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A .deb of the same as a later version."""
-    return build(tmp_path_factory.mktemp("newer"), "--version", "99.1.0rc2")
+def newer() -> Path:
+    """A .deb of the same as a later version, `packages.NEWER`."""
+    return packages.built(packages.NEWER)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.integration.boot import packages
 from tests.integration.package.conftest import Built
 from tests.lab.borrowed import BorrowedRoot
 
@@ -33,7 +34,8 @@ def test_after_installing_the_user_the_folders_and_the_service_are_there(host: B
     assert owner(host, "/etc/zpmd") == "root:zpmd 750"
     assert owner(host, "/etc/zpmd/services.d") == "root:zpmd 750"
     assert owner(host, "/etc/zpmd/zpmd.yaml") == "root:zpmd 640"
-    assert host.run("test", "-d", "/var/spool/zpmd").returncode == 0
+    assert owner(host, "/var/spool/zpmd") == "zpmd:zpmd 755"
+    assert "zpmd" in host.told("journalctl", "--list-catalog")
     assert host.told("readlink", ENABLED).strip() == "/lib/systemd/system/zpmd.service"
     assert host.told("zpmctl", "--help").startswith("Usage: zpmctl")
 
@@ -44,7 +46,7 @@ def test_an_upgrade_keeps_what_the_operator_changed(host: BorrowedRoot, built: B
     host.told("sh", "-c", "mkdir -p /var/lib/zpmd; echo state >/var/lib/zpmd/file")
     host.told("systemctl", "disable", "zpmd.service")
     install(host, newer)
-    assert host.told("zpmd", "--version") == "zpmd 99.1.0rc2\n"
+    assert host.told("zpmd", "--version") == f"zpmd {packages.NEWER}\n"
     assert host.told("cat", "/etc/zpmd/zpmd.yaml") == "log_level: debug\n"
     assert owner(host, "/etc/zpmd/zpmd.yaml") == "root:zpmd 640"
     assert owner(host, "/etc/zpmd/services.d") == "root:daemon 750"
@@ -56,7 +58,7 @@ def test_removing_keeps_settings_and_state_and_purging_leaves_nothing(host: Borr
     before = named_zpmd(host)
     install(host, built.deb)
     host.told("sh", "-c", "echo 'services: {}' >/etc/zpmd/services.d/10-mine.yaml")
-    host.told("sh", "-c", "mkdir -p /var/lib/zpmd/secrets /var/spool/zpmd/incoming; echo state >/var/lib/zpmd/file")
+    host.told("sh", "-c", "mkdir -p /var/lib/zpmd/secrets /var/log/zpmd; echo state >/var/lib/zpmd/file")
 
     host.told("dpkg", "--remove", "zpmd")
     assert host.run("test", "-e", "/opt/zpmd").returncode == 1

@@ -72,6 +72,7 @@ def check(settings: Path) -> Configured:
             problems=len(problems),
             problem=_told(problems[0]) if problems else "",
             published=MappingProxyType(dict(document.get("published") or {})),
+            default_logging=None if problems else int(document["default_logging"]),
         )
     except (ValueError, KeyError, TypeError):
         return Configured(unasked="`zpmd check` gave no answer")
