@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.engine import LabEngine
+from tests.lab.order import ordered
 
 FAILED = pytest.StashKey[bool]()
 
@@ -61,7 +62,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run."""
+    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run. Files have their order."""
     for item in items:
         if "lab_engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
+    place = {file: number for number, file in enumerate(ordered(map(_file, items)))}
+    items.sort(key=lambda item: place[_file(item)])
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]

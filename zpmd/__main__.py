@@ -404,6 +404,7 @@ def document(understood: Understood, rehearsed: Rehearsal | None = None) -> dict
         "problems": [as_dict(problem) for problem in problems],
         "notes": [as_dict(note) for note in understood.notes],
         "rows": rows,
+        "default_logging": sum(not service.container.log_driver for service in services),
         "published": {
             f"{binding.published}/{binding.protocol}": service.name
             for service in services

@@ -124,7 +124,7 @@ class Settings:
     state_dir: Path = Path("/var/lib/zpmd")
     socket: Path = Path("/run/zpmd/zpmd.sock")
     socket_group: str = "zpmd"
-    """Members of this group may use zpmctl; where the group does not exist, root alone."""
+    """Members of this group may use zpmctl; where it does not exist, or zpmd is not in it, root and zpmd alone."""
     api: Api = Api()
     """Keys `api.listen`, `api.tls_cert`, `api.jwt.issuer`, ..."""
     role: str = "active"

@@ -75,7 +75,7 @@ def started(daemon: Daemon) -> dict[str, str]:
 @contextlib.contextmanager
 def untouched(daemon: Daemon) -> Iterator[None]:
     """Neither a container nor a byte of what zpmd has."""
-    before, running = settled(lambda: traces(daemon), 3, 60, "a store that nobody writes"), started(daemon)
+    before, running = settled(lambda: traces(daemon), 2, 60, "a store that nobody writes"), started(daemon)
     yield
     assert traces(daemon) == before
     assert started(daemon) == running
@@ -123,7 +123,7 @@ def test_an_appliance_that_has_seen_everything_would_not_be_touched_whether_zpmd
     daemon.start()
     assert daemon.stop() == 0
     with untouched(daemon):
-        assert asked(daemon).out == running.out
+        assert rehearsed(daemon).out == running.out
 
 
 def former(daemon: Daemon, folder: Path, file: str, line: str, instead: str) -> None:

@@ -59,11 +59,15 @@ def shell_on_a_host(command: list[str], with_zpmd: bool) -> int:
 
 
 def install_zpmd(host: LabHost) -> None:
-    """The package of this checkout, and the sample appliance."""
+    """The package of this checkout, with the sample appliance, which comes up by itself."""
     made = subprocess.run([str(CHECKOUT / "scripts" / "package")], check=True, stdout=subprocess.PIPE, text=True)
     said = host.install(Path(made.stdout.strip()))
     if said.code:
         raise SystemExit(f"cannot install the package:\n{said.out}{said.err}")
+    for folder in ("services.d", "files", "data.d"):
+        host.push(CHECKOUT / "etc" / "zpmd" / folder, f"/etc/zpmd/{folder}")
+    host.must("systemctl start zpmd")
+    sys.stderr.write("==> zpmd runs, and its appliance comes up: watch -n 1 zpmctl status\n")
 
 
 if __name__ == "__main__":

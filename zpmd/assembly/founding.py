@@ -59,7 +59,11 @@ def found(folder: Path, engine_url: str, wanted: Wanted | None, *, force: bool, 
     if blocked := [] if force else writing.there(folder, files):
         return Outcome(folder=folder, draft=draft, blocked=tuple(blocked))
     written = (*([] if kept else [settings]), *files)
-    understood = _understood(folder, files, settings) if draft.projects else None
+    known = _known(folder, settings)
+    understood = _understood(folder, files, known) if draft.projects else None
+    problems = [str(problem) for problem in understood.problems] if understood else []
+    if known.services_dir != folder / "services.d":
+        problems.append(f"{folder / SETTINGS}: services_dir is {known.services_dir}: what is written here is not read")
     if not dry:
         writing.write(folder, written)
     return Outcome(
@@ -69,7 +73,7 @@ def found(folder: Path, engine_url: str, wanted: Wanted | None, *, force: bool, 
         kept=tuple(kept),
         unread=unread,
         dry=dry,
-        problems=tuple(map(str, understood.problems)) if understood else (),
+        problems=tuple(problems),
         notes=tuple(map(str, understood.notes)) if understood else (),
     )
 
@@ -108,15 +112,19 @@ def _settings(folder: Path, engine_url: str, draft: SiteDraft) -> str:
     )
 
 
-def _understood(folder: Path, files: list[DraftFile], settings: DraftFile) -> Understood:
-    """What `zpmd check` will say of the folder with these files in it. Raises ConfigError."""
+def _known(folder: Path, settings: DraftFile) -> Settings:
+    """The settings that are there, or those of the draft. Raises ConfigError."""
     path = folder / SETTINGS
     if path.exists():
-        known = settingsfile.load(path)
-    else:
-        known, problems = settingsfile.parse(settings.text.encode(), Origin(str(path), PurePosixPath(folder)))
-        if problems:
-            raise ConfigError(problems)
+        return settingsfile.load(path)
+    known, problems = settingsfile.parse(settings.text.encode(), Origin(str(path), PurePosixPath(folder)))
+    if problems:
+        raise ConfigError(problems)
+    return known
+
+
+def _understood(folder: Path, files: list[DraftFile], known: Settings) -> Understood:
+    """What `zpmd check` will say of the folder with these files in it."""
     texts = {str(folder / file.path): file.text for file in files}
     names = {path for path in texts if path.endswith(".yaml")}
     services = folder / "services.d"

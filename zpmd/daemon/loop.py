@@ -113,6 +113,10 @@ class Loop:
         self._standing_news = StandingNews(parts.limits.fresh_after)
         self._begin_to_look(self._started_at)
 
+    @property
+    def parts(self) -> Parts:
+        return self._p
+
     def run(self) -> None:
         """Pass after pass, until the mailbox is closed. A pass that fails is logged and tried again: it never ends the
         loop, and it is not reported as finished, so that systemd's watchdog sees a loop that only fails."""

@@ -72,7 +72,7 @@ class Recorder:
 
     def begin(self, record: Record) -> Begun:
         """Raises StoreError: then the write is not to be carried out."""
-        with self._counted():
+        with self._counted(writes=bool(self._owed)):
             self._pay()
         memory = self._store.memory()
         newest = self._store.journal(limit=1)
@@ -122,7 +122,8 @@ class Recorder:
         _tell(row, said)
 
     @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counted(self, writes: bool = True) -> Iterator[None]:
+        """`writes`: what is done in it shows that rows can be added, where it ends well."""
         try:
             yield
         except StoreError as error:
@@ -132,7 +133,7 @@ class Recorder:
                 text = f"{error}: no row can be added to the audit, so what is asked through the API is refused"
                 tell(Message.AUDIT_UNWRITTEN, text, action="audit")
             raise
-        if self._unwritten:
+        if self._unwritten and writes:
             self._unwritten = False
             logger.bind(action="audit").log(NOTICE, "rows are added to the audit again")
 

@@ -43,7 +43,7 @@ class Watchers:
         self._ends[name] += 1
         ends = self._ends[name]
         if ends & (ends - 1) == 0:
-            times = "" if ends == 1 else f", for the {ends}th time"
+            times = "" if ends == 1 else f", {ends} times by now"
             tell(Message.WATCHER_ENDED, f"the watcher of {name} has ended{times}; it is started again", watcher=name)
 
     def alive(self) -> Mapping[str, bool]:

@@ -1,4 +1,4 @@
-"""Which file a row is about, remembered beside its private copy: `<state_dir>/patches/<number>/`, for root alone.
+"""Which file a row is about, remembered beside its private copy: `<state_dir>/patches/<number>/`, for zpmd alone.
 
     drop.json   the file's name and shape, and its signature's, as they were when it was taken
     copy.zpatch the private copy, until the row has ended

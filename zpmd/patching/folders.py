@@ -30,7 +30,7 @@ OPENED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 class Folders:
     """Below `base`, which may be a link itself: who can write beside it can write everywhere. `group` may put files
-    into incoming/ and look into the others; where there is no such group, root alone."""
+    into incoming/ and look into the others; where there is no such group, root and zpmd alone."""
 
     def __init__(self, base: Path, group: str) -> None:
         self.base = base

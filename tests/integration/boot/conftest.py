@@ -28,6 +28,8 @@ def installed(package: Path) -> Iterator[Disk]:
         host.boot()
         said = host.install(package)
         assert said.code == 0, said.out + said.err
+        assert "zpmd: not started yet, for there is no service file." in said.out
+        assert host.must("systemctl is-system-running").strip() == "running"
         host.poweroff()
         yield host.disk
     finally:

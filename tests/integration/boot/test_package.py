@@ -11,7 +11,7 @@ from tests.integration.boot import packages
 from tests.integration.boot.appliance import Appliance
 from tests.lab.host import LabHost
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(420)
 FILES = {"10-db.yaml": worker("db", "system"), "20-web.yaml": worker("web", "core", "deploy: {replicas: 2}\n")}
 STATE = "/var/lib/zpmd/zpmd.db"
 

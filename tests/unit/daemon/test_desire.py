@@ -115,6 +115,21 @@ def test_what_is_away_is_said_once(store: EmbeddedStore) -> None:
     assert said(desire, 3.0) == []
 
 
+def test_a_source_that_is_away_for_two_reasons_in_turn_says_each_once(store: EmbeddedStore) -> None:
+    source = Scripted(*[GOOD] * 9, name="integrations")
+    desire = Desire([source], store)  # type: ignore[list-item]
+    desire.first(1.0)
+
+    def away(why: str) -> int:
+        source.gone = Away(since=2.0, why=why)
+        return len(said(desire, 2.0))
+
+    assert [away("is slow"), away("refuses"), away("is slow"), away("refuses")] == [1, 1, 0, 0]
+    source.gone = None
+    assert said(desire, 3.0) == ["integrations: good again, 1 services"]
+    assert away("is slow") == 1, "another time is told again"
+
+
 def test_what_two_sources_use_is_one(store: EmbeddedStore) -> None:
     shared = VolumeSpec(name="t_data")
     files = Desired(services=(service("web"),), volumes=(shared,), retired=(("x", "off"),))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from tests.contracts.stores import FixedClock
 from zpmd.daemon.recorder import REFUSED_AT_ONCE, Recorder, every_row, faults, settle, stored
@@ -135,6 +136,32 @@ def test_where_the_disk_is_full_nothing_is_begun_and_an_end_is_owed_until_there_
     assert [row.record.status for row in audit.rows(0, 10)] == [202]
     recorder.end(later, 409, "refused")
     assert [row.record.status for row in audit.rows(0, 10)] == [202, 409]
+
+
+def test_an_audit_that_cannot_be_written_is_told_once_and_so_is_its_end() -> None:
+    audit, lines = FullAudit(), list[tuple[str, str]]()
+    recorder = Recorder(audit, MemoryStore(Tablet(), journal_entries=100), lambda: NOON)
+    logger.enable("zpmd")
+    sink = logger.add(lambda m: lines.append((m.record["level"].name, m.record["message"])), format="{message}")
+    try:
+        audit.full = True
+        for _ in range(5):
+            recorder.refused(STOP)
+            with pytest.raises(StoreError):
+                recorder.begin(STOP)
+        audit.full = False
+        recorder.end(recorder.begin(STOP), 202)
+    finally:
+        logger.remove(sink)
+    audited = [line for line in lines if "audit 1:" not in line[1]]
+    assert audited == [
+        (
+            "ERROR",
+            "cannot write: database or disk is full: no row can be added to the audit,"
+            " so what is asked through the API is refused",
+        ),
+        ("NOTICE", "rows are added to the audit again"),
+    ]
 
 
 def test_a_flood_of_refused_requests_is_a_few_rows_that_have_counted_all() -> None:

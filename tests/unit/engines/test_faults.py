@@ -45,7 +45,7 @@ def wrapped(outer: Exception, cause: Exception) -> Exception:
         (requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted", FileNotFoundError(2, "f"))), T,
          "is it running"),
         (requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted", PermissionError(13, "p"))), T,
-         "permission denied"),
+         "is it in the socket's group"),
         (requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted", ConnectionResetError(104, "r"))), U,
          "closed the connection"),
         (requests.ConnectionError(urllib3.exceptions.ProtocolError("x", http.client.RemoteDisconnected("gone"))), U,

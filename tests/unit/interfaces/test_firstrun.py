@@ -131,6 +131,23 @@ def test_what_is_wrong_with_the_engine_is_said_with_what_to_do(
     assert all(c.advice for c in checks.setup(READY, replace(ENGINE, **fact), answering=False) if c.level != "ok")
 
 
+@pytest.mark.parametrize(
+    ("count", "level", "text"),
+    [
+        (None, "warn", "containers log by json-file, without an end: they fill the disk"),
+        (1, "warn", "1 service logs by json-file, without an end: they fill the disk"),
+        (5, "warn", "5 services log by json-file, without an end: they fill the disk"),
+        (0, "ok", "every service says itself how it logs"),
+    ],
+)
+def test_logs_without_an_end_are_those_of_services_that_say_nothing_of_it(
+    count: int | None, level: str, text: str
+) -> None:
+    setup = replace(READY, configured=Configured(default_logging=count))
+    seen = replace(ENGINE, log_driver="json-file", rotated=False)
+    assert [line[1:] for line in lines(setup, seen) if line[0] == "container logs"] == [(level, text)]
+
+
 def test_with_a_daemon_that_answers_its_own_engine_and_files_are_left_to_it() -> None:
     odd = replace(NEW, unit=READY.unit, user_zpmd=True)
     told = {name for name, _, _ in lines(odd, replace(NO_ENGINE), answering=True)}
@@ -167,6 +184,7 @@ def test_a_real_folder_is_looked_at(tmp_path: Path) -> None:
     seen = host.look(folder)
     assert (seen.service_files, seen.configured.services, seen.configured.problems) == (1, 1, 0)
     assert dict(seen.configured.published) == {"8080/tcp": "web"}
+    assert seen.configured.default_logging == 1
     assert seen.configured.settings["state_dir"] == str(folder / "state")
     assert seen.state == Place(path=str(folder / "state"), state="missing")
     assert seen.open_to_all == (str(folder / "services.d"),)

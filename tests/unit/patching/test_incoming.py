@@ -13,6 +13,7 @@ import pytest
 from zpmd.patching.incoming import (
     INCOMPLETE_SECONDS,
     LOOKED_AT,
+    MODE_SECONDS,
     SIDECAR_SECONDS,
     Candidate,
     Incoming,
@@ -199,3 +200,13 @@ def test_of_more_files_than_are_followed_the_others_wait(looking: Looking) -> No
     looking.taken = set(first)
     assert looking.ready() == []
     assert len(looking.ready(QUIET)) == 10
+
+
+def test_one_that_may_not_be_read_is_waited_for_until_its_mode_must_have_been_set(looking: Looking) -> None:
+    looking.write("a.patch.yaml")
+    assert looking.ready(after=0.0) == []
+    assert looking.ready(after=QUIET) == ["a.patch.yaml"]
+    assert looking.incoming.patient("a.patch.yaml")
+    looking.now += MODE_SECONDS - QUIET
+    assert not looking.incoming.patient("a.patch.yaml")
+    assert not looking.incoming.patient("never-seen.patch.yaml")

@@ -33,12 +33,22 @@ BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lo
         ("0 3 29 2 *", ["Tue 2028-02-29 03:00", "Sun 2032-02-29 03:00", "Fri 2036-02-29 03:00"]),
         ("0 3 31 2 mon", ["Mon 2026-02-02 03:00", "Mon 2026-02-09 03:00", "Mon 2026-02-16 03:00"]),
         ("59 23 31 12 *", ["Thu 2026-12-31 23:59", "Fri 2027-12-31 23:59", "Sun 2028-12-31 23:59"]),
+        ("0 3 * jan,mar sat,tue", ["Tue 2026-01-06 03:00", "Sat 2026-01-10 03:00", "Tue 2026-01-13 03:00"]),
+        ("0 3 * mar tue", ["Tue 2026-03-03 03:00", "Tue 2026-03-10 03:00", "Tue 2026-03-17 03:00"]),
+        ("0 3 1 mar,apr *", ["Sun 2026-03-01 03:00", "Wed 2026-04-01 03:00", "Mon 2027-03-01 03:00"]),
         ("@weekly", ["Sun 2026-01-11 00:00", "Sun 2026-01-18 00:00", "Sun 2026-01-25 00:00"]),
         ("every 7h", ["Mon 2026-01-05 16:00", "Mon 2026-01-05 23:00", "Tue 2026-01-06 06:00"]),
     ],
 )
 def test_on_ordinary_days(text: str, due: list[str]) -> None:
     assert lines(text, after="2026-01-05 12:00", count=3) == [f"{each} +00:00" for each in due]
+
+
+def test_the_last_days_and_the_first_day_of_a_month_are_days() -> None:
+    assert lines("0 3 * * tue,wed", after="2026-03-30 12:00", count=2) == [
+        "Tue 2026-03-31 03:00 +00:00",
+        "Wed 2026-04-01 03:00 +00:00",
+    ]
 
 
 def test_what_is_due_right_now_is_not_after_now_and_is_until_now() -> None:
@@ -92,6 +102,12 @@ def test_a_time_that_the_clock_skips_is_due_when_the_gap_ends() -> None:
         "Sun 2026-03-29 03:00 +02:00 moved, instead of 2026-03-29 02:30",
         "Mon 2026-03-30 02:30 +02:00",
     ]
+
+
+def test_once_the_gap_has_ended_nothing_of_it_is_due_any_more() -> None:
+    end_of_gap = instant("2026-03-29 03:00", BERLIN)
+    for after in (end_of_gap, end_of_gap + 0.5, end_of_gap + 1):
+        assert dues(timetable("30 2 * * *", zone=BERLIN), after, end_of_gap + 3600) == []
 
 
 def test_all_times_that_the_clock_skips_are_due_once() -> None:
@@ -251,6 +267,7 @@ def test_time_ends_with_the_year_9999() -> None:
         last = dues(timetable("* * * * *", zone=name), instant("9999-12-31 23:00") - 86_400)
         assert last[-1].at == pytest.approx(253_402_300_740, abs=14 * 3600)
         assert dues(timetable("0 0 29 2 *", zone=name), instant("9996-03-01 00:00") + 86_400) == []
+    assert [due.at for due in dues(Timetable(schedules=(Every(1),)), 253_402_300_797)] == [253402300798, 253402300799]
     assert dues(timetable("every 1d"), 253_402_300_799 - 86_400, math.inf) == [Due(at=253_402_214_400.0)]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.planning.build import NOW, again, memory, planned, replica, service, world
+from tests.unit.planning.build import NOW, again, memory, needs, planned, replica, service, world
 from zpmd.model.container import Container
 from zpmd.model.memory import Hold, Intent, Memory
 from zpmd.model.observed import Observed, Replica
@@ -80,3 +82,18 @@ def test_services_that_would_go_are_told_whether_or_not_the_guard_holds_them() -
 
 def test_of_an_unknown_world_nothing_is_told() -> None:
     assert differences(Desired(services=(WEB,)), Observed(world=None), memory(), NOW, Limits(), {}) == ()
+
+
+def test_what_follows_a_dependency_that_was_replaced_would_be_replaced_with_it() -> None:
+    app = service("app", depends_on=(needs("db", restart=True),))
+    made_before = (replica(app, ago=3600.0), replica(DB, ago=60.0))
+    assert found((app, DB), made_before) == ["app/1 () restart-asked"]
+
+
+def test_a_hold_that_is_over_holds_nothing_that_leaves() -> None:
+    hold = Hold(service="gone", owner="root", reason="", since=NOW - 60.0, until=NOW - 1.0)
+    gone = replica(service("gone"))
+    many = tuple(service(f"s{number}") for number in range(9))
+    there = (gone, *(replica(one) for one in many))
+    assert found(many, there, memory(intent=Intent(holds=(hold,)))) == ["gone/1 () undeclared"]
+    assert found(many, there, memory(intent=Intent(holds=(replace(hold, until=NOW + 1.0),)))) == ["gone/1 () held"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ import requests
 import urllib3
 
 from zpmd.model.events import Result
+from zpmd.permission import user_name
 
 FAILURES = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError,
             http.client.HTTPException)  # fmt: skip
@@ -121,7 +123,8 @@ def _of_connection(error: BaseException) -> tuple[Result, str]:
             case FileNotFoundError():
                 return Result.TRANSIENT, "the engine's socket does not exist: is it running?"
             case PermissionError():
-                return Result.TRANSIENT, "the engine's socket may not be opened: permission denied"
+                who = f"the user {user_name(os.geteuid())}"
+                return Result.TRANSIENT, f"the engine's socket may not be opened by {who}: is it in the socket's group?"
             case requests.ConnectTimeout() | urllib3.exceptions.ConnectTimeoutError():
                 return Result.TRANSIENT, "the engine does not accept connections: timed out"
     for cause in causes:

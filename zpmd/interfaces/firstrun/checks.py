@@ -175,15 +175,20 @@ def _lasting(host: HostSetup, engine: EngineSetup, answering: bool) -> list[Chec
     comes_back = [each for each in engine.competitors if each.policy in ("always", "unless-stopped")]
     if answering and comes_back:
         found += [_competes(each) for each in comes_back]
-    if engine.log_driver in UNROTATED and not engine.rotated:
-        text = f"containers log by {engine.log_driver}, without an end: they fill the disk"
+    count = host.configured.default_logging
+    if engine.log_driver in UNROTATED and not engine.rotated and count != 0:
+        who = "containers log" if count is None else f"{plural(count, 'service logs', 'services log')}"
+        text = f"{who} by {engine.log_driver}, without an end: they fill the disk"
         advice = (
             f"write {ROTATION} or log-opts with max-size into /etc/docker/daemon.json (new containers have it after a"
             " restart of the engine), or `logging` into the service files"
         )
         found.append(warn("container logs", text, advice))
     elif engine.log_driver:
-        found.append(fine("container logs", f"containers log by {engine.log_driver}, rotated"))
+        text = (
+            "every service says itself how it logs" if count == 0 else f"containers log by {engine.log_driver}, rotated"
+        )
+        found.append(fine("container logs", text))
     if not engine.live_restore:
         text = "a restart of the engine ends all containers (live-restore is off)"
         advice = (

@@ -40,6 +40,8 @@ class Configured:
     problem: str = ""
     published: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Fixed host ports, `8080/tcp`, and the services that publish them."""
+    default_logging: int | None = None
+    """How many services say nothing of how they log."""
     unasked: str = ""
 
 
