@@ -7,11 +7,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.lab.engine import LabEngine
 from tests.lab.order import ordered
 
 FAILED = pytest.StashKey[bool]()
+
+# How long an example takes is the machine's affair: speed is measured in benchmarks/, never in a test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
