@@ -1,4 +1,7 @@
-"""A host with the sample appliance is switched on, rebooted, and loses its power: it comes back in order, by itself."""
+"""A host with the sample appliance is switched on, rebooted, and loses its power: it comes back in order, by itself.
+
+On the same host, as it takes a while to come up, the tour of the README is gone.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import re
 
 import pytest
 
+from tests.integration.boot import tour
 from tests.integration.boot.appliance import Appliance, starts_by_group
 from tests.lab.host import LabHost
 from tests.lab.hostdisk import CHECKOUT
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 UP_SECONDS = 150
 STARTED = "39f53479d3a045ac8e11786248231fbf"
 """systemd's id of `Started zpmd.service` (SD_MESSAGE_UNIT_STARTED)."""
@@ -79,3 +83,20 @@ def test_after_a_power_failure_all_of_it_is_up_in_order_in_the_containers_of_bef
     up.converged(UP_SECONDS)
     assert_in_order(up)
     assert {one.id for one in up.containers().values()} == before
+
+
+def test_every_command_of_the_readmes_tour_does_on_a_host_what_it_says(up: Appliance) -> None:
+    up.host.write("/etc/zpmd/hotfix.patch.yaml", tour.PATCH)
+    up.host.write("/root/editor", tour.EDITOR, 0o755)
+    commands = tour.commands()
+    assert len(commands) >= 20
+    for command in commands:
+        said = up.host.sh(f"cd /etc/zpmd && {command}", 120, {"EDITOR": "/root/editor"})
+        assert said.code == tour.EXPECTED.get(command, 0), f"{command}: {said.code}\n{said.out}\n{said.err}"
+        assert said.out or command.startswith(("mv ", "$EDITOR ")), f"{command} says nothing"
+    containers = up.containers()
+    assert sum(one.running for one in containers.values() if one.service == "zona_apis_manager") == 5
+    assert [one.running for one in containers.values() if one.service == "redis"] == [False]
+    up.host.must("zpmctl start redis && zpmctl release kafka && zpmctl scale zona_apis_manager file")
+    page = up.host.must("curl --silent --fail --unix-socket /run/zpmd/zpmd.sock http://localhost/")
+    assert "<html" in page
