@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.eventually import eventually
-from tests.unit.engines.scripted_engine import ScriptedEngine
+from tests.unit.engines.scripted_engine import Conversation, ScriptedEngine
 from zpmd.engines.dockerd.faults import Garbage, Told
 from zpmd.engines.dockerd.wire import MOST_RESTING, NEWEST, NEWEST_BODY, Agreed, Pool, agree
 
@@ -62,6 +62,23 @@ def test_one_connection_is_used_for_every_question(scripted: ScriptedEngine) -> 
             wire.get(f"/containers/{number}/json")
     assert len(scripted.requests) == 1 + 30
     eventually(lambda: open_sockets() - before == 2, 5, "both ends of one connection")
+
+
+def test_what_changes_something_gets_a_fresh_connection_and_leaves_no_crowd_behind(scripted: ScriptedEngine) -> None:
+    pool, before, talking = Pool(scripted.url, 5.0), open_sockets(), set[int]()
+
+    def answer(conversation: Conversation) -> None:
+        talking.add(id(conversation))
+        kept.append(conversation)  # or its id would be given again
+        conversation.send_json({})
+
+    kept: list[Conversation] = []
+    for number in range(10):
+        scripted.answers[f"POST /containers/{number}/start"] = answer
+        with pool.lend() as wire:
+            wire.post(f"/containers/{number}/start")
+    assert len(talking) == 10
+    eventually(lambda: open_sockets() - before == 2, 5, "both ends of the last one")
 
 
 def open_sockets() -> int:

@@ -43,8 +43,8 @@ NEWEST_BODY: Version = (1, 49)
 
 CONNECT_SECONDS = 5.0
 UNIX = "unix://"
-ONE_URL = "http+docker://localhost"
-"""The name under which the one connection of a client is kept."""
+ASKING, CHANGING = "http+docker://asking", "http+docker://changing"
+"""The names under which the connections of a client are kept."""
 MOST_RESTING = 8
 """Connections that are kept for the next borrower: more are busy at once for a moment alone, when many people ask."""
 LOOK_SECONDS = 10.0
@@ -280,18 +280,30 @@ class Pool:
     def _client(self, version: Version) -> docker.APIClient:
         client = docker.APIClient(self._url, version=version_text(version), timeout=math.ceil(self._timeout_seconds))
         if self._url.startswith(UNIX):
-            client.mount("http+docker://", _OneConnection(f"http+{self._url}", math.ceil(self._timeout_seconds)))
+            client.mount("http+docker://", _Connections(f"http+{self._url}", math.ceil(self._timeout_seconds)))
         # proxies and netrc of the environment are not for a local socket, and looking for them costs every request
         client.trust_env = not self._url.startswith(("unix:", "http+unix:"))
         return client
 
 
-class _OneConnection(UnixHTTPAdapter):
-    """The SDK's own keeps a connection for each URL that was asked, up to 25 of them: a client is used by one thread at
-    a time, so one is enough, and it is used again."""
+class _Connections(UnixHTTPAdapter):
+    """The SDK's own keeps a connection for each URL that was ever asked, up to 25 of a client. A client is used by one
+    thread at a time: one connection is enough for what asks, and is used again. What changes something gets a fresh
+    one, because nobody can tell whether a request was carried out that was sent while the other side hung up."""
 
-    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> Any:  # noqa: ARG002 (the SDK's signature)
-        return super().get_connection(ONE_URL, proxies)
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: Any,  # noqa: ARG002 - of no use on a socket of this host, as is `cert`
+        proxies: Mapping[str, str] | None = None,
+        cert: Any = None,  # noqa: ARG002
+    ) -> Any:
+        if request.method == "GET":
+            return self.get_connection(ASKING, proxies)
+        with self.pools.lock:
+            if self.pools.get(CHANGING) is not None:
+                del self.pools[CHANGING]
+        return self.get_connection(CHANGING, proxies)
 
 
 @contextlib.contextmanager
