@@ -127,6 +127,9 @@ def _proven_at(policy: RestartPolicy, record: Attempt | None, replica: Replica |
         return record.at + window if record and not record.failed else None
     if replica.started_at is None:
         return None
+    since = replica.started_at if replica.running else replica.finished_at
+    if record and record.failed and since is not None and since < record.at:
+        return None  # refused since: its long life says nothing of a try that never came to one
     if replica.running:
         return replica.started_at + window
     held = replica.finished_at is not None and replica.finished_at - replica.started_at >= window

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.planning.build import NOW, attempt, dead, memory, needs, planned, replica, service, sick, slot
@@ -131,6 +133,28 @@ def test_what_the_engine_refuses_to_start_is_not_excused_by_a_dependency_that_wa
     assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
     later = planned((db, app), there, memory(db, app, attempts={slot(app): refused}), now=NOW + 10)
     assert [verb(a) for a in later.actions] == ["remove"], "a fresh one takes its place"
+
+
+@pytest.mark.parametrize(
+    ("count", "ago", "expected"),
+    [
+        (1, 0.5, "waiting web/1: could not start: task already exists; try 2 in a row comes after its backoff"),
+        (1, 1, "start web/1: could not start: task already exists, failure 2 in a row"),
+        (2, 2, "remove web/1: could not start: task already exists, failure 3 in a row: a fresh one takes its place"),
+    ],
+)
+def test_a_long_life_does_not_excuse_the_refusals_since(count: int, ago: float, expected: str) -> None:
+    """It would be tried again without a pause, and never be replaced."""
+    ran_for_an_hour = replace(dead(WEB, ago=3700, ended_ago=100), error="task already exists")
+    refused = attempt(WEB, count, ago=ago, failed=True, error="task already exists")
+    assert str(planned((WEB,), [ran_for_an_hour], memory(WEB, attempts={slot(WEB): refused}))) == expected
+
+
+def test_a_long_life_in_bad_health_does_not_excuse_the_refusals_since() -> None:
+    refused = attempt(DB, 3, ago=1, tried=Tried.RESTART, failed=True, error="task already exists")
+    answer = planned((DB,), [sick(DB, ago=3700)], memory(DB, attempts={slot(DB): refused}))
+    assert answer.actions == ()
+    assert [w.cause.code for w in answer.waiting] == [Code.CRASH_LOOP]
 
 
 def test_a_cure_that_the_engine_refused_is_not_excused_either() -> None:
