@@ -7,10 +7,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.lab.engine import LabEngine
+from tests.lab.order import ordered
 
 FAILED = pytest.StashKey[bool]()
+
+# How long an example takes is the machine's affair: speed is measured in benchmarks/, never in a test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +67,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run."""
+    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run. Files have their order."""
     for item in items:
         if "lab_engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
+    place = {file: number for number, file in enumerate(ordered(map(_file, items)))}
+    items.sort(key=lambda item: place[_file(item)])
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]

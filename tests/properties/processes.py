@@ -1,7 +1,8 @@
 """The processes that a sweep is divided among.
 
-They take what the tests beside them leave (scripts/test runs two at a time): a sweep has all the time in the world, a
-scenario on a real engine has deadlines. They are spawned, for a fork copies the locks of threads that it does not copy.
+They take what the tests beside them leave (scripts/test runs three files at a time): a sweep has all the time in the
+world, a scenario on a real engine has deadlines. They are spawned, for a fork copies the locks of threads that it does
+not copy.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 AT_ONCE = 2
-NICE = 5
+NICE = 15
 
 
 def processes() -> ProcessPoolExecutor:

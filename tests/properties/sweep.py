@@ -6,12 +6,18 @@ definitions, in the same state, and every patch has come to the same end. Ids, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import os
+import pickle
+import traceback
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 from zpmd.engines.simulated_container import Box
 from zpmd.simulation import liveness, session
-from zpmd.simulation.failpoints import How
+from zpmd.simulation.failpoints import Failpoints, How
 from zpmd.simulation.session import Ended
 from zpmd.simulation.site import Site
 
@@ -60,14 +66,104 @@ def cases(of: Ended, after: int = 0) -> Iterator[Case]:
                 yield Case(number, name, How.HALF)
 
 
-def crashed(script: str, case: Case) -> Ended:
-    """The same scenario with that case in it. The daemon is started again when it has died."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a case ended. `story` are its boundaries, in their order, and the trace, unless that is muted."""
+
+    violation: str
+    state: EndState
+    story: tuple[str, ...]
+
+
+def outcomes(script: str, cases: Iterable[Case], muted: bool = True) -> Iterator[tuple[Case, Outcome]]:
+    """What each case comes to. The scenario runs once, and a process forks from it at the boundary of each case: all
+    that was before is the same in all of them."""
+    branches = Branches(cases)
+    try:
+        own = _outcome(_ended(script, branches, muted))
+        if branches.pipe is not None:
+            branches.tell(own)
+    except BaseException:
+        if branches.pipe is not None:
+            branches.tell(traceback.format_exc())
+        raise
+    for case in branches.cases:
+        yield case, branches.told.get(case, own)
+
+
+def crashed(script: str, case: Case, muted: bool = True) -> Outcome:
+    """The same for one case, from the beginning."""
+    failpoints = Failpoints()
+    failpoints.arm(number=case.number, how=case.how)
+    return _outcome(_ended(script, failpoints, muted))
+
+
+class Branches(Failpoints):
+    """Forks at each boundary that has cases. `pipe` is where a fork tells what it came to; None in what forks.
+
+    What arms or disarms beside (a crash of the script's own, the end of all faults) ends that, as it disarms a case
+    that is armed from the beginning: what is left of the cases is the scenario itself.
+    """
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        super().__init__()
+        self.cases = tuple(cases)
+        self.told: dict[Case, Outcome] = {}
+        self.pipe: int | None = None
+        self._at: defaultdict[int, list[Case]] = defaultdict(list)
+        for case in self.cases:
+            self._at[case.number].append(case)
+
+    def arm(self, number: int | None = None, name: str | None = None, how: How = How.KILL) -> None:
+        self._at.clear()
+        super().arm(number, name, how)
+
+    def reach(self, name: str) -> None:
+        for case in self._at.pop(len(self.order) + 1, ()):
+            if self._forks(case):
+                self.arm(number=case.number, how=case.how)
+                break
+        super().reach(name)
+
+    def _forks(self, case: Case) -> bool:
+        """Whether this is the fork. The other one waits for it: the crew of a sweep has work for all cores."""
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            gc.freeze()  # what it shares with the other is not touched, and so not copied
+            self.pipe = writing
+            return True
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            told = pickle.loads(pipe.read())
+        os.waitpid(pid, 0)
+        assert isinstance(told, Outcome), f"{case}: {told}"
+        self.told[case] = told
+        return False
+
+    def tell(self, what: Outcome | str) -> NoReturn:
+        """The end of a fork: nothing of what it was forked from is its own to end."""
+        assert self.pipe is not None
+        with os.fdopen(self.pipe, "wb") as pipe:
+            pipe.write(pickle.dumps(what))
+        os._exit(0)
+
+
+def _ended(script: str, failpoints: Failpoints, muted: bool) -> Ended:
+    """The scenario with a crash in it. The daemon is started again when it has died."""
     site, lines = session.site_of(session.script_lines(script))
+    site.failpoints = failpoints
     site.revives = True
-    site.trace.muted = True
-    site.failpoints.arm(number=case.number, how=case.how)
+    site.trace.muted = muted
     # the script's own crashes are followed by its own `boot`, which then has nothing to do
     return session.replay(site, lines, expecting=False)
+
+
+def _outcome(ended: Ended) -> Outcome:
+    site = ended.site
+    violation = str(ended.violation) if ended.violation is not None else ""
+    return Outcome(violation, end_state(site), (*site.failpoints.order, *site.trace.lines))
 
 
 def end_state(site: Site) -> EndState:

@@ -34,14 +34,13 @@ def swept(job: tuple[str, int]) -> tuple[Counter[str], Counter[str], list[str]]:
     expected = sweep.end_state(clean.site)
     if clean.violation is not None:
         wrong.append(f"{name}, clean: {clean.violation}")
-    for case in sweep.cases(clean, after):
-        ended = sweep.crashed(SCENARIOS[name], case)
+    for case, ended in sweep.outcomes(SCENARIOS[name], sweep.cases(clean, after)):
         ways[case.how] += 1
         boundaries[case.boundary] += 1
-        if ended.violation is not None:
+        if ended.violation:
             wrong.append(f"{name}, {case}: {ended.violation}")
-        elif sweep.end_state(ended.site) != expected:
-            wrong.append(f"{name}, {case}: it ends as {sweep.end_state(ended.site)}, clean as {expected}")
+        elif ended.state != expected:
+            wrong.append(f"{name}, {case}: it ends as {ended.state}, clean as {expected}")
     return ways, boundaries, wrong
 
 
@@ -60,3 +59,26 @@ def test_a_scenario_ends_the_same_wherever_the_daemon_dies(capsys: pytest.Captur
     assert wrong == [], f"{len(wrong)} of {sum(ways.values())}"
     assert sum(ways.values()) >= 1500
     assert len(boundaries) >= 70
+
+
+COMPARED = {
+    "01-cold-start": 13,
+    "11-an-update-that-fails-goes-back": 17,
+    "51-a-row-comes-changes-and-goes": 41,
+    "70-going-back-fails": 43,
+}
+"""Scenarios, and every how manieth case of them."""
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_what_forks_at_a_boundary_goes_on_as_what_ran_from_the_beginning(name: str) -> None:
+    """Boundary for boundary, and line for line of the trace."""
+    script = SCENARIOS[name]
+    chosen = list(sweep.cases(sweep.clean(script)))[:: COMPARED[name]]
+    told = dict(sweep.outcomes(script, chosen, muted=False))
+    assert list(told) == chosen
+    died = 0
+    for case, outcome in told.items():
+        assert outcome == sweep.crashed(script, case, muted=False), str(case)
+        died += any("zpmd is killed" in line for line in outcome.story)
+    assert died > len(told) / 2, "nobody dies in them"

@@ -112,7 +112,7 @@ def expand(state: tuple[Path, int]) -> tuple[list[tuple[Path, int, bytes]], bool
     return found, is_end, wrong
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_order_of_three_faults_keeps_the_invariants_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     seen: set[bytes] = set()
     ends, depth = 0, 0

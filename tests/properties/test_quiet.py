@@ -180,6 +180,23 @@ def test_a_removal_that_is_held_is_told_once() -> None:
     assert len(lines) == 3, "and the two readings of the files"
 
 
+def test_one_query_has_all_that_belongs_to_a_patch() -> None:
+    site = site_named("small")
+    play(site, "run 60")
+    lines = play(site, "patch drop hotfix user,sla good", "run 120")
+    of_it = [line for line in lines if line.bound.get("patch") == "hotfix"]
+    assert {line.bound.get("service") for line in of_it} == {None, "user", "sla"}
+    assert {"patch", "run", "stop", "remove"} == {line.bound["action"] for line in of_it}
+
+
+def test_a_patch_that_goes_back_is_a_warning_with_its_name() -> None:
+    site = site_named("small")
+    play(site, "run 60")
+    lines = play(site, "patch drop hotfix user,sla dies within 30", "run 120")
+    [back] = [line for line in lines if line.name is Message.PATCH_ROLLED_BACK]
+    assert (back.level, back.bound["patch"]) == ("WARNING", "hotfix")
+
+
 def test_every_line_with_a_name_has_the_fields_that_its_explanation_may_use() -> None:
     scripts = (
         ("small", "engine-away refused", "run 60", "engine-back", "image sla app/sla:crash1", "run 60"),

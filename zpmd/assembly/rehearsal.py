@@ -43,7 +43,7 @@ from zpmd.stores import copied
 from zpmd.stores.embedded import EmbeddedStore
 from zpmd.stores.schema import SCHEMA
 
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # nosec B108 # a folder of its own is made there
 """Where the copy is made: what it holds of secrets reaches no disk."""
 PASSES_MOST = 10
 BOOTS_SEARCHED = 500

@@ -43,7 +43,8 @@ def lines(outcome: Outcome) -> list[str]:
             "nothing was written: `--force` replaces them, `--dir` writes elsewhere, `--dry-run` only shows",
         ]
     draft = outcome.draft
-    shown = [outcome.unread, "so this is a skeleton:"] if outcome.unread else []
+    instead = "so this is a skeleton:" if outcome.written else "and there are service files: nothing was written"
+    shown = [outcome.unread, instead] if outcome.unread else []
     verb = "would write" if outcome.dry else "wrote"
     shown += [f"{verb} {outcome.folder / f.path}{_beside(f)}" for f in outcome.written]
     shown += [f"kept {path}, as it was there" for path in outcome.kept]

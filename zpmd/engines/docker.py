@@ -116,6 +116,8 @@ class DockerEngine:
             began = self._clock.monotonic()
             result, done = self._told(action, progress)
             ended = self._clock.monotonic()
+            if result is Result.OK and self._foreign.left:
+                self._tidy_copies()
         return Outcome(
             action=action,
             result=result,
@@ -206,7 +208,6 @@ class DockerEngine:
             return Result.UNKNOWN, _Done(detail=f"not foreseen: {error!r}")
         finally:
             self._mark(action)
-            self._tidy_copies()
 
     def _mend_copies(self, action: Action) -> None:
         """Once: what a change of zpmd's user did to configs and secrets that a replica would be started with. A failure
@@ -220,11 +221,10 @@ class DockerEngine:
             logger.warning("configs and secrets of other users cannot be mended: {}", verdict(error)[1])
 
     def _tidy_copies(self) -> None:
-        """Once, and after the first action, which nothing is to hold up: what an earlier zpmd has left. An engine that
-        does not do it now is asked again after the next one."""
-        if self._foreign.left:
-            with suppress(*_ANY), self._pool.lend() as wire:
-                self._foreign.tidy(wire)
+        """Once, and after the first action that succeeds, which nothing is to hold up: what an earlier zpmd has left.
+        An engine that does not do it now is asked again after the next one."""
+        with suppress(*_ANY), self._pool.lend() as wire:
+            self._foreign.tidy(wire)
 
     def _mark(self, action: Action) -> None:
         """What it may have changed is old, even (and especially) where it failed."""

@@ -15,7 +15,7 @@ from tests.integration.boot.appliance import Appliance, starts_by_group
 from tests.lab.host import LabHost
 from tests.lab.hostdisk import CHECKOUT
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 UP_SECONDS = 150
 STARTED = "39f53479d3a045ac8e11786248231fbf"
 """systemd's id of `Started zpmd.service` (SD_MESSAGE_UNIT_STARTED)."""

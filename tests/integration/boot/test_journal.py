@@ -128,7 +128,6 @@ def test_an_engine_that_is_stopped_and_started_is_lost_and_found(up: Appliance) 
 
 def test_a_reload_and_a_stop_are_told_to_systemd(up: Appliance) -> None:
     up.host.must("systemctl reload zpmd")
-    assert up.host.unit("zpmd")["ActiveState"] == "active"
     eventually(lambda: up.host.unit("zpmd")["SubState"] == "running", 10, "a reload that is over", 0.1)
     up.host.must("systemctl stop zpmd")
     assert up.host.unit("zpmd")["Result"] == "success"

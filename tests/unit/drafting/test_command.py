@@ -57,6 +57,8 @@ def test_settings_and_services_that_are_there_stay(tmp_path: Path) -> None:
     told = document("--dir", str(tmp_path), "--from", "nothing", "--force")
     assert (told["written"], told["kept"], told["ok"]) == ([], [f"{tmp_path}/zpmd.yaml"], True)
     assert (tmp_path / "zpmd.yaml").read_text() == "services_dir: services.d\n"
+    said = init("--dir", str(tmp_path), "--from", "nothing")[1]
+    assert said.splitlines()[1] == "and there are service files: nothing was written"
 
 
 def test_settings_that_read_another_folder_are_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import struct
-import subprocess
+import subprocess  # nosec B404 # one call, below
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ def rehearsed(daemon: Daemon, settings: Path | None) -> UpgradeView:
     command = [sys.executable, "-P", "-m", "zpmd", "rehearse", "--json"]
     command += ["--settings", str(settings)] if settings is not None else []
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603 # a list of arguments, and no shell
             command,
             capture_output=True,
             text=True,

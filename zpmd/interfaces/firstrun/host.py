@@ -7,7 +7,7 @@ import json
 import os
 import pwd
 import stat
-import subprocess
+import subprocess  # nosec B404 # one call, below
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -94,7 +94,7 @@ def place(path: Path) -> Place:
 def said(words: Sequence[str]) -> str:
     """What a program prints, "" where there is none or it takes too long."""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603 # a list of arguments, and no shell
             words, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
