@@ -29,7 +29,7 @@ from tests.churn import counted
 from tests.churn.crowd import TEMPLATE, Crowd, write_rows
 from tests.churn.sampling import Sample, sample, told
 from tests.churn.verdict import HEAD, Finding, findings
-from tests.integration.daemon import Daemon
+from tests.integration.daemon import CHECKOUT, Daemon
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import settled
 from tests.lab.mongod import free_port
@@ -40,6 +40,7 @@ REST_SECONDS = 20.0
 LOOK_SECONDS = 3.0
 """Between two looks at what runs, of those who choose a victim."""
 WEATHER = Weather(kills_zpmd=False, engine_seconds=(180.0, 420.0), wire_seconds=(20.0, 60.0))
+ENVIRONMENT = "Environment="
 JOURNAL_ENTRIES = 2000
 """So few that the journal is at its bound before the second half of an hour."""
 SETTINGS: dict[str, Any] = {
@@ -123,9 +124,10 @@ def run(
     daemon = Daemon(
         engine, folder / "zpmd", {**SETTINGS, "engine": {"url": wire.url}, "api": {"listen": tcp}}, installed=True
     )
+    daemon.environment = as_the_unit_has_it()
     if objects is not None:
         daemon.under = (sys.executable, "-m", "tests.churn.counted")
-        daemon.environment = {counted.WHERE: str(objects.resolve())}
+        daemon.environment[counted.WHERE] = str(objects.resolve())
     stage = Stage(engine, daemon, wire, observer, ledger, {s.name: FIRST for s in SERVICES})
     try:
         engine.start()
@@ -145,6 +147,13 @@ def run(
             report.broken.append(f"log of zpmd, its end: {daemon.log[-2000:]}")
         shutil.rmtree(folder, ignore_errors=True)
     return report
+
+
+def as_the_unit_has_it() -> dict[str, str]:
+    """The variables that systemd gives it: how the C library keeps its memory is one of them."""
+    lines = (CHECKOUT / "systemd" / "zpmd.service").read_text().splitlines()
+    given = (line.removeprefix(ENVIRONMENT).split("=", 1) for line in lines if line.startswith(ENVIRONMENT))
+    return dict(given)
 
 
 def _churn(

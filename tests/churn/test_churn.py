@@ -14,6 +14,10 @@ from tests.churn.sampling import Sample
 from tests.churn.verdict import MEASURES
 
 
+def test_zpmd_is_churned_as_its_unit_starts_it() -> None:
+    assert experiment.as_the_unit_has_it() == {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+
+
 @pytest.mark.timeout(600)
 def test_a_moment_of_churn_is_counted_and_judged(tmp_path: Path) -> None:
     seen: list[Sample] = []
