@@ -14,11 +14,12 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`at` is a Unix instant; sizes are bytes. Of pages that several processes map, `pss` counts this one's share."""
+    """`at` is a Unix instant; sizes are bytes. `anonymous` pages are its own alone: heaps and stacks. `rss` has those of
+    files as well, its program's and its libraries', which the kernel takes and brings back as it likes."""
 
     at: float
     rss: int
-    pss: int
+    anonymous: int
     descriptors: int
     threads: int
     store: int
@@ -34,7 +35,7 @@ def sample(pid: int, database: Path) -> Sample:
     return Sample(
         at=time.time(),
         rss=held["Rss"] * KIB,
-        pss=held["Pss"] * KIB,
+        anonymous=held["Anonymous"] * KIB,
         descriptors=sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()),
         threads=sum(1 for _ in Path(f"/proc/{pid}/task").iterdir()),
         store=_size(database),
@@ -44,7 +45,9 @@ def sample(pid: int, database: Path) -> Sample:
 
 def told(one: Sample) -> str:
     """As one line."""
-    held = f"{one.rss / MIB:7.1f} MiB RSS {one.pss / MIB:7.1f} PSS {one.descriptors:4} fd {one.threads:3} threads"
+    held = (
+        f"{one.rss / MIB:7.1f} MiB RSS {one.anonymous / MIB:7.1f} anon {one.descriptors:4} fd {one.threads:3} threads"
+    )
     return f"{held} {one.store / MIB:6.2f} MiB store {one.wal / MIB:5.2f} WAL"
 
 

@@ -26,7 +26,7 @@ def test_a_moment_of_churn_is_counted_and_judged(tmp_path: Path) -> None:
     assert report.broken == [], str(report)
     assert [finding.measure for finding in report.findings] == list(MEASURES)
     assert len(seen) == len(report.samples) >= 20
-    assert min(one.rss for one in seen) >= min(one.pss for one in seen) > 10_000_000
+    assert min(one.rss for one in seen) >= min(one.anonymous for one in seen) > 10_000_000
     assert all(one.descriptors > 10 and one.threads > 5 and one.wal > 0 for one in seen)
     assert Kind.CRASHED in report.faults
     assert Kind.DAEMON_KILLED not in report.faults, "it is the same zpmd from the beginning to the end"

@@ -12,7 +12,7 @@ from tests.churn.sampling import MIB, Sample, told
 from tests.churn.verdict import FEWEST, MEASURES, findings, slope
 
 HOUR_SAMPLES, EVERY_SECONDS = 360, 10.0
-STILL = Sample(at=0.0, rss=100 * MIB, pss=90 * MIB, descriptors=40, threads=30, store=2 * MIB, wal=4 * MIB)
+STILL = Sample(at=0.0, rss=100 * MIB, anonymous=90 * MIB, descriptors=40, threads=30, store=2 * MIB, wal=4 * MIB)
 
 
 def hour(of: Callable[[float, Sample], Sample]) -> list[Sample]:
@@ -49,13 +49,13 @@ def test_what_only_shakes_is_flat_and_so_is_what_had_to_get_warm() -> None:
     ("name", "leak"),
     [
         ("RSS", lambda hours, sample: replace(sample, rss=sample.rss + round(3 * hours * MIB))),
-        ("PSS", lambda hours, sample: replace(sample, pss=sample.pss + round(3 * hours * MIB))),
+        ("anonymous", lambda hours, sample: replace(sample, anonymous=sample.anonymous + round(3 * hours * MIB))),
         ("descriptors", lambda hours, sample: replace(sample, descriptors=sample.descriptors + round(6 * hours))),
         ("threads", lambda hours, sample: replace(sample, threads=sample.threads + round(4 * hours))),
         ("store", lambda hours, sample: replace(sample, store=sample.store + round(9 * hours * MIB))),
         ("WAL", lambda hours, sample: replace(sample, wal=sample.wal + round(2 * hours * MIB))),
     ],
-    ids=["RSS", "PSS", "descriptors", "threads", "store", "WAL"],
+    ids=["RSS", "anonymous", "descriptors", "threads", "store", "WAL"],
 )
 def test_a_leak_is_named(name: str, leak: Callable[[float, Sample], Sample]) -> None:
     chance = random.Random(7)
@@ -77,9 +77,9 @@ def test_too_few_samples_are_no_verdict() -> None:
 
 
 def test_a_row_says_what_there_was_and_how_it_was_judged() -> None:
-    samples = hour(lambda hours, sample: replace(sample, pss=round((90 + 12 * hours) * MIB)))
+    samples = hour(lambda hours, sample: replace(sample, anonymous=round((90 + 12 * hours) * MIB)))
     rows = {one.measure.name: one.row() for one in findings(samples)}
-    assert rows["PSS"].split() == ["PSS", "96.5", "101.5", "96.0", "102.0", "+12.00", "2.0", "GROWS", "MiB"]
+    assert rows["anonymous"].split() == ["anonymous", "96.5", "101.5", "96.0", "102.0", "+12.00", "2.0", "GROWS", "MiB"]
     assert rows["threads"].split()[-1] == "flat"
     assert rows["RSS"].split() == ["RSS", "100.0", "100.0", "100.0", "100.0", "+0.00", "2.0", "flat", "MiB"]
-    assert told(STILL) == "  100.0 MiB RSS    90.0 PSS   40 fd  30 threads   2.00 MiB store  4.00 WAL"
+    assert told(STILL) == "  100.0 MiB RSS    90.0 anon   40 fd  30 threads   2.00 MiB store  4.00 WAL"

@@ -32,7 +32,7 @@ class Measure:
 
 MEASURES = (
     Measure(name="RSS", unit="MiB", bound=2.0, of=lambda s: s.rss / MIB, why="48 MiB a day would be noticed"),
-    Measure(name="PSS", unit="MiB", bound=2.0, of=lambda s: s.pss / MIB, why="as RSS"),
+    Measure(name="anonymous", unit="MiB", bound=2.0, of=lambda s: s.anonymous / MIB, why="as RSS"),
     Measure(name="descriptors", unit="", bound=2.0, of=lambda s: s.descriptors, why="1,024 would last three weeks"),
     Measure(name="threads", unit="", bound=1.0, of=lambda s: s.threads, why="as descriptors"),
     Measure(

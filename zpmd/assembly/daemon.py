@@ -21,6 +21,7 @@ from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.control import DaemonControl
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.executor import PULL_LANE, STOP_LANE, Executor
+from zpmd.daemon.heap import Heap
 from zpmd.daemon.heartbeat import Heartbeat
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
@@ -76,7 +77,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
     desire.first(clock.now())
     engine = _engine(settings, owner, desire, clock)
     mailbox, board, watchers, chronicle = Mailbox(clock.monotonic), Board(), Watchers(), Chronicle(store)
-    meters, heartbeat = Meters(zpmd.__version__), Heartbeat(systemd)
+    meters, heartbeat, heap = Meters(zpmd.__version__), Heartbeat(systemd), Heap(clock.monotonic)
     executor = Executor(engine, clock, mailbox.deliver, settings.engine_workers)
     watchers.add("engine events", lambda stop: engine.watch(mailbox.wake, stop), engine.stream_alive)
     for name, watch, alive in rows.watched:
@@ -99,7 +100,7 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             version=zpmd.__version__,
             owner=owner,
             tenancy=rows.integrations.tenancy,
-            passed=_each(meters.passed, api.expiry(settings.api).passed, heartbeat.passed),
+            passed=_each(meters.passed, api.expiry(settings.api).passed, heartbeat.passed, heap.passed),
             filed=box.nudge,
             patches_trouble=box.trouble,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
