@@ -14,8 +14,8 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`at` is a Unix instant; sizes are bytes. `anonymous` pages are its own alone: heaps and stacks. `rss` has those of
-    files as well, its program's and its libraries', which the kernel takes and brings back as it likes."""
+    """`at` is a Unix instant; sizes are bytes. `anonymous` pages are its own alone: heaps and stacks. `rss` has
+    those of files as well, its program's and its libraries', which the kernel takes and brings back as it likes."""
 
     at: float
     rss: int

@@ -90,7 +90,7 @@ class LabEngine:
 
     def pause(self) -> None:
         """Freeze it (SIGSTOP): it accepts connections and never answers."""
-        processes.send(self.pid, signal.SIGSTOP)
+        processes.freeze(self.pid)
 
     def resume(self) -> None:
         """Let it go on (SIGCONT)."""

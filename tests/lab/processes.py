@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.lab.eventually import eventually
+
 
 def working_in(folder: Path) -> Iterator[int]:
     """Pids of processes whose command line names something below `folder`."""
@@ -51,6 +53,23 @@ def send(pid: int, number: signal.Signals) -> None:
     """Send a signal; a process that is gone already is fine."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def freeze(pid: int) -> None:
+    """SIGSTOP, until every thread has stopped: on a busy machine others go on for a while after the call. A process
+    that is gone already is fine."""
+    send(pid, signal.SIGSTOP)
+    eventually(lambda: not (_states(pid) - set("TZX")), 10, "a process all of whose threads have stopped", 0.001)
+
+
+def _states(pid: int) -> set[str]:
+    """The letters of proc(5) for what its threads are doing."""
+    found = set[str]()
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found.add((task / "stat").read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 def mounts_below(folder: Path) -> tuple[str, ...]:
