@@ -109,4 +109,7 @@ def test_whatever_is_wrong_with_mongodb_all_goes_on(far: Far, way: str) -> None:
     far.mongo.shared[DATABASE]["integrations"].update_one({"integration_id": 2}, {"$set": {"title": way}})
     eventually(lambda: {n for n, c in started(daemon).items() if c != before[n]} == {"jira-acme-2"}, 30, "the change")
     eventually(lambda: healthy(daemon) == sorted(APPS), 30, "all integrations", 0.1)
+    changed = started(daemon)["jira-acme-2"]
     far.restore()
+    eventually(lambda: started(daemon).get("jira-acme-2", changed) != changed, 30, "the title of before")
+    eventually(lambda: healthy(daemon) == sorted(APPS), 30, "all integrations", 0.1)
