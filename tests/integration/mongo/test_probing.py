@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,7 +22,7 @@ from zpmd.model.tenant import Connection, Rows, Status, Tenant, TenantBackup, Te
 from zpmd.sources.mongo.connections import MongoConnections
 from zpmd.sources.mongo.direct import Access
 from zpmd.sources.mongo.probes import Database, probe
-from zpmd.sources.mongo.probing import AT_ONCE, Prober, Write
+from zpmd.sources.mongo.probing import AT_ONCE, WRITTEN_SECONDS, Prober, Write
 
 CONNECTED, DISCONNECTED, ERROR = Connection.CONNECTED, Connection.DISCONNECTED, Connection.ERROR
 PLANTED = "planted-secret"
@@ -51,6 +53,7 @@ class Probing:
     def __init__(self, rows: Rows, write: Write | None = None, probe_seconds: float = 1.0) -> None:
         self.rows = rows
         self.written: list[tuple[str, Connection]] = []
+        self.instants: dict[str, list[float]] = {}
         self.threads = 0
         self._write = write
         self._stop = threading.Event()
@@ -62,6 +65,7 @@ class Probing:
         self.threads = max(self.threads, threading.active_count())
         if self._write is not None:
             self._write(collection, row, connection)
+        self.instants.setdefault(f"{collection}/{row}", []).append(time.monotonic())
         self.written.append((f"{collection}/{row}", connection))
 
     def until(self, state: Callable[[], object], what: str = "") -> None:
@@ -192,11 +196,14 @@ def test_hundreds_of_tenants_are_probed_by_few_threads_and_written_once(
         rows.append(tenant(n, dead if connection is DISCONNECTED else guarded.address, password))
     core["tenants"].insert_many([{"_id": n, "connection_status": "", "kept": n} for n in expected])
     at_work = probing(Rows(tenants=tuple(rows)), MongoConnections(guarded.direct, DATABASE, 5.0).write)
-    at_work.until(lambda: len(at_work.written) >= len(expected), "every row is written")
+    at_work.until(lambda: len(at_work.instants) >= len(expected), "every row is written")
     at_work.rounds(2)
     found = {d["_id"]: d for d in core["tenants"].find({})}
     assert found == {n: {"_id": n, "connection_status": str(c), "kept": n} for n, c in expected.items()}
-    assert sorted(subject for subject, _ in at_work.written) == sorted(f"tenants/{n}" for n in expected)
+    assert sorted(at_work.instants) == sorted(f"tenants/{n}" for n in expected)
+    # nobody reads the rows here, so what was written is not seen, and is written once more after that time alone
+    gaps = [b - a for instants in at_work.instants.values() for a, b in itertools.pairwise(instants)]
+    assert [gap for gap in gaps if gap < WRITTEN_SECONDS - 1.0] == []
     assert at_work.threads < 5 * AT_ONCE
     assert [line for line in said if PLANTED in line] == []
 
