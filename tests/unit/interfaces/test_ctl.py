@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -326,7 +327,8 @@ def test_a_newer_daemon_may_say_more_than_this_zpmctl_knows(surface: Surface, ct
 
 
 def later(surface: Surface, *snapshots: dict[str, Any]) -> None:
-    """Publish these as soon as the verb has been stored, each when the one before has been seen."""
+    """Publish these as soon as the verb has been stored, each when the one before has been seen. The first comes twice,
+    where its number is not given: the verb's own wake-up is before its waiting, which may begin after that pass."""
 
     def eventually(true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 30
@@ -335,7 +337,7 @@ def later(surface: Surface, *snapshots: dict[str, Any]) -> None:
 
     def passes() -> None:
         eventually(lambda: bool(surface.woken))
-        for given in snapshots:
+        for given in (*(given for given in snapshots[:1] if "number" not in given), *snapshots):
             published = surface.publish(**given)
             eventually(lambda number=published.number: surface.board.seen >= number)  # type: ignore[misc]
 
@@ -348,7 +350,7 @@ def test_wait_ends_when_it_is_true(surface: Surface, ctl: Ctl) -> None:
     later(surface, {"plan": Plan(standings=(starting,))}, {})
     said = ctl("start", "redis", "--wait")
     assert said.out == "redis is running: 1 of 1 replica ready\n"
-    assert said.err == "12:00:02 redis is starting, 0 of 1 ready\n"
+    assert re.fullmatch("12:00:0[23] redis is starting, 0 of 1 ready\n", said.err), said.err
     assert said.code == 0
 
 
