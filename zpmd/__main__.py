@@ -219,7 +219,12 @@ def init(
     wanted = Wanted(projects=tuple(projects or ()), containers=tuple(containers or ()), loose=everything)
     try:
         outcome = founding.found(folder, engine, wanted if source is From.CONTAINERS else None, force=force, dry=dry)
-    except (ZpmdError, OSError) as error:
+    except OSError as error:
+        where = error.filename or folder
+        typer.echo(printable(f"cannot write {where}: {error.strerror}; `--dir` writes elsewhere"), err=True)
+        typer.echo("nothing was written", err=True)
+        raise typer.Exit(1) from None
+    except ZpmdError as error:
         typer.echo(printable(str(error)), err=True)
         typer.echo("nothing was written", err=True)
         raise typer.Exit(EXIT_CONFIG if isinstance(error, ConfigError) else 1) from None

@@ -1,6 +1,6 @@
 """The order in which a whole run comes to the files of tests. xdist hands them out one by one, as workers get free.
 
-Tests on engines wait for half of their time: a sweep beside them, whose processes are nice
+Tests on engines wait for much of their time: a sweep beside them, whose processes are nice
 (tests/properties/processes.py), takes what they leave. So the sweeps are spread among them. What is short comes last,
 for the workers to end together.
 """

@@ -5,6 +5,7 @@ Where the group `zpmd` exists the files are root's and that group's, because the
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 from collections.abc import Iterable
@@ -22,22 +23,36 @@ def there(folder: Path, files: Iterable[DraftFile]) -> list[Path]:
 
 
 def write(folder: Path, files: Iterable[DraftFile]) -> None:
-    """Raises OSError. A symbolic link in a file's place is replaced, never followed."""
+    """All are on the disk before the first takes its place, so that a full disk leaves what was there. Raises OSError.
+    A symbolic link in a file's place is replaced, never followed."""
     group = _group()
-    for file in files:
-        path = folder / file.path
-        _make(path.parent, group)
-        part = path.with_name(f".{path.name}.part")
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(file.text)
-            if group is not None:
-                os.fchown(descriptor, -1, group)
-            os.fchmod(descriptor, file.mode)
-            stream.flush()
-            os.fsync(descriptor)
-        part.replace(path)
+    parts: dict[Path, Path] = {}
+    try:
+        for file in files:
+            path = folder / file.path
+            _make(path.parent, group)
+            part = path.with_name(f".{path.name}.part")
+            part.unlink(missing_ok=True)
+            parts[part] = path
+            _fill(part, file, group)
+        for part, path in parts.items():
+            part.replace(path)
+    except OSError:
+        for part in parts:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        raise
+
+
+def _fill(part: Path, file: DraftFile, group: int | None) -> None:
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(file.text)
+        if group is not None:
+            os.fchown(descriptor, -1, group)
+        os.fchmod(descriptor, file.mode)
+        stream.flush()
+        os.fsync(descriptor)
 
 
 def _make(folder: Path, group: int | None) -> None:

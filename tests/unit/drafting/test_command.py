@@ -96,3 +96,13 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert code == 1
     assert out.splitlines()[-1] == "nothing was written"
     assert "Traceback" not in out
+
+
+def test_what_cannot_be_written_is_named_with_the_reason_and_the_others_are_not_there_either(tmp_path: Path) -> None:
+    (tmp_path / "services.d").touch()
+    code, out = init("--dir", str(tmp_path), "--from", "nothing")
+    assert (code, sorted(path.name for path in tmp_path.iterdir())) == (1, ["services.d"])
+    assert out.splitlines() == [
+        f"cannot write {tmp_path}/services.d: File exists; `--dir` writes elsewhere",
+        "nothing was written",
+    ]
