@@ -25,6 +25,13 @@ class Refused(ZpmdError):
     """An operator's request that is understood and not carried out; the text says what would make it so."""
 
 
+class SecondTaken(Refused):
+    """A run is named by the second at which it is due, and the ledger has one of that job there: the next is free."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"cannot run {job}: the ledger has a run of it that is due at this second already; try again")
+
+
 class NotFound(ZpmdError):
     """An operator named something that does not exist."""
 

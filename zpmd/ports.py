@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from zpmd.cut import Cut
+from zpmd.model.action import Action
 from zpmd.model.answer import Answer
 from zpmd.model.audit import Head, Link, Record
 from zpmd.model.events import Entry, Lines, Outcome, Reason, Result, Snapshot
+from zpmd.model.job import Run, RunsKept, Upcoming
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, LogLine, Replica, Slot, World
 from zpmd.model.patch import Manifest, Patch
-from zpmd.model.plan import Action
 from zpmd.model.preview import Preview
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away, Connection, IntegrationKey, PortLease, Reading, Rows
@@ -53,7 +54,11 @@ class Engine(Protocol):
         TRANSIENT: refused now, trying again may help (engine busy, gone away before the request). PERMANENT: the same
         request will be refused again (no such image, invalid option, name or port taken). UNKNOWN: sent, and the
         answer was lost. Idempotent where the engine allows it: removing what is gone, starting what runs and stopping
-        what has ended are OK; creating over a name of ours with the same slot, spec and generation adopts it.
+        what has ended are OK; creating over a name of ours with the same slot, spec and generation adopts it; a
+        run of a job over one with the same service, due and attempt, whatever its spec, running, ended or not started.
+        A run that has begun is never started again. With the container of a run go the volumes that were made for it
+        alone; of a service they stay. KeepEvidence is OK with a dossier, with its `log_tail`, whether the run failed or
+        not.
         A creation that finds a volume or network gone makes it and tries again.
         """
 
@@ -151,7 +156,9 @@ class Store(Protocol):
     def pulled(self, image: str, at: float) -> None: ...
 
     def forget(self, services: Collection[str], containers: Collection[str]) -> None:
-        """Forget attempts, revisions, approvals and intent of services other than these, hooks of other containers."""
+        """Forget attempts, revisions, approvals and intent of services other than these, hooks of other containers.
+        A job that is none of them owes nothing any more, and is not in `memory` once its runs have ended; its rows
+        stay."""
 
     # the journal
     def begin(self, entry: Entry) -> int:
@@ -228,6 +235,28 @@ class Store(Protocol):
 
     def ledger(self, limit: int = 100, id: str | None = None) -> tuple[Patch, ...]:
         """The newest rows first, of one patch id where that is given."""
+
+    # the ledger of jobs: one row for every due instant
+    def keep_runs(self, kept: RunsKept) -> None:
+        """All of it in one transaction (model/job.py says what takes the place of what). The loop's: it counts in
+        `memory` also where StoreError is raised. Durable. Bounded: of ended rows the oldest of each job go, and none
+        that `memory` gives."""
+
+    def keep_run_evidence(self, job: str, due: int, attempt: int, log_tail: Sequence[str]) -> None:
+        """The last lines of a try. The loop's; nothing where there is no such row, or a later try's are kept."""
+
+    def ask_run(self, run: Run) -> None:
+        """Append a row that somebody asks for. Durable. Raises SecondTaken where (job, due) has one already."""
+
+    def set_suspended(self, job: str, actor: str | None) -> None:
+        """None: it runs again when it is due."""
+
+    def runs(self, job: str | None, limit: int = 100, before: tuple[int, str] | None = None) -> tuple[Run, ...]:
+        """Rows of one job, or of all, without their logs: the latest due first, then by job, of those after `before`
+        (due, job) in that order. `limit` at most."""
+
+    def run(self, job: str, due: int) -> Run | None:
+        """With the logs that were kept of it."""
 
     def keep_timing(self, service: str, timing: Timing) -> None:
         """The loop's; may be lost with the power."""
@@ -395,3 +424,24 @@ class Control(Protocol):
         """Take an applied patch back, and `with_later` all that were applied after it and touch the same services or
         require it; returns the ids in the order in which they go back, the latest first. Refused where the patch is not
         applied, or where later ones stand on it and were not named."""
+
+    # jobs; NotFound also for a service that is no job
+
+    def runs(self, job: str | None, limit: int, before: tuple[int, str] | None = None) -> tuple[Run, ...]:
+        """Rows of the ledger, as Store.runs; of a job that is no longer declared too."""
+
+    def run(self, job: str, due: int) -> Run:
+        """Raises NotFound where the ledger has no such row."""
+
+    def upcoming(self, job: str, count: int) -> tuple[Upcoming, ...]:
+        """The next due instants, by its schedule alone."""
+
+    def run_job(self, job: str, actor: str) -> Run:
+        """Ask for a run now, whatever the schedule says, also of a job that is suspended. Refused under a hold or a
+        stop, and where a run of it has not ended, unless the job allows or replaces that. Raises SecondTaken where it
+        has a run that is due at this very second."""
+
+    def suspend(self, job: str, actor: str) -> None: ...
+
+    def resume(self, job: str, actor: str) -> None:
+        """Refused where the service file itself suspends it."""

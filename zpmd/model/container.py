@@ -162,7 +162,7 @@ class Blkio:
     device_write_iops: tuple[BlkioDevice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Container:
     """All that makes one container different from another. Field names are Compose's, units are in the name."""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from zpmd.model.action import Action
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Dossier, InFlight, Observed
-from zpmd.model.plan import Action, Plan
+from zpmd.model.plan import Plan
 from zpmd.model.service import Desired, Problem
 from zpmd.model.tenant import Tenancy
 
@@ -27,6 +28,8 @@ class Reason(StrEnum):
     OUTCOME = "outcome"
     OPERATOR = "operator"
     STREAM_LOST = "stream-lost"
+    CLOCK = "clock"
+    """The wall clock was set."""
 
 
 class Result(StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from zpmd.model.job import JobMemory
 from zpmd.model.observed import Slot
 from zpmd.model.patch import Patch
 from zpmd.model.service import Group, ServiceData
@@ -52,7 +53,16 @@ class Intent:
     generations: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     holds: tuple[Hold, ...] = ()
     approved: frozenset[str] = frozenset()
+    suspended: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Jobs that are not to run when they are due, each with who said so."""
     down: Down = Down.NO
+
+    def hold_on(self, service: str, now: float) -> Hold | None:
+        """The hold that is in force on a service, the service's own before that on everything."""
+        if not self.holds:
+            return None  # as of nearly every service of every pass
+        in_force = [h for h in self.holds if h.service in (service, "*") and (h.until is None or h.until > now)]
+        return next((h for h in in_force if h.service == service), in_force[0] if in_force else None)
 
 
 class Tried(StrEnum):
@@ -142,3 +152,4 @@ class Memory:
     gates: Mapping[Group, float] = field(default_factory=lambda: MappingProxyType({}))
     patches: tuple[Patch, ...] = ()
     timings: Mapping[str, Timing] = field(default_factory=lambda: MappingProxyType({}))
+    jobs: Mapping[str, JobMemory] = field(default_factory=lambda: MappingProxyType({}))

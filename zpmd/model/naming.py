@@ -7,6 +7,7 @@ stranger in the way is seen before anything is tried.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
 from zpmd.model.service import ServiceData
 from zpmd.model.spechash import spec_hash
@@ -23,3 +24,18 @@ def container_name(project: str, service: ServiceData, slot: int, generation: in
     # the last line is empty for the sake of containers that an earlier zpmd made, which had one more thing to say
     identity = f"{spec_hash(service.container)}\n{generation}\n"
     return f"{project}-{service.name}-{slot}-{hashlib.sha256(identity.encode()).hexdigest()[:6]}"
+
+
+def run_name(project: str, job: str, due: int, attempt: int) -> str:
+    """`<project>-<job>-<20260329T010000Z>`, from the second try on with `-<try>`: of a run that is due at an instant.
+
+    It says nothing of what the run is made from: a service file that is changed between a crash of zpmd and the second
+    creation must not make a second run of it.
+    """
+    when = datetime.fromtimestamp(due, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{project}-{job}-{when}" + (f"-{attempt}" if attempt > 1 else "")
+
+
+def rfc3339(at: float) -> str:
+    """An instant to the second, in UTC, `2026-03-29T01:00:00Z`: what people call a run by."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -31,7 +31,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """The place of one replica: service and number from 1. Its text, `service/number`, is a subject of actions."""
+    """The place of one replica: service and number from 1. Its text, `service/number`, is a subject of actions.
+
+    The number of a job's run is the instant that it is due at, in Unix seconds.
+    """
 
     service: str
     number: int
@@ -55,6 +58,8 @@ class Replica:
     slot: int
     spec: str
     phase: Phase
+    due: int | None = None
+    """It is a run of a job, due at this instant, which is its slot as well; `attempt` is then the number of the try."""
     health: Health = Health.NONE
     tenant: str = ""
     attempt: int = 0

@@ -22,6 +22,8 @@ class Limits:
     retry_delay_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     actions_per_pass: int = 200
+    runs_at_once: int = 10
+    """How many runs of jobs there are on the host at the same time; the others wait for their turn."""
     patch_deadline_seconds: float = 600.0
     """For how long a service may go without progress under a patch."""
     patch_prepare_seconds: float = 600.0

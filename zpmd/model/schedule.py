@@ -32,6 +32,10 @@ class Cron:
     any_weekday: bool
     fixed: bool
 
+    def __hash__(self) -> int:
+        """As good as one of all fields, and far cheaper: a pass asks for it once a job."""
+        return self.text.__hash__()
+
 
 @dataclass(frozen=True, slots=True)
 class Every:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from zpmd.model.container import Container, Pairs
+from zpmd.model.job import JobPolicy
 from zpmd.model.text import printable
 from zpmd.model.watch import Watched, WatchPace, WatchRule
 
@@ -163,7 +164,9 @@ class ServiceData:
     watched: Watched | None = None
     """How its watch stands; set together with the container's label by the layer of watched files."""
     template: str = ""
-    """The template that it was stamped from, of an integration's service."""
+    """The template that it was stamped from, of an integration's or a tenant's service."""
+    job: JobPolicy | None = None
+    """It runs when it is due; it has no replicas."""
     patched: Patched | None = None
     """Set by the layer of patches (planning/layer.py), never by a source."""
     origin: str = ""

@@ -12,11 +12,12 @@ recreating what means the same (docker/compose#11335 is what happens without the
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import re
 from enum import Enum
+from typing import NamedTuple
+from weakref import ReferenceType, ref
 
 from zpmd.model.container import Container
 
@@ -24,7 +25,18 @@ SCHEMA = 1
 _LABEL = re.compile(r"(?P<schema>[1-9][0-9]{0,5}):[^:]+", re.ASCII)
 
 
-@functools.lru_cache(maxsize=8192)
+class _Known(NamedTuple):
+    text: str
+    owner: ReferenceType[Container]
+    """Takes the entry away when its container goes."""
+
+
+_known: dict[ReferenceType[Container], _Known] = {}
+"""What has been worked out, for as long as somebody has the container: every pass asks for all of them again. A cache
+that keeps what it was asked for would keep every edition of every service that there ever was. A reference compares as
+its container does, but remembers its hash: one that has been asked for is found without looking at what it says."""
+
+
 def spec_hash(container: Container, schema: int = SCHEMA) -> str:
     """`<schema>:<24 hex digits>` of SHA-256 over the canonical text.
 
@@ -32,8 +44,19 @@ def spec_hash(container: Container, schema: int = SCHEMA) -> str:
     """
     if schema != SCHEMA:
         raise ValueError(f"cannot compute a spec hash of schema {schema}: this zpmd knows {SCHEMA}")
+    key = ref(container)
+    known = _known.get(key)
+    if known is not None and known.owner() is container:
+        return known.text
+    text = known.text if known is not None else _worked_out(container)
+    _known.pop(key, None)  # an equal one's, which this container may outlive
+    _known[key] = _Known(text, ref(container, lambda _: _known.pop(key, None)))
+    return text
+
+
+def _worked_out(container: Container) -> str:
     text = json.dumps(canonical(container), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return f"{schema}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    return f"{SCHEMA}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def same_meaning(container: Container, label: str) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
+
 import pytest
 
+from zpmd.model import spechash
 from zpmd.model.container import (
     Container,
     FileKind,
@@ -74,3 +78,30 @@ def test_a_label_is_compared_in_its_own_schema(label: str, same: bool) -> None:
 def test_a_schema_that_is_not_known_cannot_be_computed() -> None:
     with pytest.raises(ValueError, match="schema 2"):
         spec_hash(WEB, schema=2)
+
+
+def test_what_was_worked_out_goes_with_the_last_container_that_means_it() -> None:
+    gc.collect()
+    before = len(spechash._known)
+    first, second = (dataclasses.replace(WEB, image="nginx:known-by-this-test") for _ in range(2))
+    assert spec_hash(first) == spec_hash(second)
+    del first
+    gc.collect()
+    assert len(spechash._known) == before + 1
+    assert spec_hash(second) == spec_hash(dataclasses.replace(second))
+    del second
+    gc.collect()
+    assert len(spechash._known) == before
+
+
+def test_what_is_known_already_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = dataclasses.replace(WEB, image="nginx:asked-for-again")
+    known = spec_hash(first)
+    monkeypatch.delattr(spechash, "canonical")
+    second = dataclasses.replace(first)
+    assert (spec_hash(first), spec_hash(second)) == (known, known)
+    del first
+    third = dataclasses.replace(second)
+    assert spec_hash(third) == known
+    with pytest.raises(NameError):
+        spec_hash(dataclasses.replace(third, image="nginx:another"))
