@@ -37,6 +37,13 @@ D = spaced # comment
 E
 """
 
+JOBS = b"""
+services:
+  a: {image: a, x-zpmd: {schedule: {cron: ["0 2 * * mon", "@hourly"], every: 7h, jitter: 5m, time_zone: UTC}}}
+  b: {image: b, x-zpmd: {for_each: tenant, schedule: {every: 1m, concurrency: allow, timeout: 1h, retries: 3}}}
+  c: {image: c, depends_on: {a: {condition: service_completed_successfully}}, restart: "no"}
+"""
+
 
 def tokens() -> list[str]:
     """The words of the dictionary that both fuzzers mix in (tokens.dict, in libFuzzer's form)."""
@@ -46,11 +53,11 @@ def tokens() -> list[str]:
 
 def service_files() -> list[bytes]:
     examples = [path.read_bytes() for path in sorted((ETC / "services.d").iterdir())]
-    cases = (DATA / "compose" / "broken.txt", DATA / "compose" / "broken-templates.txt")
+    cases = (DATA / "compose" / f"broken{which}.txt" for which in ("", "-jobs", "-templates"))
     parts = [part for file in cases for part in file.read_text().split("\n== ")[1:]]
     templates = [path.read_bytes() for path in sorted((DATA / "compose" / "templates").iterdir())]
     broken = [part.partition("\n")[2].partition("\n--")[0].encode() for part in parts]
-    return [*examples, *templates, *broken]
+    return [*examples, *templates, JOBS, *broken]
 
 
 def template_values() -> list[bytes]:

@@ -1,5 +1,7 @@
 """The source of integrations: templates of the service files times rows, each with its port, parameters and secrets.
 
+Of a template for tenants too: the rows are then those of the tenants, and there is no port.
+
 Rules:
 1. One row, one service. What is wrong with a row concerns its own service alone, which then goes on as it ran last.
 2. A port is stored before the service that uses it is declared; what cannot be stored is not declared.
@@ -36,9 +38,10 @@ from zpmd.planning import leasing
 from zpmd.ports import Clock, Store, Wake
 from zpmd.redaction import KNOWN
 from zpmd.sources import materials
-from zpmd.sources.bindings import PASSWORD, Binding, bindings
-from zpmd.sources.compose.templates import Credentials, Template
+from zpmd.sources.bindings import PASSWORD, Binding, IntegrationBinding, Shelves
+from zpmd.sources.compose.templates import Credentials, Each, Template
 from zpmd.sources.intake import Intake
+from zpmd.sources.rows.kinds import MAX_LABEL
 
 SECRETS_FOLDER = "/run/secrets"
 PORT = "integration.port"
@@ -87,15 +90,15 @@ class Draft:
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def trouble(self, binding: Binding, where: str, reason: str) -> None:
-        integration = binding.integration
+        collection, row = binding.row
         self.troubles.append(
             RowTrouble(
-                collection="integrations",
-                row=integration.row or str(integration.key),
+                collection=collection,
+                row=row,
                 field=where,
                 reason=reason,
-                tenantcode=integration.tenantcode,
-                key=integration.key,
+                tenantcode=binding.tenant.tenantcode,
+                key=binding.key,
             )
         )
 
@@ -181,25 +184,28 @@ class Integrations:
     # --- one load -----------------------------------------------------------------------------------------------------
 
     def _draft(self, templates: Sequence[Template], settled: Settled, draft: Draft) -> None:
-        chosen = list(_chosen(templates, settled, draft))
+        shelves = Shelves(settled.rows)
+        chosen = list(_chosen(templates, shelves, draft))
         self._lease(chosen, settled, draft)
-        taken = {s.name for s in self._site.declared().services}
+        taken = dict.fromkeys((s.name for s in self._site.declared().services), "the service files declare a service")
         made: dict[str, Made] = {}
-        for binding, template in chosen:
-            name = binding.integration.service
-            if name in taken:
-                draft.trouble(binding, "serviceName", f"the service files declare a service {name} as well: rename one")
+        for binding, template in (*chosen, *_of_tenants(templates, shelves, draft)):
+            name = binding.service(template.name)
+            whose = "another row makes a service" if name in made else taken.get(name)
+            if whose:
+                field = "serviceName" if binding.key else "tenantcode"
+                draft.trouble(binding, field, f"{whose} {name} as well: rename one")
                 continue
-            one = self._made_of(binding, template, draft)
+            one = self._made_of(name, binding, template, draft)
             if one is not None:
                 made[name] = one
         self._made = draft.made = made
 
-    def _made_of(self, binding: Binding, template: Template, draft: Draft) -> Made | None:
+    def _made_of(self, name: str, binding: Binding, template: Template, draft: Draft) -> Made | None:
         """The service of one row: as it was made before where nothing of it has changed, and as it ran last where it
         cannot be made any more."""
-        known = self._made.get(binding.integration.service)
-        lease = draft.leases.get(binding.integration.key)
+        known = self._made.get(name)
+        lease = draft.leases.get(binding.key) if binding.key else None
         if template.ports is not None and lease is None:
             return known
         made_from = Origin(template, lease.port if lease is not None else None, binding)
@@ -208,7 +214,7 @@ class Integrations:
             return known if known.made_from == made_from else replace(known, made_from=made_from)
         values = {**binding.values, PORT: str(lease.port)} if lease is not None else binding.values
         stamped = template.stamp(
-            binding.integration.service,
+            name,
             values,
             binding.tenant.tenantcode,
             [f"params.{name}" for name in binding.secrets],
@@ -216,7 +222,7 @@ class Integrations:
         if stamped.service is None or stamped.problems:
             for problem in stamped.problems:
                 draft.trouble(binding, problem.path or "template", problem.message)
-            return known or self._last(binding.integration.service)
+            return known or self._last(name)
         contents = dict(stamped.contents)
         container = self._with_secrets(stamped.service.container, template.credentials, binding, contents)
         made = Made(
@@ -263,7 +269,7 @@ class Integrations:
             networks=tuple(n for n in good.networks if n.name in networks),
         )
 
-    def _lease(self, chosen: Sequence[tuple[Binding, Template]], settled: Settled, draft: Draft) -> None:
+    def _lease(self, chosen: Sequence[tuple[IntegrationBinding, Template]], settled: Settled, draft: Draft) -> None:
         known = self._store.leases()
         answer = leasing.lease(
             claims=_claims(chosen, settled, known),
@@ -294,7 +300,7 @@ class Integrations:
 
     def _taken(
         self,
-        chosen: Sequence[tuple[Binding, Template]],
+        chosen: Sequence[tuple[IntegrationBinding, Template]],
         settled: Settled,
         known: Mapping[IntegrationKey, PortLease],
     ) -> Mapping[int, str]:
@@ -344,11 +350,14 @@ class Integrations:
         )
 
 
-def _chosen(templates: Sequence[Template], settled: Settled, draft: Draft) -> Iterator[tuple[Binding, Template]]:
+def _chosen(
+    templates: Sequence[Template], shelves: Shelves, draft: Draft
+) -> Iterator[tuple[IntegrationBinding, Template]]:
     """Each integration that is to run, with its template: the one that names it, or else the one for all others."""
-    by_name = {name: template for template in templates for name in template.only}
-    others = next((template for template in templates if not template.only), None)
-    for binding in bindings(settled.rows):
+    ours = [template for template in templates if template.each is Each.INTEGRATION]
+    by_name = {name: template for template in ours for name in template.only}
+    others = next((template for template in ours if not template.only), None)
+    for binding in shelves.integrations():
         template = by_name.get(binding.integration.service_name, others)
         if template is None:
             draft.trouble(binding, "serviceName", "no service file has a template for it (`x-zpmd.for_each`)")
@@ -358,8 +367,29 @@ def _chosen(templates: Sequence[Template], settled: Settled, draft: Draft) -> It
             yield binding, template
 
 
+def _of_tenants(templates: Sequence[Template], shelves: Shelves, draft: Draft) -> Iterator[tuple[Binding, Template]]:
+    """Each template for tenants with each tenant that is active. The others' services have their evidence."""
+    for template in templates:
+        if template.each is not Each.TENANT:
+            continue
+        for tenant in shelves.rows.tenants:
+            if tenant.status is not Status.ACTIVE:
+                name = f"{template.name}-{tenant.tenantcode}"
+                draft.retired[name] = f"tenant {tenant.tenantcode} is {tenant.status}"
+        for binding in shelves.active_tenants(template.name):
+            name = binding.service(template.name)
+            if template.retired:
+                draft.retired[name] = template.off
+            elif len(name) > MAX_LABEL:
+                draft.trouble(
+                    binding, "tenantcode", f"the service would be called {name}: {MAX_LABEL} characters at most"
+                )
+            elif not template.off:
+                yield binding, template
+
+
 def _claims(
-    chosen: Sequence[tuple[Binding, Template]], settled: Settled, known: Mapping[IntegrationKey, PortLease]
+    chosen: Sequence[tuple[IntegrationBinding, Template]], settled: Settled, known: Mapping[IntegrationKey, PortLease]
 ) -> list[leasing.Claim]:
     """Who is to have a port: whoever runs and asks for one, and whoever has one and still has a row."""
     claims = {

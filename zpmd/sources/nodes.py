@@ -52,12 +52,17 @@ class Tag(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """`text` is what was written, so that `1.10` and `010` stay themselves where text is wanted."""
+    """`text` is what was written, so that `1.10` and `010` stay themselves where text is wanted.
+
+    `shift` is how far behind the mark its first character stands, where each of them stands in the file as it is; -1
+    where it does not: in a text of several lines, with escapes, or with variables put in.
+    """
 
     text: str
     kind: Kind
     mark: Mark
     tag: Tag = Tag.NONE
+    shift: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeVar
 
@@ -94,6 +94,15 @@ class Cursor:
 
     def problem_at_key(self, message: str) -> None:
         self.report.problem(self.mark, self.path, message)
+
+    def problem_within(self, column: int, message: str) -> None:
+        """About the character of the text at this column, from 1; about all of it where that is no place of its own."""
+        node = self.node
+        if not isinstance(node, Scalar) or node.shift < 0 or node.mark in self.report.spoilt:
+            self.problem(message)
+        else:
+            mark = replace(node.mark, column=node.mark.column + node.shift + column - 1)
+            self.report.problem(mark, self.path, message)
 
     def note(self, message: str) -> None:
         self.report.note(self.mark, self.path, message)

@@ -35,6 +35,7 @@ ENGINE: Section = honoured("timeout_seconds", "url", "workers")
 LIMITS: Section = honoured(
     "actions_per_pass", "fresh_after", "group_deadline_seconds", "patch_deadline_seconds", "patch_prepare_seconds",
     "progress_deadline_seconds", "removal_count", "removal_percent", "retry_delay_seconds", "retry_max_seconds",
+    "runs_at_once",
 )  # fmt: skip
 LEVELS = ("trace", "debug", "info", "success", "warning", "error", "critical")
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")
@@ -122,6 +123,7 @@ def limits(cursor: Cursor) -> Limits:
             low=1, high=604_800, default=default.patch_prepare_seconds
         ),
         actions_per_pass=f["actions_per_pass"].integer(low=1, high=100_000, default=default.actions_per_pass),
+        runs_at_once=f["runs_at_once"].integer(low=1, high=1000, default=default.runs_at_once),
     )
     if found.retry_max_seconds < found.retry_delay_seconds:
         key = "retry_max_seconds" if "retry_max_seconds" in f else "retry_delay_seconds"

@@ -115,6 +115,10 @@ def syntax_message(error: yaml.MarkedYAMLError, text: str, mark: Mark) -> str:
     line = lines[mark.line - 1] if mark.line <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "a tab indents this line: YAML takes spaces only"
+    if "alias" in (error.context or ""):
+        return 'this is not YAML: a `*` begins an alias here, put quotes around the text, as in "*/15 * * * *"'
+    if line[mark.column - 1 :].startswith("@"):
+        return 'this is not YAML: a text cannot begin with `@`, put quotes around it, as in "@daily"'
     reason = error.problem or "it cannot be parsed"
     context = f" ({error.context})" if error.context else ""
     return f"this is not YAML: {reason}{context}"
@@ -204,9 +208,9 @@ class Composer:
         text = event.value
         forced = FORCED.get((event.tag or "").removeprefix(YAML_TAG)) if event.tag else None
         if forced is not None:
-            return Scalar(text, forced, mark, tag)
+            return Scalar(text, forced, mark, tag, shift(event))
         plain = is_plain(event) and (event.implicit[0] or tag is not Tag.NONE)
-        return Scalar(text, resolved(text) if plain else Kind.TEXT, mark, tag)
+        return Scalar(text, resolved(text) if plain else Kind.TEXT, mark, tag, shift(event))
 
     def tag(self, tag: str | None, mark: Mark) -> Tag:
         if tag is None or tag in ("!", YAML_TAG + "seq", YAML_TAG + "map"):
@@ -276,6 +280,17 @@ class Composer:
 def is_plain(event: yaml.ScalarEvent) -> bool:
     """Whether a scalar is written without quotes; the C parser says "" where the Python one says None."""
     return not event.style
+
+
+def shift(event: yaml.ScalarEvent) -> int:
+    """As `Scalar` has it."""
+    start, end = event.start_mark, event.end_mark
+    if start is None or end is None or start.line != end.line or event.style in ("|", ">"):
+        return -1
+    quotes = 0 if is_plain(event) else 1
+    begins: int = end.column - quotes - len(event.value) - start.column
+    # what is escaped takes more room than it is long; before a plain text an anchor may stand
+    return begins if begins == quotes or (begins > 0 and not quotes) else -1
 
 
 def resolved(text: str) -> Kind:

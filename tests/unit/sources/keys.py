@@ -10,6 +10,9 @@ SHELLS = {
     "services.NAME": "services: {web: {image: nginx, @}, db: {image: nginx}}\n"
     "networks: {N: }\nvolumes: {V: }\nsecrets: {S: {file: a.txt}}\nconfigs: {C: {file: a.txt}}",
     "services.NAME.x-zpmd": "services: {web: {image: nginx, x-zpmd: {@}}}",
+    "services.NAME.x-zpmd.schedule": "services: {web: {image: nginx, x-zpmd: {schedule: {every: 15m, @}}}}",
+    "services.NAME.x-zpmd.schedule.history":
+        "services: {web: {image: nginx, x-zpmd: {schedule: {every: 15m, history: {@}}}}}",
     "services.NAME.x-zpmd.watch": "services: {web: {image: nginx, x-zpmd: {watch: {@}}}}",
     "services.NAME.x-zpmd.ports":
         "services: {web: {image: nginx, x-zpmd: {for_each: active-integration, ports: {range: 9100-9199, @}}}}",
@@ -90,7 +93,11 @@ VALUES = {
         x-zpmd={group: batch}
     """,
     "services.NAME.x-zpmd": "for_each=active-integration group=batch roles=[passive] required=false "
-    "watch={quiet: 5s}",
+    "schedule='@hourly' watch={quiet: 5s}",
+    "services.NAME.x-zpmd.schedule": "catch_up=all concurrency=replace cron='0 3 * * *' deadline=1h "
+    "history={failed: 5} jitter=1m retries=3 retry_delay=1m retry_max_delay=1h suspend=true time_zone=Europe/Berlin "
+    "timeout=1h",
+    "services.NAME.x-zpmd.schedule.history": "failed=5 succeeded=5",
     "services.NAME.x-zpmd.watch": "at_most=5m quiet=5s",
     "services.NAME.blkio_config": "weight=20 weight_device=[{path: /a, weight: 20}] "
     + " ".join(f"device_{k}=[{{path: /a, rate: 1}}]" for k in ("read_bps", "read_iops", "write_bps", "write_iops")),
@@ -157,6 +164,7 @@ SWAPPED = {
     ("services.NAME.ulimits.NAME", "soft"): ("soft: 1", "soft: 2"),
     ("services.NAME.ulimits.NAME", "hard"): ("hard: 5", "hard: 6"),
     ("services.NAME.x-zpmd.ports", "range"): ("9100-9199", "9200-9299"),
+    ("services.NAME.x-zpmd.schedule", "every"): ("every: 15m", "every: 20m"),
     ("services.NAME.volumes[]", "type"): ("type: volume", "type: tmpfs"),
     ("services.NAME.volumes[]", "target"): ("target: /v", "target: /w"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zpmd.model.secret import Secret
 from zpmd.model.tenant import Integration, Param, Rows, Status, Tenant, TenantDB
-from zpmd.sources.bindings import bindings
+from zpmd.sources.bindings import Shelves
 
 ACME = Tenant(
     id=1,
@@ -29,7 +29,7 @@ SPLUNK = Integration(
 
 
 def test_a_row_gives_every_reference_but_the_port() -> None:
-    (binding,) = bindings(Rows(tenants=(ACME,), integrations=(SPLUNK,)))
+    (binding,) = Shelves(Rows(tenants=(ACME,), integrations=(SPLUNK,))).integrations()
     assert binding.values == {
         "tenant.tenantcode": "acme",
         "tenant.name": "Acme",
@@ -53,7 +53,7 @@ def test_a_tenant_without_a_database_of_its_own_uses_its_first_one() -> None:
     own = TenantDB(id=1, name="x", tenantcode="bare", status=Status.ACTIVE, db_host="h1", db_name="n1", uuid="u1")
     other = TenantDB(id=2, name="y", tenantcode="bare", status=Status.ACTIVE, db_host="h2", db_name="n2", uuid="u2")
     row = Integration(integration_id=1, tenantcode="bare", service_name="jira", status=Status.ACTIVE)
-    (binding,) = bindings(Rows(tenants=(bare,), databases=(own, other), integrations=(row,)))
+    (binding,) = Shelves(Rows(tenants=(bare,), databases=(own, other), integrations=(row,))).integrations()
     assert (binding.values["tenant.db.host"], binding.values["tenant.db.name"]) == ("h1", "n1")
     assert binding.secrets == {}
 
@@ -69,7 +69,7 @@ def test_only_active_integrations_of_active_tenants_are_bound() -> None:
             Integration(integration_id=9, tenantcode="nobody", service_name="jira", status=Status.ACTIVE),
         ),
     )
-    assert [b.integration.service for b in bindings(rows)] == ["splunk-acme-7"]
+    assert [b.integration.service for b in Shelves(rows).integrations()] == ["splunk-acme-7"]
 
 
 def test_the_more_specific_parameter_wins() -> None:
@@ -84,7 +84,7 @@ def test_the_more_specific_parameter_wins() -> None:
         ((build, everywhere), "build"),
         ((everywhere, param("other", build_name="jira")), "all"),
     ):
-        (binding,) = bindings(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=rows))
+        (binding,) = Shelves(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=rows)).integrations()
         assert binding.values["params.A"] == expected
         assert "params.OTHER" not in binding.values
 
@@ -92,11 +92,40 @@ def test_the_more_specific_parameter_wins() -> None:
 def test_a_parameter_is_either_a_text_or_a_secret_the_most_specific_row_decides() -> None:
     plain = Param(values=(("TOKEN", "public"),))
     secret = Param(build_name="splunk", secrets=(("TOKEN", Secret("hidden")),))
-    (binding,) = bindings(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=(plain, secret)))
+    (binding,) = Shelves(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=(plain, secret))).integrations()
     assert "params.TOKEN" not in binding.values
     assert binding.secrets["TOKEN"].value == "hidden"
     turned = Param(build_name="splunk", values=(("TOKEN", "public"),))
     general = Param(secrets=(("TOKEN", Secret("hidden")),))
-    (binding,) = bindings(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=(general, turned)))
+    (binding,) = Shelves(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=(general, turned))).integrations()
     assert binding.values["params.TOKEN"] == "public"
     assert "TOKEN" not in binding.secrets
+
+
+def test_a_tenant_gives_its_own_references_and_the_parameters_for_its_template() -> None:
+    rows = (
+        Param(values=(("A", "all"), ("B", "all"), ("C", "all"))),
+        Param(build_name="dump", values=(("B", "dump"), ("C", "dump"))),
+        Param(build_name="splunk", values=(("A", "splunk"),)),
+        Param(tenantcode="acme", build_name="dump", values=(("C", "acme"),), secrets=(("TOKEN", Secret("t0ken")),)),
+        Param(tenantcode="globex", values=(("A", "globex"),)),
+    )
+    (binding,) = Shelves(Rows(tenants=(ACME,), integrations=(SPLUNK,), params=rows)).active_tenants("dump")
+    assert binding.values == {
+        "tenant.tenantcode": "acme",
+        "tenant.name": "Acme",
+        "tenant.id": "1",
+        "tenant.db.host": "10.0.0.5:27017",
+        "tenant.db.name": "acme_db",
+        "tenant.db.username": "acme",
+        "params.A": "all",
+        "params.B": "dump",
+        "params.C": "acme",
+    }
+    assert binding.secrets == {"db_password": Secret("s3cret-of-acme"), "TOKEN": Secret("t0ken")}
+    assert (binding.service("dump"), binding.key, binding.row) == ("dump-acme", None, ("tenants", "acme"))
+
+
+def test_only_active_tenants_are_given_a_service() -> None:
+    gone = Tenant(id=2, name="Gone", tenantcode="gone", status=Status.SUSPENDED)
+    assert [b.tenant for b in Shelves(Rows(tenants=(ACME, gone))).active_tenants("dump")] == [ACME]

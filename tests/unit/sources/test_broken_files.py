@@ -15,7 +15,7 @@ from tests.unit.sources.keys import SHELLS
 from zpmd.sources.compose.vocabulary import SECTIONS
 
 DATA = Path(__file__).parents[2] / "data/compose"
-CASES = (DATA / "broken.txt", DATA / "broken-templates.txt")
+CASES = (DATA / "broken.txt", DATA / "broken-templates.txt", DATA / "broken-jobs.txt")
 OTHERS = {"twice.yaml": "services: {app: {image: b}}"}
 
 

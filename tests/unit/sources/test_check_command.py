@@ -47,6 +47,21 @@ def test_templates_are_counted_for_themselves(site: Path) -> None:
     assert json.loads(zpmd("check", "--json", "app.yaml", cwd=site).stdout)["templates"] == 1
 
 
+def test_jobs_are_counted_among_the_services(site: Path) -> None:
+    (site / "jobs.yaml").write_text("services: {a: {image: a, x-zpmd: {schedule: '@daily'}}, b: {image: b}}")
+    result = zpmd("check", "jobs.yaml", cwd=site)
+    assert (result.returncode, result.stdout) == (0, "2 services in 1 group, 1 job among them: ok\n")
+    found = json.loads(zpmd("check", "--json", "jobs.yaml", cwd=site).stdout)
+    assert (found["services"], found["jobs"]) == (2, 1)
+
+
+def test_a_wrong_expression_is_told_at_its_character(site: Path) -> None:
+    (site / "jobs.yaml").write_text("services:\n  a:\n    image: a\n    x-zpmd: {schedule: '0 25 * * *'}\n")
+    result = zpmd("check", "jobs.yaml", cwd=site)
+    assert result.returncode == 78
+    assert result.stderr.splitlines()[0] == ("jobs.yaml:4:27: services.a.x-zpmd.schedule: 25 is no hour: write 0 to 23")
+
+
 DATA = """\
 tenants: [{id: 1, tenantcode: acme, status: active, db_password: "do-not-print-1"}]
 integrations:

@@ -8,7 +8,7 @@ from tests.unit.sources.given import lines, together, understood
 from zpmd.model.container import PortBinding
 from zpmd.model.service import Dependency, Group, RestartCondition, ServiceData
 from zpmd.model.watch import WatchRule
-from zpmd.sources.compose.templates import Credentials, Stamped, Template, template_for
+from zpmd.sources.compose.templates import Credentials, Each, Stamped, Template, template_for
 from zpmd.sources.references import CLOSES, OPENS
 
 ROW = {
@@ -407,3 +407,81 @@ def test_what_is_watched_cannot_lead_out_of_its_folder() -> None:
         integration__executionDir="../../etc",
     )
     assert "leads out of the folder" in problem
+
+
+TENANT = """
+services:
+  db: {image: "db:1"}
+  dump:
+    image: a
+    x-zpmd: {for_each: tenant}
+"""
+
+
+def test_a_template_of_tenants_says_what_it_is_for() -> None:
+    found = template(TENANT)
+    assert (found.name, found.each, found.only, found.ports, found.group) == ("dump", Each.TENANT, (), None, Group.APP)
+    assert template(HEAD).each is Each.INTEGRATION
+
+
+def test_a_template_of_tenants_is_for_no_integration() -> None:
+    found = template(TENANT)
+    assert template_for([found], "splunk") is None
+
+
+def test_templates_of_tenants_stand_beside_one_for_all_integrations() -> None:
+    text = (
+        TENANT
+        + "  load: {image: a, x-zpmd: {for_each: tenant}}\n  app: {image: a, x-zpmd: {for_each: active-integration}}"
+    )
+    result = understood(text)
+    assert lines(result.problems) == []
+    assert {t.name: t.each for t in result.templates} == {
+        "dump": Each.TENANT, "load": Each.TENANT, "app": Each.INTEGRATION,
+    }  # fmt: skip
+
+
+def test_a_service_of_a_tenant_has_the_tenant_s_own_values() -> None:
+    body = """
+    environment: {T: "${tenant.tenantcode}", H: "${tenant.db.host}", P: "${params.DIR:-/backup}"}
+    container_name: dump-${tenant.tenantcode}
+    volumes: ["data:/data"]
+volumes: {data: {name: "dump_${tenant.tenantcode}"}}
+"""
+    row = {"tenant.tenantcode": "acme", "tenant.db.host": "db1:27017"}
+    made = template(TENANT + body).stamp("dump-acme", row, "acme")
+    assert lines(made.problems) == []
+    assert made.service is not None
+    assert (made.service.name, made.service.tenant, made.service.watch) == ("dump-acme", "acme", ())
+    assert dict(made.service.container.environment) == {"T": "acme", "H": "db1:27017", "P": "/backup"}
+    assert [v.name for v in made.volumes] == ["dump_acme"]
+
+
+@pytest.mark.parametrize("each", ["tenant", "active-integration"])
+@pytest.mark.parametrize(
+    ("schedule", "seconds"),
+    [
+        ("'0 3 * * *'", 300), ("{every: 1h}", 300), ("{every: 4m}", 120), ("'*/2 * * * *'", 60),
+        ("{cron: 0 3 * * *, deadline: 2m}", 60), ("['0 3 * * *', '2 3 * * *']", 60),
+        ("{cron: 0 3 * * *, jitter: 0s}", 0), ("{cron: 0 3 * * *, jitter: 2h}", 7200),
+    ],
+)  # fmt: skip
+def test_the_jobs_of_a_template_are_spread_over_time(each: str, schedule: str, seconds: float) -> None:
+    found = template(f"services: {{dump: {{image: a, x-zpmd: {{for_each: {each}, schedule: {schedule}}}}}}}")
+    made = found.stamp("dump-acme", ROW, "acme").service
+    assert made is not None
+    assert made.job is not None
+    assert made.job.timetable.jitter_seconds == seconds
+
+
+def test_a_job_of_an_integration_does_not_watch_what_it_runs() -> None:
+    body = """
+    volumes: ["${integration.executionDir}:/app:ro"]
+"""
+    text = HEAD.replace("ports: {range: 9100-9199}", "%s") + body
+    watching = template(text % "credentials: files").stamp("s", ROW, "acme").service
+    job = template(text % "schedule: '@daily'").stamp("s", ROW, "acme").service
+    assert watching is not None
+    assert job is not None
+    assert watching.watch != ()
+    assert job.watch == ()

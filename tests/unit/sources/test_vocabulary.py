@@ -19,6 +19,8 @@ OURS = {
     *(("x-zpmd", key) for key in SECTIONS["x-zpmd"]),
     *(("services.NAME.x-zpmd", key) for key in SECTIONS["services.NAME.x-zpmd"]),
     *(("services.NAME.x-zpmd.ports", key) for key in SECTIONS["services.NAME.x-zpmd.ports"]),
+    *(("services.NAME.x-zpmd.schedule", key) for key in SECTIONS["services.NAME.x-zpmd.schedule"]),
+    *(("services.NAME.x-zpmd.schedule.history", key) for key in SECTIONS["services.NAME.x-zpmd.schedule.history"]),
     *(("services.NAME.x-zpmd.watch", key) for key in SECTIONS["services.NAME.x-zpmd.watch"]),
 }  # fmt: skip
 
@@ -37,7 +39,7 @@ def values(section: str) -> dict[str, str]:
 
 def meaning(result: Understood) -> tuple[object, ...]:
     services = tuple((s.name, s.group, s.container, s.replicas, s.depends_on, s.restart, s.update, s.rollback,
-                      s.stop_grace_seconds, s.pull, s.required, s.watch, s.watch_pace)
+                      s.stop_grace_seconds, s.pull, s.required, s.watch, s.watch_pace, s.job)
                      for s in result.desired.services)  # fmt: skip
     templates = tuple((t.name, t.group, t.only, t.ports, t.credentials, t.off) for t in result.templates)
     return (services, templates, result.desired.volumes, result.desired.networks, [p.message for p in result.problems])

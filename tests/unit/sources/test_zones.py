@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from zpmd.sources.zones import zone
+from zpmd.sources import zones
+from zpmd.sources.zones import SteadyZones, zone
 
 
 def test_a_zone_knows_its_offset() -> None:
@@ -30,3 +33,24 @@ def test_a_misspelt_zone_is_found() -> None:
 
 def test_utc_needs_no_tzdata() -> None:
     assert zone("UTC") is UTC
+
+
+def test_a_zone_is_the_same_object_until_its_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is worked out by a zone is kept for as long as that is the same one."""
+    host = Path("/usr/share/zoneinfo")
+    monkeypatch.setattr(zones, "TZPATH", (str(tmp_path),))
+    zoneinfo.reset_tzpath((tmp_path,))
+    try:
+        (tmp_path / "Here").write_bytes((host / "Europe/Berlin").read_bytes())
+        steady = SteadyZones()
+        before = steady("Here")
+        assert steady("Here") is before
+        (tmp_path / "new").write_bytes((host / "America/Lima").read_bytes())
+        (tmp_path / "new").rename(tmp_path / "Here")
+        assert steady("Here").utcoffset(datetime(2026, 7, 1)) == timedelta(hours=-5)
+        assert before.utcoffset(datetime(2026, 7, 1)) == timedelta(hours=2)
+        (tmp_path / "Here").unlink()
+        with pytest.raises(ValueError, match="is no time zone of this host"):
+            steady("Here")
+    finally:
+        zoneinfo.reset_tzpath()

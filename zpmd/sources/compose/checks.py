@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from zpmd.model.service import Condition, Dependency, RestartCondition, RestartPolicy, ServiceData
-from zpmd.sources.compose import vocabulary
+from zpmd.sources.compose import jobs, vocabulary
 from zpmd.sources.compose.network import port_range
 from zpmd.sources.compose.probing import Probed
 from zpmd.sources.compose.service import Parsed
+from zpmd.sources.compose.templates import Each
 from zpmd.sources.nodes import shortened
 from zpmd.sources.reading import Cursor, suggestion
 
@@ -36,7 +37,10 @@ def settled(services: Services, templates: Iterable[Probed]) -> dict[str, Parsed
         restart = RestartPolicy(condition=RestartCondition.ON_FAILURE)
         return replace(parsed, data=replace(parsed.data, restart=restart))
 
-    return {name: once(p) if name in awaited and not restart_written(p) else p for name, p in services.items()}
+    return {
+        name: once(p) if name in awaited and not restart_written(p) and p.data.job is None else p
+        for name, p in services.items()
+    }
 
 
 def restart_written(parsed: Parsed) -> bool:
@@ -62,7 +66,7 @@ def audiences(templates: Iterable[Probed]) -> None:
     """For each integration there is one template at most."""
     others: Probed | None = None
     known: dict[str, Probed] = {}
-    for probed in templates:
+    for probed in (one for one in templates if one.template.each is Each.INTEGRATION):
         x_zpmd = probed.x_zpmd.fields(vocabulary.SERVICE_ZPMD)
         if not probed.template.only and "only" not in x_zpmd:
             if others is not None:
@@ -98,11 +102,14 @@ def dependency(parsed: Parsed, need: Dependency, cursor: Cursor, services: Servi
             )
         return
     order_of_groups(parsed.data, other.data, cursor)
-    conditions(need, other.data, cursor)
+    if other.data.job is not None:
+        jobs.waiting(need, cursor)
+    else:
+        conditions(need, other.data, cursor)
 
 
 def order_of_groups(dependant: ServiceData, needed: ServiceData, cursor: Cursor) -> None:
-    if dependant.required and dependant.group.order < needed.group.order:
+    if dependant.required and dependant.job is None and dependant.group.order < needed.group.order:
         cursor.problem_at_key(
             f"{dependant.name} is in group {dependant.group} and cannot wait for {needed.name} of the later group "
             f"{needed.group}, which starts after it: move one of them, or write `x-zpmd: {{required: false}}`"

@@ -17,7 +17,7 @@ from zpmd.sources.compose.files import Files, Loader, Unit
 from zpmd.sources.compose.objects import Objects, by_name, unused
 from zpmd.sources.compose.probing import Probed, probed
 from zpmd.sources.compose.service import Context, Host, Parsed, service
-from zpmd.sources.compose.templates import Remembered, Source, Template, is_template
+from zpmd.sources.compose.templates import Remembered, Source, Template, each_of, is_template
 from zpmd.sources.nodes import Entry, Mark, shortened
 from zpmd.sources.reading import Report, in_order
 from zpmd.sources.references import References
@@ -109,7 +109,9 @@ class Everything:
 
     def template(self, name: str, entry: Entry, unit: Unit) -> None:
         form = blanks.prepared(entry.node, self.references, ("services", name))
-        source = Source(name, form, entry.mark, unit, self.objects, self.references, self.host, self.remembered)
+        source = Source(
+            name, form, entry.mark, unit, self.objects, self.references, self.host, self.remembered, each_of(entry.node)
+        )
         found = probed(source, entry, self.report)
         if found is not None and self.is_first(name, entry):
             self.templates[name] = found

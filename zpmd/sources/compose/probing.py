@@ -14,10 +14,11 @@ from zpmd.model.text import printable
 from zpmd.sources.compose import blanks
 from zpmd.sources.compose.blanks import Filling, Form, Prepared
 from zpmd.sources.compose.service import Parsed
-from zpmd.sources.compose.templates import Source, Template, Wanted, wanted
+from zpmd.sources.compose.templates import Each, Source, Template, Wanted, wanted
+from zpmd.sources.interpolate import BadTemplate
 from zpmd.sources.nodes import Entry, Map, Sequence, null
 from zpmd.sources.reading import Cursor, Report, joined
-from zpmd.sources.references import MARK, OPENS, PORT, Value
+from zpmd.sources.references import MARK, OPENS, PORT, Reference, Value
 
 PROBES = ("1", "1h", "probe-{}", "/probe/{}", "true", "10.0.0.1", "sha256:" + 64 * "0")
 """For each form that the reader asks of a text one that has it, words of a few allowed ones excepted. `{}` is the name
@@ -90,13 +91,18 @@ def whatever_the_value(told: list[list[Problem]], mixed: Mapping[Position, tuple
 
 def probe(source: Source, value: str, files_report: Report) -> tuple[Report, Parsed | None]:
     report = Report(spoilt=set(files_report.spoilt), written=source.references.shown)
-    filling = Filling(source.references, report, probing(value))
+    filling = Filling(source.references, report, probing(value, source.each))
     objects = source.objects.stamping(filling, source.files)
     return report, source.read(source.key, filling.node(source.form), objects, report)
 
 
-def probing(value: str) -> Value:
-    return lambda reference: None if reference.operator.endswith("-") else value.format(reference.name.lower())
+def probing(value: str, each: Each = Each.INTEGRATION) -> Value:
+    def probe(reference: Reference) -> str | None:
+        if each is Each.TENANT and reference.name.startswith("integration."):
+            raise BadTemplate(f"a tenant has no {reference.name}: write ${{tenant.tenantcode}}, or a parameter")
+        return None if reference.operator.endswith("-") else value.format(reference.name.lower())
+
+    return probe
 
 
 def mixed_texts(source: Source) -> dict[Position, tuple[str, str]]:
@@ -135,28 +141,27 @@ def what_is_each_ones_own(cursor: Cursor, parsed: Parsed, source: Source) -> Non
     """Names, addresses and ports that the services of a template cannot share."""
     name = child(cursor, "container_name")
     named = blanks.named(name.node, source.references)
+    each, of_one = source.each, "${tenant.tenantcode} and ${integration.integration_id}"
+    if each is Each.TENANT:
+        named, of_one = named | {INTEGRATION}, "${tenant.tenantcode}"
     if name.written and PORT not in named and not (named & TENANT and INTEGRATION in named):
-        name.problem(
-            "one name cannot serve every integration: remove container_name, or have ${tenant.tenantcode} and "
-            "${integration.integration_id} in it"
-        )
+        name.problem(f"one name cannot serve every {each.word}: remove container_name, or have {of_one} in it")
     ports = child(cursor, "ports").node
     items = ports.items if isinstance(ports, Sequence) else ()
     fixed = {item.mark for item in items if not blanks.marked(item)}
     for binding, place in parsed.ports:
         if binding.published and "-" not in binding.published and place.node.mark in fixed:
-            place.problem(
-                f"host port {binding.published} cannot serve every integration: write ${{{PORT}}} in its place"
-            )
+            instead = f"write ${{{PORT}}} in its place" if each is Each.INTEGRATION else "let the engine choose one"
+            place.problem(f"host port {binding.published} cannot serve every {each.word}: {instead}")
     networks = child(cursor, "networks")
     addresses = [a for a in parsed.data.container.networks if a.ipv4_address or a.ipv6_address or a.mac_address]
     if addresses and not blanks.marked(networks.node):
-        networks.problem_at_key("a fixed address cannot serve every integration: remove it")
+        networks.problem_at_key(f"a fixed address cannot serve every {each.word}: remove it")
 
 
 def ports_are_leased(cursor: Cursor, words: Wanted, source: Source) -> None:
     """`${integration.port}` has a value where there is a range to lease from."""
-    if words.ports is not None or child(child(cursor, "x-zpmd"), "ports").written:
+    if words.each is Each.TENANT or words.ports is not None or child(child(cursor, "x-zpmd"), "ports").written:
         return
     for scalar in blanks.texts(cursor.node):
         if any(reference.name == PORT for reference in source.references.within(scalar.text)):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from zpmd.model.container import Container, FileKind, Pairs
 from zpmd.model.service import Dependency, Group, Order, PullPolicy, ServiceData
 from zpmd.settings import VMS
-from zpmd.sources.compose import dependencies, deploy, mounts, network, process, vocabulary
+from zpmd.sources import zones
+from zpmd.sources.compose import dependencies, deploy, jobs, mounts, network, process, vocabulary
 from zpmd.sources.compose.files import Files, Unit
+from zpmd.sources.compose.jobs import Zone
 from zpmd.sources.compose.objects import Objects
 from zpmd.sources.nodes import Entry, Map, shortened
 from zpmd.sources.reading import Cursor, Fields, Report, honoured, listing
@@ -32,6 +34,8 @@ class Host:
     role: str = "active"
     vms: tuple[str, ...] = VMS
     profiles: tuple[str, ...] = ()
+    zone: Zone = field(default=zones.zone, repr=False)
+    """The time zones that it knows."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,12 @@ class Reader:
             watch_pace=process.watch_pace(zpmd["watch"]),
             origin=f"{self.cursor.mark.origin.name}:{self.cursor.mark.line}",
         )
-        self.one_name(data, deployed["update_config"])
+        if "schedule" in zpmd:
+            policy = jobs.policy(zpmd["schedule"], self.context.host.zone, templated="for_each" in zpmd)
+            data = replace(data, job=policy, restart=jobs.NEVER)
+            jobs.misfits(f, zpmd, deployed, data, ports)
+        else:
+            self.one_name(data, deployed["update_config"])
         return Parsed(data, self.cursor, f, ports, needs, off, retired=bool(misfit))
 
     def zpmd(self, own: Fields, key: str) -> Cursor:

@@ -1,6 +1,7 @@
-"""Services that stand for one service per active integration: `x-zpmd: {for_each: active-integration}`.
+"""Services that stand for one service per active integration, `x-zpmd: {for_each: active-integration}`, or per active
+tenant, `for_each: tenant`.
 
-A template is read as any service is, once for each integration, after the values of its references were put into the
+A template is read as any service is, once for each of them, after the values of its references were put into the
 tree of its file. That is `stamp`; it reads no file and knows no database. When files are loaded every template is
 stamped with probing values (probing.py), so that its mistakes are found without any integration.
 """
@@ -21,15 +22,26 @@ from zpmd.sources.compose.blanks import Filling, Prepared
 from zpmd.sources.compose.files import Files, Unit
 from zpmd.sources.compose.objects import Objects, by_name
 from zpmd.sources.compose.service import Context, Host, Parsed, service
-from zpmd.sources.nodes import Entry, Map, Mark, Node
+from zpmd.sources.nodes import Entry, Map, Mark, Node, Scalar
 from zpmd.sources.reading import Cursor, Fields, Report, in_order
 from zpmd.sources.references import References
 
-FOR_EACH = "active-integration"
 EXECUTION_DIR = "integration.executionDir"
 OWN_OUTPUT = ("**/__pycache__", "**/*.pyc", "**/*.log", "**/*.pid")
 """What an integration writes beside its own program, and what does not make it another one."""
 RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
+
+
+class Each(Enum):
+    """What there is one service for: a word of `for_each`."""
+
+    INTEGRATION = "active-integration"
+    TENANT = "tenant"
+
+    @property
+    def word(self) -> str:
+        """As messages have it."""
+        return "integration" if self is Each.INTEGRATION else "tenant"
 
 
 class Credentials(Enum):
@@ -42,9 +54,9 @@ class Credentials(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """One integration's service, and the volumes and networks that it uses. `service` is None where there are problems:
-    they name places of the template, and are about this integration alone. `contents` are all its configs and secrets,
-    by SHA-256."""
+    """The service of one integration or tenant, and the volumes and networks that it uses. `service` is None where
+    there are problems: they name places of the template, and are about this one alone. `contents` are all its configs
+    and secrets, by SHA-256."""
 
     service: ServiceData | None
     volumes: tuple[VolumeSpec, ...] = ()
@@ -62,6 +74,7 @@ class Wanted:
     only: tuple[str, ...] = ()
     ports: tuple[int, int] | None = None
     credentials: Credentials = Credentials.FILES
+    each: Each = Each.INTEGRATION
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +104,14 @@ class Template:
     def credentials(self) -> Credentials:
         return self.wanted.credentials
 
+    @property
+    def each(self) -> Each:
+        return self.wanted.each
+
     def stamp(
         self, service_name: str, references: Mapping[str, str], tenantcode: str, secrets: Collection[str] = ()
     ) -> Stamped:
-        """The service of one integration. `references` are values by their names as the file has them,
+        """The service of one integration or tenant. `references` are values by their names as the file has them,
         `tenant.db.host`, `params.NAME`; `secrets` are names that have a value and must not be used."""
         report = Report(written=self.source.references.shown)
         filling = Filling(self.source.references, report, lambda r: references.get(r.name), secrets)
@@ -127,6 +144,7 @@ class Source:
     references: References
     host: Host
     files: Files
+    each: Each = Each.INTEGRATION
 
     def read(self, service_name: str, node: Node, objects: Objects, report: Report) -> Parsed | None:
         """The filled form as a service of this name."""
@@ -139,7 +157,7 @@ def watched(parsed: Parsed, execution_dir: str) -> tuple[WatchRule, ...]:
     container has it from this host: every bind mount whose source is that folder, or ends in it."""
     written = "develop" in parsed.fields and "watch" in parsed.fields["develop"].fields(vocabulary.DEVELOP)
     folder = posixpath.normpath("/" + execution_dir.strip("/"))
-    if written or folder == "/":
+    if written or folder == "/" or parsed.data.job is not None:
         return parsed.data.watch
     binds = {m.source for m in parsed.data.container.mounts if m.kind is MountKind.BIND}
     return tuple(sorted(WatchRule(source, OWN_OUTPUT) for source in binds if source.endswith(folder)))
@@ -167,7 +185,7 @@ class Remembered:
 def template_for(templates: Iterable[Template], service_name: str) -> Template | None:
     """The template for integrations of this serviceName, whether it is on or off here: one that names it goes before
     one that is for all others, and one that is on before one that is off."""
-    fitting = [t for t in templates if service_name in t.only or not t.only]
+    fitting = [t for t in templates if t.each is Each.INTEGRATION and (service_name in t.only or not t.only)]
     return min(fitting, key=lambda t: (not t.only, bool(t.off)), default=None)
 
 
@@ -176,16 +194,26 @@ def is_template(node: Node) -> bool:
     return isinstance(zpmd, Map) and zpmd.get("for_each") is not None
 
 
+def each_of(node: Node) -> Each:
+    """What a template is for, as far as it can be told before it is read."""
+    zpmd = node.get("x-zpmd") if isinstance(node, Map) else None
+    word = zpmd.get("for_each") if isinstance(zpmd, Map) else None
+    return Each.TENANT if isinstance(word, Scalar) and word.text == Each.TENANT.value else Each.INTEGRATION
+
+
 def wanted(cursor: Cursor) -> Wanted:
     """What the `x-zpmd` of a template says of it."""
     zpmd = cursor.fields(vocabulary.SERVICE_ZPMD)
-    zpmd["for_each"].word({FOR_EACH: True}, default=True)
+    each = zpmd["for_each"].word({e.value: e for e in Each}, Each.INTEGRATION)
+    if each is Each.TENANT:
+        for key in (key for key in ("only", "ports") if key in zpmd):
+            zpmd[key].problem_at_key("is of integrations, and this is for each tenant: remove it")
     only = zpmd["only"].texts()
     if zpmd["only"].written and not only:
         zpmd["only"].problem("names no integration: write serviceNames, or remove it")
     ports = zpmd["ports"].fields(vocabulary.TEMPLATE_PORTS)
     credentials = zpmd["credentials"].word({c.value: c for c in Credentials}, Credentials.FILES)
-    return Wanted(only, port_range(zpmd, ports), credentials)
+    return Wanted(only, port_range(zpmd, ports), credentials, each)
 
 
 def port_range(zpmd: Fields, ports: Fields) -> tuple[int, int] | None:

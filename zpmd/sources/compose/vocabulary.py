@@ -35,12 +35,16 @@ TEMPLATE_ZPMD: Section = honoured("credentials", "only", "ports")
 SERVICE_ZPMD: Section = {
     **FILE_ZPMD,
     **TEMPLATE_ZPMD,
-    **honoured("for_each", "watch"),
-    "schedule": refused(NOT_YET),
+    **honoured("for_each", "schedule", "watch"),
     "probe": refused(NOT_YET),
 }
 TEMPLATE_PORTS: Section = honoured("range")
 WATCH_PACE: Section = honoured("at_most", "quiet")
+SCHEDULE: Section = honoured(
+    "catch_up", "concurrency", "cron", "deadline", "every", "history", "jitter", "retries", "retry_delay",
+    "retry_max_delay", "suspend", "time_zone", "timeout",
+)  # fmt: skip
+HISTORY: Section = honoured("failed", "succeeded")
 
 SERVICE: Section = {
     **honoured(
@@ -174,6 +178,8 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "services.NAME": SERVICE,
         "services.NAME.x-zpmd": SERVICE_ZPMD,
         "services.NAME.x-zpmd.ports": TEMPLATE_PORTS,
+        "services.NAME.x-zpmd.schedule": SCHEDULE,
+        "services.NAME.x-zpmd.schedule.history": HISTORY,
         "services.NAME.x-zpmd.watch": WATCH_PACE,
         "services.NAME.blkio_config": BLKIO,
         "services.NAME.blkio_config.device_*[]": BLKIO_RATE,
