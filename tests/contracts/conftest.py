@@ -21,10 +21,10 @@ from zpmd.engines.simulated import SimulatedEngine
 from zpmd.engines.simulated_container import Behaviour
 from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.engines.virtual_time import VirtualClock
+from zpmd.model.action import Action, LoadImages
 from zpmd.model.container import Container
 from zpmd.model.events import Outcome, Reason
 from zpmd.model.patch import CarriedImage
-from zpmd.model.plan import Action, LoadImages
 from zpmd.ports import Engine, Store
 from zpmd.stores.embedded import EmbeddedStore
 from zpmd.stores.memory import MemoryStore, Tablet

@@ -10,13 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
-from zpmd.model.container import Container, Healthcheck, Hook
-from zpmd.model.events import Outcome, Reason
-from zpmd.model.observed import Replica, World
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Cause,
-    Code,
     LoadImages,
     RemoveReplica,
     RestartReplica,
@@ -25,6 +20,10 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
+from zpmd.model.cause import Cause, Code
+from zpmd.model.container import Container, Healthcheck, Hook
+from zpmd.model.events import Outcome, Reason
+from zpmd.model.observed import Replica, World
 from zpmd.model.service import Desired, Group, NetworkSpec, ServiceData, VolumeSpec
 from zpmd.ports import Engine
 

@@ -31,15 +31,10 @@ from tests.contracts.harness import (
     stop,
 )
 from zpmd.engines import labels
+from zpmd.model.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
 from zpmd.model.container import Mount, MountKind, NetworkAttachment, PortBinding
 from zpmd.model.events import Result
 from zpmd.model.observed import Phase
-from zpmd.model.plan import (
-    CreateNetwork,
-    CreateVolume,
-    RemoveNetwork,
-    RemoveVolume,
-)
 from zpmd.model.service import Dependency
 from zpmd.model.spechash import spec_hash
 

@@ -27,17 +27,10 @@ from tests.contracts.harness import (
     stop,
 )
 from zpmd.errors import EngineUnknown, NotFound
+from zpmd.model.action import Action, CreateNetwork, CreateVolume, PullImage, RemoveNetwork, RemoveVolume
 from zpmd.model.container import Healthcheck, Mount, MountKind, NetworkAttachment
 from zpmd.model.events import Reason, Result
 from zpmd.model.observed import ContainerLimits, Health, Phase, Replica
-from zpmd.model.plan import (
-    Action,
-    CreateNetwork,
-    CreateVolume,
-    PullImage,
-    RemoveNetwork,
-    RemoveVolume,
-)
 
 WITH_VOLUME = service(mounts=(Mount(kind=MountKind.VOLUME, source=VOLUME.name, target="/data"),))
 WITH_NETWORK = service(networks=(NetworkAttachment(network=NETWORK.name),))

@@ -98,3 +98,13 @@ def test_of_too_many_only_useless_ones_go(reopen: Open, monkeypatch: pytest.Monk
     store.revoke(token(3).id, NOON + 6)
     store.keep(token(5))
     assert [one.id for one in reopen().all()] == [token(n).id for n in (2, 4, 5)]
+
+
+def test_of_the_useless_ones_the_newest_stay(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "USELESS_MOST", 2)
+    store = reopen()
+    for number in range(1, 6):
+        store.keep(token(number))
+        store.revoke(token(number).id, NOON + number)
+    store.keep(token(6))
+    assert [one.id for one in reopen().all()] == [token(n).id for n in (4, 5, 6)]

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from zpmd.errors import StoreError
+from zpmd.errors import SecondTaken, StoreError
 from zpmd.model.events import Entry, Lines, Result
+from zpmd.model.job import Run, RunsKept
 from zpmd.model.memory import Attempt, Down, Hold, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Patch
@@ -34,6 +36,7 @@ from zpmd.stores.good import Good
 from zpmd.stores.journal import Journal
 from zpmd.stores.recall import Recall
 from zpmd.stores.registered import Registered
+from zpmd.stores.runs import Owed
 from zpmd.stores.sealing import Seal
 from zpmd.stores.tokens import EmbeddedTokens
 
@@ -68,7 +71,7 @@ class EmbeddedStore:
         self.audit = EmbeddedAudit(self._database)
         self.answers = EmbeddedAnswers(self._database)
         self._salt = resealing.salt(self._database, self._seal)
-        self._owed: dict[tuple[str | int, ...], Statement] = {}
+        self._owed: dict[tuple[object, ...], Statement] = {}
         copy = self._database.rows("SELECT value FROM fact WHERE name = 'owner'")
         known = copy[0]["value"] if copy else None
         self._owner = identity.keep(path.with_name("owner"), known)
@@ -137,22 +140,45 @@ class EmbeddedStore:
         with self._lock:
             self._learn(("patch", patch.number), self._recall.ledger.keep(patch))
 
-    def _learn(self, key: tuple[str | int, ...], statement: Statement) -> None:
-        """Write what the process knows already, with all that is owed from a time when the file could not be written.
-        Raises StoreError: then this is owed as well, and the process goes on knowing it."""
+    def keep_runs(self, kept: RunsKept) -> None:
+        with self._lock:
+            self._learn_all(self._recall.runs.keep(kept))
+
+    def keep_run_evidence(self, job: str, due: int, attempt: int, log_tail: Sequence[str]) -> None:
+        with self._lock:
+            self._learn_all(self._recall.runs.evidence(job, due, attempt, log_tail))
+
+    def _learn(self, key: tuple[object, ...], statement: Statement) -> None:
+        self._learn_all([(key, statement)])
+
+    def _learn_all(self, owed: Owed) -> None:
+        """Write what the process knows already. Raises StoreError: then this is owed as well, and the process goes on
+        knowing it."""
         self._recall.changed()
-        self._owed[key] = statement
-        durable = any(owed.durable for owed in self._owed.values())
+        for key, statement in owed:
+            if statement is None:
+                self._owed.pop(key, None)
+            else:
+                self._owed[key] = statement
+        with self._paying():
+            pass
+
+    @contextlib.contextmanager
+    def _paying(self, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction that begins with all that is owed from a time when the file could not be written."""
+        durable = durable or any(owed.durable for owed in self._owed.values())
         with self._database.transaction(durable) as connection:
             for owed in self._owed.values():
                 connection.execute(owed.text, owed.values)
+            yield connection
         self._owed.clear()
+        self._recall.runs.written()
 
     def forget(self, services: Collection[str], containers: Collection[str]) -> None:
         with self._lock:
             if not self._recall.has_more_than(services, containers):
                 return  # as on nearly every pass
-            with self._database.transaction() as connection:
+            with self._paying() as connection:
                 keep = (json.dumps(sorted(services)),)
                 for table in ("attempt", "revision", "timing", "intent"):
                     connection.execute(
@@ -162,6 +188,7 @@ class EmbeddedStore:
                 connection.execute(
                     "DELETE FROM hold WHERE service <> '*' AND service NOT IN (SELECT value FROM json_each(?))", keep
                 )
+                connection.execute("DELETE FROM job_mark WHERE job NOT IN (SELECT value FROM json_each(?))", keep)
                 connection.execute(
                     "DELETE FROM hooked WHERE container NOT IN (SELECT value FROM json_each(?))",
                     (json.dumps(sorted(containers)),),
@@ -172,6 +199,9 @@ class EmbeddedStore:
 
     def begin(self, entry: Entry) -> int:
         with self._lock:
+            if self._owed:  # the loop asks with a line whether the file can be written again
+                with self._paying():
+                    pass
             return self._journal.begin(entry)
 
     def finish(
@@ -274,7 +304,29 @@ class EmbeddedStore:
         with self._lock:
             return self._recall.ledger.newest(limit, id)
 
+    # the ledger of jobs
+
+    def ask_run(self, run: Run) -> None:
+        with self._lock:
+            if self._recall.runs.held.get(run.job, run.due):
+                raise SecondTaken(run.job)
+            with self._paying(durable=True) as connection:
+                self._recall.runs.append(run, connection)
+            self._recall.runs.appended(run)
+            self._recall.changed()
+
+    def runs(self, job: str | None, limit: int = 100, before: tuple[int, str] | None = None) -> tuple[Run, ...]:
+        with self._lock:
+            return self._recall.runs.runs(job, limit, before)
+
+    def run(self, job: str, due: int) -> Run | None:
+        with self._lock:
+            return self._recall.runs.run(job, due)
+
     # operators'
+
+    def set_suspended(self, job: str, actor: str | None) -> None:
+        self._intend(job, "suspended", actor)
 
     def set_stopped(self, service: str, stopped: bool) -> None:
         self._intend(service, "stopped", int(stopped))
@@ -326,7 +378,7 @@ class EmbeddedStore:
             self._recall.intent = replace(self._recall.intent, down=down)
             self._recall.changed()
 
-    def _intend(self, service: str, column: str, value: int | None) -> None:
+    def _intend(self, service: str, column: str, value: int | str | None) -> None:
         with self._lock:
             with self._database.transaction(durable=True) as connection:
                 connection.execute(
@@ -337,4 +389,8 @@ class EmbeddedStore:
             self._recall.reread_intent(self._database)
 
     def close(self) -> None:
+        with self._lock, contextlib.suppress(StoreError):
+            if self._owed:
+                with self._paying():
+                    pass
         self._database.close()

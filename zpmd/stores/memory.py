@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
-from zpmd.errors import StoreError
+from zpmd.errors import SecondTaken, StoreError
 from zpmd.model.events import Entry, Lines, Result
+from zpmd.model.job import JobMemory, Mark, Run, RunsKept
 from zpmd.model.memory import Attempt, Down, Hold, Intent, Memory, Revision, Timing
 from zpmd.model.observed import Dossier, Slot
 from zpmd.model.patch import Patch
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Connection, IntegrationKey, PortLease, Rows
-from zpmd.stores import ledger, retention
+from zpmd.stores import jobs, ledger, retention
 from zpmd.stores.audit_memory import MemoryAudit
+from zpmd.stores.jobs import Held, JobRows
 
 DOSSIERS_KEPT = 10
 
@@ -37,9 +39,25 @@ class Learned:
     timings: dict[str, Timing] = field(default_factory=dict)
     patches: dict[int, Patch] = field(default_factory=dict)
     """Without `asked` and `filed`."""
+    marks: dict[str, Mark] = field(default_factory=dict)
+    runs: JobRows = field(default_factory=dict)
 
     def copy(self) -> Learned:
-        return Learned(*(dict(getattr(self, known.name)) for known in fields(self)))
+        known = Learned(*(dict(getattr(self, known.name)) for known in fields(self)))
+        known.runs = {job: dict(rows) for job, rows in self.runs.items()}
+        return known
+
+    def find(self, job: str, due: int) -> Run | None:
+        row = self.runs.get(job, {}).get(due)
+        return None if row is None else replace(row, log_tail=())
+
+    def newest(self, job: str) -> list[Run]:
+        return [replace(row, log_tail=()) for row in jobs.recalled(self.runs.get(job, {}).values()).values()]
+
+    def trim_runs(self) -> None:
+        for job, most in jobs.over({job: len(rows) for job, rows in self.runs.items()}).items():
+            for gone in jobs.surplus(self.runs[job].values(), most):
+                del self.runs[job][gone.due]
 
 
 @dataclass(slots=True)
@@ -50,6 +68,7 @@ class Tablet:
     stopped: set[str] = field(default_factory=set)
     scaled: dict[str, int] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)
+    suspended: dict[str, str] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
     down: Down = Down.NO
@@ -86,13 +105,16 @@ class MemoryStore:
         self.audit = tablet.audit
         self.learned = tablet.learned.copy()
         """What this process knows, which may be more than what could be written."""
+        held = {job: {row.due: row for row in self.learned.newest(job)} for job in self.learned.runs}
+        self._held = Held(held, self.learned.marks, self.learned.find, self.learned.newest)
         self._owed: dict[tuple[object, ...], Callable[[Learned], None]] = {}
 
     @contextmanager
     def _write(self, name: str) -> Iterator[Tablet]:
-        """What an operator asks, and lines of the journal: on the tablet, or refused."""
+        """What an operator asks, and lines of the journal: on the tablet, with all that is owed to it, or refused."""
         with self._lock:
             self._boundary(f"{name}: before")
+            self._pay()
             yield self._t
             self._memory = None
             self._boundary(f"{name}: after")
@@ -104,10 +126,14 @@ class MemoryStore:
             self._memory = None
             self._owed[key] = change
             self._boundary(f"{name}: before")
-            for owed in self._owed.values():
-                owed(self._t.learned)
-            self._owed.clear()
+            self._pay()
             self._boundary(f"{name}: after")
+
+    def _pay(self) -> None:
+        for owed in self._owed.values():
+            owed(self._t.learned)
+        self._owed.clear()
+        self._held.trim()
 
     def owner(self) -> str:
         return self._t.owner
@@ -115,11 +141,11 @@ class MemoryStore:
     def memory(self) -> Memory:
         with self._lock:
             if self._memory is None:
-                self._memory = self._recalled(self._t, self.learned)
+                self._memory = self._recalled(self._t, self.learned, self._held.jobs())
             return self._memory
 
     @staticmethod
-    def _recalled(t: Tablet, learned: Learned) -> Memory:
+    def _recalled(t: Tablet, learned: Learned, given: Mapping[str, JobMemory]) -> Memory:
         return Memory(
             intent=Intent(
                 stopped=frozenset(t.stopped),
@@ -127,6 +153,7 @@ class MemoryStore:
                 generations=MappingProxyType(dict(t.generations)),
                 holds=tuple(t.holds[name] for name in sorted(t.holds)),
                 approved=frozenset(t.approved),
+                suspended=MappingProxyType(dict(t.suspended)),
                 down=t.down,
             ),
             attempts=MappingProxyType(dict(learned.attempts)),
@@ -135,6 +162,7 @@ class MemoryStore:
             pulls=MappingProxyType(dict(learned.pulls)),
             patches=tuple(ledger.recalled([_whole(t, row) for row in learned.patches.values()]).values()),
             timings=MappingProxyType(dict(learned.timings)),
+            jobs=given,
         )
 
     # the loop's
@@ -169,18 +197,40 @@ class MemoryStore:
 
         self._learn(f"keep patch {patch.stage}", ("patch", patch.number), change)
 
+    def keep_runs(self, kept: RunsKept) -> None:
+        def change(known: Learned) -> None:
+            jobs.put(known.runs, kept)
+            known.marks.update(kept.marks)
+            known.trim_runs()
+
+        with self._lock:
+            self._held.keep(kept)
+            self._learn("keep runs", ("runs", len(self._owed)), change)
+
+    def keep_run_evidence(self, job: str, due: int, attempt: int, log_tail: Sequence[str]) -> None:
+        def change(known: Learned) -> None:
+            row = known.runs.get(job, {}).get(due)
+            if row is not None:
+                known.runs[job][due] = replace(row, evidence=attempt, log_tail=jobs.bounded(log_tail))
+
+        with self._lock:
+            if self._held.evidence(job, due, attempt):
+                self._learn("run evidence", ("runs", len(self._owed)), change)
+
     def forget(self, services: Collection[str], containers: Collection[str]) -> None:
         t, learned = self._t, self.learned
         named = {s.service for s in learned.attempts}.union(
-            learned.revisions, learned.timings, t.stopped, t.scaled, t.generations, t.approved
+            learned.revisions, learned.timings, t.stopped, t.scaled, t.generations, t.approved, t.suspended
         )
         named.update(name for name in t.holds if name != "*")
+        named |= self._held.leaving(services)
         if named.issubset(services) and learned.hooked.keys() <= set(containers):
             return
         with self._write("forget"):
             t.scaled = {name: n for name, n in t.scaled.items() if name in services}
             t.generations = {name: n for name, n in t.generations.items() if name in services}
             t.holds = {name: h for name, h in t.holds.items() if name == "*" or name in services}
+            t.suspended = {name: actor for name, actor in t.suspended.items() if name in services}
             t.stopped &= set(services)
             t.approved &= set(services)
             for known in (t.learned, learned):
@@ -188,6 +238,8 @@ class MemoryStore:
                 known.revisions = {name: r for name, r in known.revisions.items() if name in services}
                 known.timings = {name: timing for name, timing in known.timings.items() if name in services}
                 known.hooked = {container: at for container, at in known.hooked.items() if container in containers}
+                known.marks = {name: mark for name, mark in known.marks.items() if name in services}
+            self._held.forget(services)
 
     # the journal
 
@@ -334,7 +386,35 @@ class MemoryStore:
             rows = [self.learned.patches[number] for number in sorted(self.learned.patches, reverse=True)]
             return tuple(_whole(self._t, row) for row in rows if id in (None, row.id))[:limit]
 
+    # the ledger of jobs
+
+    def ask_run(self, run: Run) -> None:
+        with self._lock:
+            if self.learned.find(run.job, run.due):
+                raise SecondTaken(run.job)
+            with self._write("ask run") as t:
+                for known in (t.learned, self.learned):
+                    known.runs.setdefault(run.job, {})[run.due] = replace(run, log_tail=())
+                self._held.append(run)
+
+    def runs(self, job: str | None, limit: int = 100, before: tuple[int, str] | None = None) -> tuple[Run, ...]:
+        with self._lock:
+            found = [row for rows in self.learned.runs.values() for row in rows.values() if job in (None, row.job)]
+        found = [replace(row, log_tail=()) for row in found if jobs.comes_after(row, before)]
+        return tuple(sorted(found, key=jobs.order)[:limit])
+
+    def run(self, job: str, due: int) -> Run | None:
+        with self._lock:
+            return self.learned.runs.get(job, {}).get(due)
+
     # operators'
+
+    def set_suspended(self, job: str, actor: str | None) -> None:
+        with self._write("intent") as t:
+            if actor is None:
+                t.suspended.pop(job, None)
+            else:
+                t.suspended[job] = actor
 
     def set_stopped(self, service: str, stopped: bool) -> None:
         with self._write("intent") as t:

@@ -15,6 +15,7 @@ from zpmd.model.observed import Slot
 from zpmd.stores.codec import Unreadable, decode
 from zpmd.stores.database import Database
 from zpmd.stores.ledger import Ledger
+from zpmd.stores.runs import Runs
 from zpmd.stores.sealing import Seal
 
 
@@ -29,7 +30,8 @@ class Recall:
         self.timings: dict[str, Timing] = {}
         self.ledger = Ledger(database)
         self.intent = _intent(database)
-        self.unreadable = self.ledger.unreadable
+        self.runs = Runs(database, seal)
+        self.unreadable = self.ledger.unreadable + self.runs.unreadable
         self._memory: Memory | None = None
         for row in database.rows("SELECT service, slot, body FROM attempt"):
             try:
@@ -64,6 +66,7 @@ class Recall:
                 pulls=MappingProxyType(dict(self.pulls)),
                 patches=self.ledger.patches(),
                 timings=MappingProxyType(dict(self.timings)),
+                jobs=self.runs.held.jobs(),
             )
         return self._memory
 
@@ -77,14 +80,18 @@ class Recall:
         named = {slot.service for slot in self.attempts}.union(
             self.revisions, self.timings, intent.stopped, intent.scaled, intent.generations, intent.approved
         )
+        named.update(intent.suspended)
         named.update(hold.service for hold in intent.holds if hold.service != "*")
-        return not (named.issubset(services) and self.hooked.keys() <= set(containers))
+        if not named.issubset(services) or self.runs.held.leaving(services):
+            return True
+        return not self.hooked.keys() <= set(containers)
 
     def keep_only(self, services: Collection[str], containers: Collection[str], database: Database) -> None:
         self.attempts = {slot: a for slot, a in self.attempts.items() if slot.service in services}
         self.revisions = {name: r for name, r in self.revisions.items() if name in services}
         self.timings = {name: t for name, t in self.timings.items() if name in services}
         self.hooked = {container: at for container, at in self.hooked.items() if container in containers}
+        self.runs.held.forget(services)
         self.reread_intent(database)
 
 
@@ -98,5 +105,6 @@ def _intent(database: Database) -> Intent:
         generations=MappingProxyType({r["service"]: r["generation"] for r in rows if r["generation"]}),
         holds=tuple(Hold(**dict(row)) for row in holds),
         approved=frozenset(r["service"] for r in rows if r["approved"]),
+        suspended=MappingProxyType({r["service"]: r["suspended"] for r in rows if r["suspended"] is not None}),
         down=Down(down[0]["value"]) if down else Down.NO,
     )

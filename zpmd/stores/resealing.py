@@ -22,6 +22,7 @@ KEYS = {
     "rows": ("collection",),
     "sealed_fact": ("name",),
     "dossier": ("id",),
+    "run_log": ("job", "due"),
 }
 """Tables with a sealed `body`, and the columns of their keys."""
 
@@ -30,7 +31,7 @@ def place_of(table: str, row: sqlite3.Row) -> Place:
     """What the body of this row is sealed for. A dossier has its number from the engine of the database, after it was
     sealed, so its service stands for it."""
     columns = ("service",) if table == "dossier" else KEYS[table]
-    return (table, *(row[column] for column in columns))
+    return (table, *(str(row[column]) for column in columns))
 
 
 def reseal(database: Database, seal: Seal) -> None:

@@ -136,6 +136,30 @@ STEPS: tuple[str, ...] = (
         UNIQUE (actor, key)
     );
     """,
+    # The ledger of jobs. `kind` and `began` say of the body what is asked for in SQL (jobs.py); logs lie apart, sealed.
+    """
+    CREATE TABLE run (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        job TEXT NOT NULL,
+        due INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        began INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        asked TEXT NOT NULL,
+        evidence INTEGER NOT NULL,
+        UNIQUE (job, due)
+    );
+    CREATE INDEX run_by_kind ON run (job, kind, number);
+    CREATE INDEX run_by_due ON run (due DESC, job);
+
+    CREATE TABLE run_log (job TEXT NOT NULL, due INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, due));
+    CREATE TRIGGER run_log_goes AFTER DELETE ON run BEGIN
+        DELETE FROM run_log WHERE job = OLD.job AND due = OLD.due;
+    END;
+
+    CREATE TABLE job_mark (job TEXT PRIMARY KEY, timetable TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+    ALTER TABLE intent ADD COLUMN suspended TEXT;
+    """,
 )
 
 SCHEMA = len(STEPS)

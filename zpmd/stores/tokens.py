@@ -21,6 +21,8 @@ from zpmd.stores.codec import Unreadable, decode, encode
 from zpmd.stores.database import Database
 
 MOST = 1000
+USELESS_MOST = 100
+"""Those that are not good any more: they are kept so that whoever still uses one is told what became of it."""
 USED_EVERY_SECONDS = 60.0
 INSERT = "INSERT INTO token VALUES (?, ?, ?, ?)"
 REVOKE = "UPDATE token SET revoked_at = ? WHERE id = ?"
@@ -75,12 +77,11 @@ class MemoryTokens:
 
     def _surplus(self, now: float) -> frozenset[str]:
         """What has to go so that one more has room. Raises Refused where all are good."""
-        if len(self._held) < MOST:
-            return frozenset()
         useless = [token.id for token in self.all() if not token.good(now)]
-        if not useless:
+        if len(self._held) - len(useless) >= MOST:
             raise Refused(f"cannot make a token: {MOST} are good already; revoke one that nobody needs")
-        return frozenset(useless[: len(self._held) + 1 - MOST])
+        most = min(USELESS_MOST, MOST - 1 - (len(self._held) - len(useless)))
+        return frozenset(useless[: max(0, len(useless) - most)])
 
     def _hold(self, held: dict[str, ApiToken]) -> None:
         self._held = MappingProxyType(held)
