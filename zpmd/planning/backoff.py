@@ -92,12 +92,16 @@ def turn(view: View, target: Target, slot: Slot, replica: Replica | None, excuse
 
 def restarts(view: View, target: Target, number: int, replica: Replica | None) -> int:
     """How many restarts in a row a slot has behind it; a replica that has run its window has none."""
-    if replica and replica.running:
-        proven_at = _proven_at(target.service.restart, None, replica)
-        if proven_at is not None and proven_at <= view.now:
-            return 0
+    proven_at = proves_itself_at(target, replica) if replica else None
+    if proven_at is not None and proven_at <= view.now:
+        return 0
     record = remembered(view, target, Slot(target.name, number), replica)
     return record.count if record else replica.attempt if replica else 0
+
+
+def proves_itself_at(target: Target, replica: Replica) -> float | None:
+    """From when on one that runs has run its window, and no restart before it counts; None where it does not run."""
+    return _proven_at(target.service.restart, None, replica) if replica.running else None
 
 
 def retry_due(view: View, key: str) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from zpmd.model.action import Action
+from zpmd.model.cause import Cause, Code
 from zpmd.model.observed import Slot
-from zpmd.model.plan import Action, Cause, Code
 from zpmd.planning import backoff
 from zpmd.planning.ordering import Order
 from zpmd.planning.target import Target

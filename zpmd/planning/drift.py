@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from zpmd.model.cause import Cause, Code
 from zpmd.model.observed import Replica
-from zpmd.model.plan import Cause, Code
 from zpmd.model.service import Patched, Under
 from zpmd.model.spechash import same_meaning
 from zpmd.model.watch import labelled

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from zpmd.model.plan import Cause, Code
+from zpmd.model.cause import Cause, Code
 from zpmd.model.watch import Watched, WatchPace
 
 BURST = 5

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from zpmd.model.action import RemoveReplica, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.observed import Phase, Replica
-from zpmd.model.plan import Cause, Code, RemoveReplica, StopReplica
 from zpmd.planning.target import Target
 from zpmd.planning.view import Draft
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from zpmd.model.cause import Cause
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Phase, Replica
-from zpmd.model.plan import Cause
 from zpmd.model.service import ServiceData
 from zpmd.planning import backoff, drift, readiness
 from zpmd.planning.target import Target

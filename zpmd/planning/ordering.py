@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
+from zpmd.model.cause import Cause, Code
+from zpmd.model.job import Ending, JobMemory
 from zpmd.model.observed import Replica
-from zpmd.model.plan import Cause, Code
 from zpmd.model.service import GROUPS, Condition, Dependency, Group, ServiceData
 from zpmd.planning import drift, lineup, readiness
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.target import Target, namespaces_of, volumes_of
 from zpmd.planning.view import View, names
+
+NOTHING = JobMemory()
 
 
 class Order:
@@ -88,7 +91,8 @@ class Order:
 
     @cached_property
     def _unready(self) -> Mapping[Group, tuple[str, ...]]:
-        """The services of each group that later groups wait for and that are not ready."""
+        """The services of each group that later groups wait for and that are not ready. A job never is one of them: it
+        has no replicas."""
         found: dict[Group, list[str]] = {group: [] for group in GROUPS}
         for name, target in self._view.targets.items():
             if target.service.required and not target.leaving and not target.hold and not self._up(name):
@@ -165,7 +169,8 @@ class Order:
             return "which is not declared" if dependency.required else ""
         if target.leaving:
             return f"({target.leaving})" if dependency.required else ""
-        replicas = view.replicas(dependency.service)
+        is_job = target.service.job is not None
+        replicas = view.runs.get(dependency.service, ()) if is_job else view.replicas(dependency.service)
         match dependency.condition:
             case Condition.STARTED:
                 met = any(r.running or readiness.completed(target.service, r) for r in replicas)
@@ -173,6 +178,9 @@ class Order:
             case Condition.HEALTHY:
                 met = any(readiness.ready(target.service, r, view.memory) for r in replicas)
                 return "" if met else "to be healthy"
+            case Condition.COMPLETED if is_job:
+                last = view.memory.jobs.get(dependency.service, NOTHING).last
+                return "" if last is not None and last.ending is Ending.OK else "to be completed"
             case Condition.COMPLETED:
                 done = [r for r in replicas if drift.own_cause(target, r) is None]
                 met = any(lineup.completed(view, target, r) for r in done)
@@ -181,7 +189,7 @@ class Order:
     # --- stopping -----------------------------------------------------------------------------------------------------
 
     def rank(self, service: str) -> tuple[int, int]:
-        """(group, depth of dependencies) of a service that has replicas: what leaves goes from the highest rank down,
+        """(group, depth of dependencies) of a service that has containers: what leaves goes from the highest rank down,
         one rank at a time."""
         return self._group_order(service), self._depth(service, frozenset())
 
@@ -189,7 +197,7 @@ class Order:
         target = self._view.targets.get(service)
         if target:
             return target.service.group.order
-        return max(r.group.order for r in self._view.replicas(service))
+        return max(r.group.order for r in self._view.containers(service))
 
     def _depth(self, service: str, path: frozenset[str]) -> int:
         known = self._depths.get(service)
@@ -205,7 +213,7 @@ class Order:
         target = self._view.targets.get(service)
         if target:
             return [d.service for d in dependencies(target.service)]
-        return sorted({d for r in self._view.replicas(service) for d in r.after})
+        return sorted({d for r in self._view.containers(service) for d in r.after})
 
 
 def dependencies(service: ServiceData) -> Iterator[Dependency]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from zpmd.model.action import LoadImages, PullImage
+from zpmd.model.cause import Cause, Code
 from zpmd.model.patch import Manifest, Patch, Stage, Step
-from zpmd.model.plan import Cause, Code, LoadImages, PullImage
 from zpmd.model.service import ServiceData
 from zpmd.planning import admission, backoff, layer, precedence, trial
 from zpmd.planning.scene import Scene

@@ -1,21 +1,24 @@
 """plan(): one comparison of what should be with what is, at a given instant. The parent of all decisions.
 
 Same arguments, same answer. The gates, in order: is the engine known; what leaves; for every service: held, then
-surplus, then the verdict of its rollout, then slot by slot. The next observation does the sequencing, so that a plan is
-one wave of independent steps and never a script.
+surplus, then the verdict of its rollout, then slot by slot; for every job: what has been due, then run by run. The next
+observation does the sequencing, so that a plan is one wave of independent steps and never a script.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zpmd.model.cause import Cause, Code
+from zpmd.model.job import Calendar
 from zpmd.model.memory import Hold, Memory
 from zpmd.model.observed import Observed, Slot
-from zpmd.model.plan import Cause, Code, Plan, Standing, Waiting
+from zpmd.model.plan import Plan, Standing, Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import GROUPS, Desired
 from zpmd.planning import filewatch, lineup, patching, removal, rollout, slots, standing
 from zpmd.planning.case import Case
+from zpmd.planning.jobs import ledger
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.ordering import Order
 from zpmd.planning.scene import Scene
@@ -24,12 +27,18 @@ from zpmd.planning.view import Draft, View, view
 
 
 def plan(
-    desired: Desired, observed: Observed, memory: Memory, now: float, limits: Limits | None = None, away: str = ""
+    desired: Desired,
+    observed: Observed,
+    memory: Memory,
+    now: float,
+    limits: Limits | None = None,
+    away: str = "",
+    calendar: Calendar | None = None,
 ) -> Plan:
     """One wave of actions towards `desired`, what waits and why, and when to look again at the latest.
 
     `desired` has the layer of `memory.patches` over it (layer.py). `now` is Unix seconds. `away` says why a source
-    cannot tell all that it knows now. With an unknown world there are no actions at all.
+    cannot tell all that it knows now; `calendar` what jobs go by. With an unknown world there are no actions at all.
     """
     limits = limits or Limits()
     if observed.world is None:
@@ -39,15 +48,17 @@ def plan(
     order = Order(seen, lineups)
     draft = Draft()
     going = removal.leaving(seen, draft)
-    removal.stop_in_order(seen, order, going, draft)
+    turn = removal.stop_in_order(seen, order, going, draft)
     removal.belongings(seen, draft)
     removal.held_losses(seen, draft)
     _gates(order, draft)
+    scene = Scene(view=seen, order=order, lineups=lineups, draft=draft, away=away, calendar=calendar or Calendar())
     if memory.patches:
-        patching.progress(Scene(view=seen, order=order, lineups=lineups, draft=draft, away=away))
-    standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in seen.targets.values()]
-    standings += _leftovers(seen, draft)
-    return _wave(seen, order, standings, draft)
+        patching.progress(scene)
+    services = [aim for aim in seen.targets.values() if aim.service.job is None]
+    standings = [_service(seen, order, aim, lineups[aim.name], draft) for aim in services]
+    jobs = ledger.progress(scene, going, turn)
+    return _wave(seen, order, [*standings, *jobs.standings, *_leftovers(seen, draft)], draft, jobs)
 
 
 def _service(seen: View, order: Order, aim: Target, lineups: Sequence[Lineup], draft: Draft) -> Standing:
@@ -110,9 +121,12 @@ def _leftovers(seen: View, draft: Draft) -> list[Standing]:
     return [standing.undeclared(seen, name, [w for w in draft.waiting if w.service == name]) for name in names]
 
 
-def _wave(seen: View, order: Order, standings: list[Standing], draft: Draft) -> Plan:
-    actions = tuple(draft.actions[: seen.limits.actions_per_pass])
-    cut = len(draft.actions) > len(actions)
+def _wave(seen: View, order: Order, standings: list[Standing], draft: Draft, jobs: ledger.Jobs) -> Plan:
+    """What is done for jobs comes last: a service that is down is worse than a run that is late. But their rows come
+    before everything, so that nothing is done that they do not tell of."""
+    drafted = [jobs.rows, *draft.actions] if jobs.rows else draft.actions
+    actions = tuple(drafted[: seen.limits.actions_per_pass])
+    cut = len(drafted) > len(actions) or not jobs.all_told
     later = [at for at in draft.wakes if at > seen.now]
     return Plan(
         actions=actions,
@@ -120,6 +134,7 @@ def _wave(seen: View, order: Order, standings: list[Standing], draft: Draft) -> 
         wake_at=seen.now if cut else min(later, default=None),
         standings=tuple(sorted(standings, key=lambda s: (s.group.order, s.service))),
         gates=order.gates,
+        dues=jobs.dues,
     )
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from zpmd.model import naming
+from zpmd.model.action import CreateNetwork, CreateVolume, PullImage
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import MountKind
 from zpmd.model.observed import Slot
-from zpmd.model.plan import Cause, Code, CreateNetwork, CreateVolume, PullImage
 from zpmd.model.service import NetworkSpec, PullWhen, ServiceData, VolumeSpec
 from zpmd.planning import backoff
 from zpmd.planning.view import Draft, View
 
 
-def met(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
-    """Whether all is there. What is not is asked for in `draft`, or said to be waited for."""
-    found = [_name(view, service, slot, draft), _image(view, service, slot, draft)]
+def met(view: View, service: ServiceData, slot: Slot, draft: Draft, name: str = "") -> bool:
+    """Whether all is there. What is not is asked for in `draft`, or said to be waited for. `name` is the container's,
+    where that is not the name of a replica."""
+    name = name or naming.container_name(
+        view.desired.project, service, slot.number, view.targets[service.name].generation
+    )
+    found = [_name(view, name, slot, draft), _image(view, service, slot, draft)]
     found += [_volume(view, name, slot, draft) for name in _volumes(service)]
     found += [_network(view, a.network, slot, draft) for a in service.container.networks]
     return all(found)
@@ -35,9 +40,7 @@ def _volumes(service: ServiceData) -> list[str]:
     return [m.source for m in service.container.mounts if m.kind is MountKind.VOLUME and m.source]
 
 
-def _name(view: View, service: ServiceData, slot: Slot, draft: Draft) -> bool:
-    generation = view.targets[service.name].generation
-    name = naming.container_name(view.desired.project, service, slot.number, generation)
+def _name(view: View, name: str, slot: Slot, draft: Draft) -> bool:
     holder = view.strangers.get(name)
     if holder is None:
         return True

@@ -6,23 +6,26 @@ What a source says is to go (a tenant is suspended, another server has the role)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
+from zpmd.model.action import RemoveNetwork, RemoveVolume
+from zpmd.model.cause import Cause, Code
 from zpmd.model.memory import Down
 from zpmd.model.observed import Phase, Replica, Slot
-from zpmd.model.plan import Cause, Code, RemoveNetwork, RemoveVolume
 from zpmd.planning import backoff, leave
 from zpmd.planning.case import withheld
 from zpmd.planning.ordering import Order
-from zpmd.planning.target import Target, active_hold
+from zpmd.planning.target import Target
 from zpmd.planning.view import Draft, View, names
 
 UNDECLARED = Cause(Code.UNDECLARED, "is no longer declared")
+STOPS = (Code.STOP_ASKED, Code.DOWN_ASKED)
+"""Causes for which a run of a job is stopped: from the files a job may go in the middle of a run, which goes on."""
 
 
 def undeclared(view: View) -> tuple[str, ...]:
     """Services that have containers of ours and are not declared."""
-    return tuple(sorted(view.by_slot.keys() - view.targets.keys()))
+    return tuple(sorted(_present(view) - view.targets.keys()))
 
 
 def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
@@ -42,7 +45,7 @@ def leaving(view: View, draft: Draft) -> Mapping[str, Cause]:
     guarded = _held_by_guard(view)
     held = guarded.intersection(gone)
     for name in sorted(held):
-        share = f"{len(guarded)} of {len(view.by_slot)} services"
+        share = f"{len(guarded)} of {len(_present(view))} services"
         text = f"{share} would be removed at once: `zpmctl approve` lets them go"
         draft.wait(name, Cause(Code.MASS_REMOVAL, text), service=name)
     return going | {name: UNDECLARED for name in gone if name not in held}
@@ -55,9 +58,10 @@ def held_losses(view: View, draft: Draft) -> None:
             draft.wait(name, Cause(Code.MASS_REMOVAL, why), service=name)
 
 
-def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: Draft) -> None:
-    """Stop, and remove where asked, the services that leave: highest rank first, one rank at a time."""
-    live = {name: order.rank(name) for name in sorted(going) if any(r.live for r in view.replicas(name))}
+def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: Draft) -> tuple[str, ...]:
+    """Stop, and remove where asked, the services that leave: highest rank first, one rank at a time. Returns those
+    whose turn it is; the runs of jobs among them are stopped where jobs are decided on."""
+    live = {name: order.rank(name) for name in sorted(going) if _lives(view, name, going[name])}
     top = max(live.values(), default=(0, 0))
     last = [name for name, rank in live.items() if rank == top]
     for name, cause in sorted(going.items()):
@@ -69,6 +73,7 @@ def stop_in_order(view: View, order: Order, going: Mapping[str, Cause], draft: D
                 leave.halt(target, replica, cause, draft)
             else:
                 leave.retire(target, replica, cause, draft)
+    return tuple(last)
 
 
 def surplus(view: View, target: Target, draft: Draft) -> None:
@@ -101,8 +106,18 @@ def belongings(view: View, draft: Draft) -> None:
             draft.act(action)
 
 
+def _lives(view: View, name: str, cause: Cause) -> bool:
+    runs = view.runs.get(name, ()) if cause.code in STOPS else ()
+    return any(r.live for r in view.replicas(name)) or any(r.live for r in runs)
+
+
+def _present(view: View) -> Set[str]:
+    """What has containers of ours: replicas, or runs."""
+    return view.by_slot.keys() | view.runs.keys()
+
+
 def _held(view: View, name: str, draft: Draft) -> bool:
-    hold = active_hold(name, view.memory, view.now)
+    hold = view.memory.intent.hold_on(name, view.now)
     if hold:
         cause = Cause(Code.HELD, f"is no longer declared, and {hold}")
         draft.wait(name, cause, until=hold.until, service=name)
@@ -115,7 +130,7 @@ def _held_by_guard(view: View) -> frozenset[str]:
     evident = view.memory.intent.approved.union(name for name, _ in view.desired.retired)
     waiting = [name for name in undeclared(view) if name not in evident]
     limits = view.limits
-    large = len(waiting) * 100 > limits.removal_percent * len(view.by_slot)
+    large = len(waiting) * 100 > limits.removal_percent * len(_present(view))
     return frozenset(waiting) if large and len(waiting) > limits.removal_count else frozenset()
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from zpmd.model.action import JudgeSpec
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import MountKind
 from zpmd.model.memory import Verdict
 from zpmd.model.observed import Replica, Slot
-from zpmd.model.plan import Cause, Code, JudgeSpec
 from zpmd.model.service import FailureAction
 from zpmd.model.spechash import spec_hash
 from zpmd.planning import backoff, readiness
@@ -169,6 +170,9 @@ def _failure(view: View, order: Order, target: Target, slot: Lineup, draft: Draf
             limit = view.limits.progress_deadline_seconds
             return f"its new replica was not ready within {limit:.0f} s"
         if backoff.restarts(view, target, slot.number, replica):
+            proven_at = backoff.proves_itself_at(target, replica)
+            if proven_at is not None:
+                draft.wake(proven_at)
             return "its new replica had to be restarted"
     record = backoff.remembered(view, target, Slot(target.name, slot.number), None)
     if record and record.failed and not any(r.running for r in slot.current):

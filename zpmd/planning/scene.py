@@ -1,4 +1,4 @@
-"""What a pass knows when it comes to patches, and how a decision about one is drafted."""
+"""What a pass knows when it comes to patches and jobs, and how a decision about a patch is drafted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from zpmd.model.action import MovePatch
+from zpmd.model.cause import Cause, Code
+from zpmd.model.job import Calendar
 from zpmd.model.observed import Slot
 from zpmd.model.patch import Manifest, Move, Patch, Stage
-from zpmd.model.plan import Cause, Code, MovePatch
 from zpmd.planning import admission, layer
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.ordering import Order, dependencies
@@ -27,6 +29,7 @@ class Scene:
     lineups: Mapping[str, Sequence[Lineup]]
     draft: Draft
     away: str = ""
+    calendar: Calendar = field(default_factory=Calendar)
     _reaches: dict[int, frozenset[str]] = field(default_factory=dict)
     """By the number of the row: each is compared with every other one that is on its way."""
 

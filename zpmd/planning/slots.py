@@ -7,9 +7,10 @@ one (replace it, and tend it until that is possible); nothing (fill it).
 from __future__ import annotations
 
 from zpmd.model import naming
+from zpmd.model.action import RunReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.memory import Attempt, Tried
 from zpmd.model.observed import Replica
-from zpmd.model.plan import Cause, Code, RunReplica
 from zpmd.model.service import Order as UpdateOrder
 from zpmd.planning import backoff, leave, prerequisites, readiness, rollout
 from zpmd.planning.case import Case, withheld

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from zpmd.model.cause import Code
 from zpmd.model.memory import Verdict
 from zpmd.model.observed import Slot
-from zpmd.model.plan import Code, Standing, State, Waiting
+from zpmd.model.plan import Standing, State, Waiting
 from zpmd.planning import backoff, readiness
 from zpmd.planning.lineup import Lineup
 from zpmd.planning.target import Target
@@ -52,7 +53,7 @@ def standing(view: View, target: Target, lineups: Sequence[Lineup], waiting: Col
 
 def undeclared(view: View, name: str, waiting: Collection[Waiting]) -> Standing:
     """A service that left the files and whose containers are still there."""
-    replicas = view.replicas(name)
+    replicas = view.containers(name)
     held = any(w.cause.code in (Code.MASS_REMOVAL, Code.HELD, Code.SOURCE_UNKNOWN) for w in waiting)
     return Standing(
         service=name,

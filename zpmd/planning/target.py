@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container
 from zpmd.model.memory import Down, Hold, Memory, Revision, Verdict
-from zpmd.model.plan import Cause, Code
 from zpmd.model.service import ServiceData, Under, UpdateConfig
 from zpmd.model.spechash import spec_hash
 
@@ -58,6 +58,8 @@ class Target:
 def target(declared: ServiceData, memory: Memory, now: float) -> Target:
     """The target of one declared service."""
     name, intent = declared.name, memory.intent
+    if declared.job is not None:
+        return _job(declared, memory, now)
     asked, patched = intent.generations.get(name, 0), declared.patched
     generation = max(asked, patched.generation) if patched else asked
     back = patched is not None and patched.under in (Under.BACK, Under.STUCK)
@@ -80,12 +82,27 @@ def target(declared: ServiceData, memory: Memory, now: float) -> Target:
         reverting=reverting,
         leaving=leaving,
         remove=remove,
-        hold=active_hold(name, memory, now),
+        hold=intent.hold_on(name, now),
         revision=revision,
         namespaces=namespaces,
         shared=shared,
         follows=tuple(sorted(shared.union(d.service for d in service.depends_on if d.restart))),
         stuck=patched.reason if patched and patched.under is Under.STUCK and asked <= patched.tried else "",
+    )
+
+
+def _job(declared: ServiceData, memory: Memory, now: float) -> Target:
+    """A job has no replicas, and so nothing that would be rolled out, judged or drift: its next run is as declared."""
+    leaving, remove = _leaving(declared.name, memory)
+    return Target(
+        service=declared,
+        name=declared.name,
+        spec=spec_hash(declared.container),
+        generation=0,
+        replicas=0,
+        leaving=leaving,
+        remove=remove,
+        hold=memory.intent.hold_on(declared.name, now),
     )
 
 
@@ -98,14 +115,6 @@ def namespaces_of(container: Container) -> frozenset[str]:
 def volumes_of(container: Container) -> frozenset[str]:
     """The services whose volumes this container mounts."""
     return frozenset(v.split(":")[0] for v in container.volumes_from if not v.startswith("container:"))
-
-
-def active_hold(name: str, memory: Memory, now: float) -> Hold | None:
-    """The hold that is in force on a service, the service's own before that on everything."""
-    if not memory.intent.holds:
-        return None
-    in_force = [h for h in memory.intent.holds if h.service in (name, "*") and (h.until is None or h.until > now)]
-    return next((h for h in in_force if h.service == name), in_force[0] if in_force else None)
 
 
 def _to_go_back_to(revision: Revision, spec: str, generation: int) -> ServiceData | None:

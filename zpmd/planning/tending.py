@@ -6,9 +6,10 @@ difference: an old one is not made room for (`fresh` is False), because what too
 
 from __future__ import annotations
 
+from zpmd.model.action import RemoveReplica, RestartReplica, RunHook, StartReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.memory import Attempt, Tried
 from zpmd.model.observed import Health, Phase, Replica
-from zpmd.model.plan import Cause, Code, RemoveReplica, RestartReplica, RunHook, StartReplica
 from zpmd.model.service import RestartCondition
 from zpmd.planning import backoff, leave, readiness
 from zpmd.planning.case import Case

@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence, Sized
 
+from zpmd.model.action import JudgeSpec
+from zpmd.model.cause import Cause, Code
 from zpmd.model.memory import Verdict
 from zpmd.model.patch import Manifest, Patch, Stage, Step
-from zpmd.model.plan import Cause, Code, JudgeSpec
 from zpmd.model.service import Under
 from zpmd.model.spechash import spec_hash
 from zpmd.planning import layer, rollout

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from zpmd.model import difference
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Observed, Replica
-from zpmd.model.plan import Cause, Code
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.planning import drift, removal

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zpmd.model.action import Action
+from zpmd.model.cause import Cause
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed, Replica, Slot, Stranger, World
-from zpmd.model.plan import Action, Cause, Waiting
+from zpmd.model.plan import Waiting
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.planning.target import Target, target
@@ -18,7 +20,8 @@ Slots = Mapping[int, Sequence[Replica]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """`targets` holds every declared service, in the order of the plan; `by_slot` every replica of ours.
+    """`targets` holds every declared service, in the order of the plan; `by_slot` every replica of ours, without the
+    containers of jobs' `runs`: those are by job, each by the instant that it is due at and by its try.
 
     `busy` are subjects that a worker has in hand. `busy_services` and `troubled` (something of it is in hand, or was
     refused a moment ago) spare the many services that are neither a look at each of their slots.
@@ -31,6 +34,7 @@ class View:
     limits: Limits
     targets: Mapping[str, Target]
     by_slot: Mapping[str, Slots]
+    runs: Mapping[str, tuple[Replica, ...]]
     busy: Mapping[str, InFlight]
     busy_services: frozenset[str]
     troubled: frozenset[str]
@@ -45,6 +49,10 @@ class View:
         slots = self.slots(service)
         return tuple(replica for number in sorted(slots) for replica in slots[number])
 
+    def containers(self, service: str) -> tuple[Replica, ...]:
+        """All of a service, its replicas and its runs."""
+        return self.replicas(service) + self.runs.get(service, ())
+
 
 def view(desired: Desired, observed: Observed, world: World, memory: Memory, now: float, limits: Limits) -> View:
     services = sorted(desired.services, key=lambda s: (s.group.order, s.name))
@@ -57,7 +65,8 @@ def view(desired: Desired, observed: Observed, world: World, memory: Memory, now
         now=now,
         limits=limits,
         targets={s.name: target(s, memory, now) for s in services},
-        by_slot=_by_slot(world.replicas),
+        by_slot=_by_slot(r for r in world.replicas if r.due is None),
+        runs=_runs(world.replicas),
         busy={f.subject: f for f in observed.in_flight},
         busy_services=busy_services,
         troubled=busy_services | refused,
@@ -74,6 +83,18 @@ def _by_slot(replicas: Iterable[Replica]) -> Mapping[str, Slots]:
             if len(here) > 1:
                 here.sort(key=lambda r: (r.created_at, r.id))
     return services
+
+
+def _runs(replicas: Iterable[Replica]) -> Mapping[str, tuple[Replica, ...]]:
+    jobs: dict[str, list[Replica]] = {}
+    for replica in replicas:
+        if replica.due is not None:
+            jobs.setdefault(replica.service, []).append(replica)
+    return {job: tuple(sorted(runs, key=_by_try)) for job, runs in jobs.items()}
+
+
+def _by_try(run: Replica) -> tuple[int, int, float, str]:
+    return run.due or 0, run.attempt, run.created_at, run.id
 
 
 @dataclass(slots=True)
@@ -99,6 +120,13 @@ class Draft:
         self.waiting.append(Waiting(subject=str(subject), cause=cause, until=until, service=service))
         if until is not None:
             self.wakes.append(until)
+
+    def take(self, other: Draft) -> None:
+        """All that another one has decided."""
+        for action in other.actions:
+            self.act(action)
+        self.waiting += other.waiting
+        self.wakes += other.wakes
 
     def wake(self, at: float) -> None:
         """Look again at this instant: the same comparison may give another answer then."""

@@ -7,15 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tests.unit.planning.build import NOW, memory, replica
-from zpmd.model.memory import Attempt, Hold, Intent, Memory, Retry, Revision, Tried, Verdict
-from zpmd.model.observed import Health, Observed, Phase, Replica, Slot, World
-from zpmd.model.patch import Change, Manifest, Patch, Stage
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
     JudgeSpec,
     LoadImages,
     MovePatch,
-    Plan,
     PullImage,
     RemoveReplica,
     RestartReplica,
@@ -24,6 +20,10 @@ from zpmd.model.plan import (
     StopReplica,
     verb,
 )
+from zpmd.model.memory import Attempt, Hold, Intent, Memory, Retry, Revision, Tried, Verdict
+from zpmd.model.observed import Health, Observed, Phase, Replica, Slot, World
+from zpmd.model.patch import Change, Manifest, Patch, Stage
+from zpmd.model.plan import Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, ServiceData
 from zpmd.model.spechash import spec_hash

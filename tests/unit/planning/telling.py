@@ -11,8 +11,9 @@ import dataclasses
 from typing import Any
 
 from tests.unit.planning.build import NOW
+from zpmd.model.action import Action, verb
 from zpmd.model.observed import Replica
-from zpmd.model.plan import Action, Plan, Standing, Waiting, verb
+from zpmd.model.plan import Plan, Standing, Waiting
 from zpmd.model.service import NetworkSpec, ServiceData, VolumeSpec
 
 

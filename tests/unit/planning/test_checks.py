@@ -5,16 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.planning.build import NOW, dead, replica, service
-from zpmd.model.memory import Verdict
-from zpmd.model.observed import InFlight, Observed, Phase, World
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Cause,
-    Code,
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
-    Plan,
     PullImage,
     RemoveNetwork,
     RemoveReplica,
@@ -25,6 +20,10 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
+from zpmd.model.cause import Cause, Code
+from zpmd.model.memory import Verdict
+from zpmd.model.observed import InFlight, Observed, Phase, World
+from zpmd.model.plan import Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, NetworkSpec, VolumeSpec
 from zpmd.planning import checks

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tests.unit.planning.build import NOW, planned, replica, service
-from zpmd.model.plan import Code
+from zpmd.model.cause import Code
 from zpmd.model.service import ServiceData
 from zpmd.model.watch import Watched, WatchPace, labelled
 from zpmd.planning.filewatch import BURST, CALM_SECONDS, LONGEST_REST_SECONDS, Judged, Seen, judged, rest_seconds

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.planning.build import NOW, again, needs, service, start_first
 from tests.unit.planning.play import Play, manifest
+from zpmd.model.action import LoadImages, PullImage
 from zpmd.model.patch import Archive, CarriedImage, Change, Manifest, Stage
-from zpmd.model.plan import LoadImages, PullImage
 from zpmd.model.service import Condition, Group, PullPolicy, PullWhen, Under
 from zpmd.planning.layer import layered
 from zpmd.planning.trial import begun_anew

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.planning.build import NOW, dead, memory, planned, replica, service
+from zpmd.model.action import RunReplica
 from zpmd.model.container import Container, Mount, MountKind, NetworkAttachment
 from zpmd.model.memory import Retry
 from zpmd.model.observed import InFlight, Observed, World
-from zpmd.model.plan import RunReplica, State
+from zpmd.model.plan import State
 from zpmd.model.service import Desired, NetworkSpec, PullPolicy, PullWhen, VolumeSpec
 from zpmd.planning.planner import plan
 

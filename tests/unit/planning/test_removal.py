@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.unit.planning.build import NOW, attempt, dead, memory, planned, replica, service, slot
+from zpmd.model.cause import Code
 from zpmd.model.memory import Hold, Intent, Tried
 from zpmd.model.observed import Observed, Phase
-from zpmd.model.plan import Code, State
+from zpmd.model.plan import State
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.planning.planner import plan

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.planning.build import NOW, attempt, dead, memory, needs, planned, replica, service, sick, slot
+from zpmd.model.action import RestartReplica, StartReplica, verb
+from zpmd.model.cause import Code
 from zpmd.model.container import Container, Healthcheck, Hook
 from zpmd.model.memory import Intent, Retry, Tried
 from zpmd.model.naming import container_name
 from zpmd.model.observed import Health, InFlight, Phase, Replica, Stranger
-from zpmd.model.plan import Code, RestartReplica, StartReplica, State, verb
+from zpmd.model.plan import State
 from zpmd.model.service import Condition, RestartCondition, RestartPolicy
 from zpmd.planning import backoff
 

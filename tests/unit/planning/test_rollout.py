@@ -19,10 +19,12 @@ from tests.unit.planning.build import (
     stable,
     start_first,
 )
+from zpmd.model.action import JudgeSpec
+from zpmd.model.cause import Code
 from zpmd.model.container import Container, Healthcheck, Mount, MountKind, NetworkAttachment, PortBinding
 from zpmd.model.memory import Intent, Memory, Revision, Tried, Verdict
 from zpmd.model.observed import Health, InFlight
-from zpmd.model.plan import Code, JudgeSpec, State
+from zpmd.model.plan import State
 from zpmd.model.service import FailureAction, Order, ServiceData, UpdateConfig
 from zpmd.model.spechash import spec_hash
 

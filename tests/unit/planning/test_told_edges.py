@@ -213,6 +213,7 @@ def test_a_new_one_that_was_restarted_says_so_by_its_label_alone() -> None:
         judge revision:web: its new replica had to be restarted (1 of 1 replicas)
         rollout-failed, image=web:2, spec=1:8b9c877ff8b6e8a70336a688, verdict=FAILED, generation=0
         web (core) is updating: 1 of 1, 1 restarts, image web:2, since -9
+        look again at +591
     """)
 
 
