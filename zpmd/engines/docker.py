@@ -26,13 +26,13 @@ from zpmd.engines.dockerd.usage import UsageReader
 from zpmd.engines.dockerd.wire import Json, Pool, Wire, version_text
 from zpmd.engines.uncreatable import Uncreatable
 from zpmd.errors import EngineUnknown, NotFound
-from zpmd.model.events import Outcome, Result
-from zpmd.model.observed import Dossier, LogLine, Phase, World
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
+    KeepEvidence,
+    KeepRuns,
     LoadImages,
     MovePatch,
     PullImage,
@@ -45,6 +45,8 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
+from zpmd.model.events import Outcome, Result
+from zpmd.model.observed import Dossier, LogLine, Phase, World
 from zpmd.model.service import Desired
 from zpmd.model.usage import Usage
 from zpmd.ports import Clock, Wake
@@ -242,7 +244,7 @@ class DockerEngine:
                 self._observer.changed(Kind.NETWORKS)
             case PullImage() | LoadImages():
                 self._observer.changed(Kind.IMAGES)
-            case JudgeSpec() | MovePatch():
+            case JudgeSpec() | MovePatch() | KeepRuns() | KeepEvidence():
                 pass
 
     def _done(self, wire: Wire, action: Action, progress: Progress) -> _Done:
@@ -273,7 +275,10 @@ class DockerEngine:
                 resources.remove_volume(wire, action.name, self._owner)
             case RemoveNetwork():
                 resources.remove_network(wire, action.name, self._owner)
-            case JudgeSpec() | MovePatch():
+            case KeepEvidence():
+                dossier = dossiers.of_run(wire, action.replica, self._clock.now())
+                return _Done(container_id=action.replica.id, dossier=dossier)
+            case JudgeSpec() | MovePatch() | KeepRuns():
                 raise Told(Result.PERMANENT, "a verdict is the store's to keep, not the engine's")
             case _:
                 assert_never(action)
@@ -297,7 +302,9 @@ class DockerEngine:
         """The way from death to running: nothing but what the dossier would lose comes before the start."""
         replica = action.replica
         probes = dossiers.probes(wire, replica) if action.evidence else ()
-        if replica.phase is Phase.CREATED:
+        if replica.due is not None:
+            creating.start_run(wire, replica.id)
+        elif replica.phase is Phase.CREATED:
             creating.start_first(wire, replica.id)
         else:
             creating.start(wire, replica.id)
@@ -362,7 +369,7 @@ class DockerEngine:
             inspected = dossiers.looked_at(wire, replica.id)
             probes = dossiers.probes(wire, replica)
             dossier = dossiers.gather(wire, replica, self._clock.now(), probes, inspected=inspected)
-        stopping.remove(wire, replica.id, self._owner, self._clock.monotonic)
+        stopping.remove(wire, replica, self._owner, self._clock.monotonic)
         return _Done(container_id=replica.id, dossier=dossier)
 
 

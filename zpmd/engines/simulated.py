@@ -18,9 +18,9 @@ from zpmd.engines.simulated_container import Box
 from zpmd.engines.simulated_faults import Delivery, Failed, Fault, Faults
 from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.errors import EngineUnknown, NotFound
+from zpmd.model.action import Action, verb
 from zpmd.model.events import Outcome, Reason, Result
 from zpmd.model.observed import LogLine, Phase, Replica, Stranger, World
-from zpmd.model.plan import Action, verb
 from zpmd.model.service import Desired
 from zpmd.model.usage import Usage
 from zpmd.ports import Wake
@@ -214,6 +214,7 @@ def _replica(box: Box, marks: labels.Marks, at: float) -> Replica:
         generation=marks.generation,
         revision=marks.revision,
         after=marks.after,
+        due=marks.due,
         image=box.image,
         image_id=box.image_id,
         created_at=box.created_at,

@@ -13,15 +13,13 @@ from zpmd.engines import labels, references
 from zpmd.engines.simulated_container import Behaviour, Box
 from zpmd.engines.simulated_faults import Failed, Fault, Faults
 from zpmd.engines.simulated_world import SimulatedWorld
-from zpmd.model import naming
-from zpmd.model.container import Container, Hook, MountKind, Pairs
-from zpmd.model.events import Result
-from zpmd.model.observed import ContainerLimits, Dossier, Health, Phase, Replica
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
+    KeepEvidence,
+    KeepRuns,
     LoadImages,
     MovePatch,
     PullImage,
@@ -35,8 +33,10 @@ from zpmd.model.plan import (
     StopReplica,
     verb,
 )
+from zpmd.model.container import Container, Hook, MountKind, Pairs
+from zpmd.model.events import Result
+from zpmd.model.observed import ContainerLimits, Dossier, Health, Phase, Replica
 from zpmd.model.service import Desired, NetworkSpec, VolumeSpec
-from zpmd.model.spechash import spec_hash
 
 # About what the real engine takes, idle, on two cores. No start takes no time: two runs never start at one instant.
 CREATE_SECONDS = 0.01
@@ -101,7 +101,9 @@ class SimulatedActions:
                 return self._remove(action, at)
             case RunHook():
                 return self._hook(action, at)
-            case JudgeSpec() | MovePatch():
+            case KeepEvidence():
+                return self._evidence(action, at)
+            case JudgeSpec() | MovePatch() | KeepRuns():
                 raise Failed(Result.PERMANENT, "a verdict is no action of an engine")
         return Done(at=at)
 
@@ -159,12 +161,12 @@ class SimulatedActions:
         at += CREATE_SECONDS
         box = self._created(action, at)
         self._faults.strike(Fault.HALF_DONE, verb(action), at)
-        return self._started(box, at)
+        return self._started(box, at, once=action.due is not None)
 
     def _created(self, action: RunReplica, at: float) -> Box:
         """The container that the action is for: made, or adopted where its name holds one that is the same."""
         service, container = action.service, action.service.container
-        name = naming.container_name(self._project, service, action.slot, action.generation)
+        name = labels.name_for(self._project, action)
         holder = self._world.named(name)
         if holder is not None:
             return self._adopted(holder, action)
@@ -175,9 +177,11 @@ class SimulatedActions:
         volumes = tuple(m.source for m in container.mounts if m.kind is MountKind.VOLUME and m.source)
         networks = tuple(attachment.network for attachment in container.networks)
         self._ensure(volumes, networks)
+        container_id = self._world.new_id()
+        anonymous = self._world.make_anonymous(container_id, container)
         return self._world.put(
             Box(
-                id=self._world.new_id(),
+                id=container_id,
                 name=name,
                 image=container.image,
                 image_id=self._world.image_id(container.image),
@@ -185,7 +189,8 @@ class SimulatedActions:
                 created_at=at,
                 labels=tuple(sorted(labels.labels_for(self._owner, self._project, action).items())),
                 ports=_published(container),
-                volumes=volumes,
+                volumes=volumes + anonymous,
+                anonymous=anonymous,
                 networks=networks,
                 healthcheck=container.healthcheck,
                 grace_seconds=service.stop_grace_seconds,
@@ -220,11 +225,9 @@ class SimulatedActions:
         self._world.networks.setdefault(network.name, self._marks())
 
     def _adopted(self, holder: Box, action: RunReplica) -> Box:
-        marks = labels.marks_of(dict(holder.labels)) if self.ours(holder.labels) else None
-        if marks is None:
+        if not self.ours(holder.labels):
             raise Failed(Result.PERMANENT, f"the name {holder.name} is taken by a container that is not ours")
-        wanted = (action.service.name, action.slot, spec_hash(action.service.container), action.generation)
-        if (marks.service, marks.slot, marks.spec, marks.generation) != wanted:
+        if not labels.made_for(dict(holder.labels), action):
             raise Failed(Result.PERMANENT, f"the name {holder.name} is taken by another replica of ours")
         return holder
 
@@ -233,10 +236,13 @@ class SimulatedActions:
         if box is None:
             raise Failed(Result.PERMANENT, f"no such container: {action.replica.name}")
         dossier = self._dossier(action.replica, box, at) if action.evidence else None
-        return replace(self._started(box, at), dossier=dossier)
+        return replace(self._started(box, at, once=action.replica.due is not None), dossier=dossier)
 
-    def _started(self, box: Box, at: float) -> Done:
-        """Start a container in place; one that runs goes on."""
+    def _started(self, box: Box, at: float, once: bool = False) -> Done:
+        """Start a container in place; one that runs goes on. `once`: one that ran before is left as it is, too."""
+        if once and (box.runs or box.stuck is not None):
+            begun_at = box.runs[-1].started_at if box.runs else None
+            return Done(at=max(at, begun_at or at), container_id=box.id, started_at=begun_at)
         if box.stuck is not None:
             text = "container is marked for removal and cannot be started"
             raise Failed(Result.PERMANENT, text, box.id)
@@ -302,7 +308,16 @@ class SimulatedActions:
             raise Failed(Result.TRANSIENT, text, box.id)
         dossier = self._dossier(action.replica, box, at) if action.evidence else None
         self._world.put(replace(box, removed_at=at + REMOVE_SECONDS))
+        if action.replica.due is not None:
+            for name in box.anonymous:
+                del self._world.volumes[name]
         return Done(at=at + REMOVE_SECONDS, container_id=box.id, dossier=dossier)
+
+    def _evidence(self, action: KeepEvidence, at: float) -> Done:
+        box = self._own(action.replica)
+        if box is None:
+            raise Failed(Result.PERMANENT, f"no such container: {action.replica.name}")
+        return Done(at=at, container_id=box.id, dossier=self._dossier(action.replica, box, at))
 
     def _hook(self, action: RunHook, at: float) -> Done:
         box = self._own(action.replica)

@@ -70,6 +70,8 @@ class Box:
     labels: Pairs = ()
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    """With `anonymous`, those of them that were made for it alone."""
+    anonymous: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     healthcheck: Healthcheck | None = None
     grace_seconds: float = 10.0

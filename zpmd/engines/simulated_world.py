@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from zpmd.engines import references
 from zpmd.engines.simulated_container import Behaviour, Box
-from zpmd.model.container import Container, Pairs
+from zpmd.model.container import Container, MountKind, Pairs
 from zpmd.model.observed import Health, Phase
 from zpmd.ports import Clock
 
@@ -84,6 +84,13 @@ class SimulatedWorld:
     def new_id(self) -> str:
         self._made += 1
         return hashlib.sha256(str(self._made).encode()).hexdigest()
+
+    def make_anonymous(self, container_id: str, container: Container) -> tuple[str, ...]:
+        """A volume for each mount of a container that names none; their names."""
+        targets = [m.target for m in container.mounts if m.kind is MountKind.VOLUME and not m.source]
+        names = tuple(hashlib.sha256(f"{container_id} {target}".encode()).hexdigest() for target in targets)
+        self.volumes.update(dict.fromkeys(names, ()))
+        return names
 
     def image_id(self, reference: str) -> str:
         name = references.familiar(reference)

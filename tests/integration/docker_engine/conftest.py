@@ -10,10 +10,11 @@ import pytest
 
 from tests.lab.engine import LabEngine
 from zpmd.engines.docker import DockerEngine
+from zpmd.model.action import Action, RunReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container
 from zpmd.model.events import Outcome
 from zpmd.model.observed import Replica
-from zpmd.model.plan import Action, Cause, Code, RunReplica
 from zpmd.model.service import Desired, Group, ServiceData
 
 CAUSE = Cause(Code.MISSING, "the test asks for it")

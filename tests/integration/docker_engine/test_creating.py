@@ -8,11 +8,12 @@ from tests.integration.docker_engine.conftest import CAUSE, OWNER, Rig, service
 from tests.lab.eventually import eventually
 from zpmd.engines import labels
 from zpmd.model import container as c
+from zpmd.model.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume, StartReplica
 from zpmd.model.events import Result
-from zpmd.model.plan import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume, StartReplica
 from zpmd.model.service import Desired, IpamPool, NetworkSpec, VolumeSpec
 
 FRONT = NetworkSpec(name="front", ipam_pools=(IpamPool(subnet="10.88.1.0/24", aux_addresses=(("gw", "10.88.1.9"),)),))
+DUE = 1774746000
 BACK = NetworkSpec(name="back", internal=True, labels=(("team", "a"),))
 
 
@@ -184,6 +185,26 @@ def test_a_container_that_never_ran_joins_what_it_lacks_before_it_starts(rig: Ri
     joined = rig.host.inspect(second.id)["NetworkSettings"]["Networks"]
     assert set(joined) == {"front", "back"}
     assert "second" in joined["front"]["Aliases"]
+
+
+def test_a_run_that_never_ran_joins_what_it_was_made_for_whatever_its_service_is_now(rig: Rig) -> None:
+    """zpmd died between the creation and the second network, and the files were changed before it was back."""
+    rig.desired = Desired(networks=(FRONT, BACK))
+    for network in (FRONT, BACK):
+        rig.apply(CreateNetwork(network=network, cause=CAUSE))
+    taken = c.PortBinding(target=80, published="18080")
+    holder = rig.running(service("holder", networks=(c.NetworkAttachment(network="front"),), ports=(taken,)))
+    networks = (c.NetworkAttachment(network="front"), c.NetworkAttachment(network="back", aliases=("b",)))
+    report = service("report", networks=networks, ports=(taken,))
+    assert rig.run(report, DUE, due=DUE, attempt=1).result is Result.PERMANENT
+    client = rig.host.client()
+    client.stop(holder.id, timeout=0)
+    left = next(r for r in rig.engine.observe(()).replicas if r.service == "report")
+    client.disconnect_container_from_network(left.id, "front")
+    outcome = rig.run(service("report", networks=(c.NetworkAttachment(network="gone"),)), DUE, due=DUE, attempt=1)
+    assert (outcome.ok, outcome.container_id) == (True, left.id), outcome.detail
+    assert set(rig.host.inspect(left.id)["NetworkSettings"]["Networks"]) == {"front", "back"}
+    assert "gone" not in rig.engine.observe(()).networks
 
 
 def test_two_replicas_of_a_start_first_update_do_not_collide(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 
@@ -11,9 +12,9 @@ from tests.integration.docker_engine.conftest import CAUSE, Rig, service
 from tests.lab import processes
 from tests.lab.eventually import eventually
 from zpmd.errors import EngineUnknown, NotFound
+from zpmd.model.action import RemoveReplica, StartReplica
 from zpmd.model.events import Reason, Result
 from zpmd.model.observed import Phase, Replica
-from zpmd.model.plan import RemoveReplica, StartReplica
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_what_is_left_of_a_start_in_which_the_engine_was_killed_is_given_up_for_
         left = left_by_a_killed_start(rig, f"web{number}")
         outcome = rig.apply(StartReplica(replica=left, cause=CAUSE)) if left else None
         if left and outcome and not outcome.ok:
-            assert "already exists" in outcome.detail
+            assert re.search("task .* already exists|id already in use", outcome.detail), outcome.detail
             assert outcome.result is Result.PERMANENT, "or it would be tried for ever"
             assert rig.apply(RemoveReplica(replica=left, cause=CAUSE)).ok
             assert rig.run(service(left.service)).ok

@@ -15,9 +15,9 @@ from zpmd.engines.dockerd.faults import Told
 from zpmd.engines.dockerd.foreign import Foreign
 from zpmd.engines.dockerd.materials import Copy
 from zpmd.engines.dockerd.wire import Pool, Wire
+from zpmd.model.action import StartReplica
 from zpmd.model.container import FileKind, FileMount
 from zpmd.model.events import Result
-from zpmd.model.plan import StartReplica
 
 IMAGE = "appliance/pause:1.0"
 NAME = f"zpmd-copies-{OWNER}"

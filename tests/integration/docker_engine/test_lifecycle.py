@@ -10,10 +10,10 @@ import pytest
 from tests.integration.docker_engine.conftest import CAUSE, Rig, service
 from tests.lab.eventually import eventually
 from zpmd.cut import Cut
+from zpmd.model.action import RemoveReplica, RestartReplica, RunHook, StartReplica, StopReplica
 from zpmd.model.container import Healthcheck, Hook
 from zpmd.model.events import Reason, Result
 from zpmd.model.observed import Health, Phase
-from zpmd.model.plan import RemoveReplica, RestartReplica, RunHook, StartReplica, StopReplica
 from zpmd.model.service import ServiceData
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.integration.docker_engine.conftest import CAUSE, Rig, service
 from tests.lab import archives
+from zpmd.model.action import LoadImages
 from zpmd.model.events import Result
 from zpmd.model.patch import CarriedImage
-from zpmd.model.plan import LoadImages
 
 MEMBER = "images/new.tar"
 NEW, OTHER = "team/new:1", "team/other:1"

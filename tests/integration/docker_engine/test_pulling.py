@@ -11,8 +11,8 @@ import pytest
 from tests.integration.docker_engine.conftest import CAUSE, Rig, service
 from tests.lab.engine import LabEngine
 from tests.lab.eventually import eventually
+from zpmd.model.action import PullImage
 from zpmd.model.events import Result
-from zpmd.model.plan import PullImage
 
 REGISTRY = "127.0.0.1:5000"
 CONFIG = """

@@ -12,16 +12,12 @@ import pytest
 from tests.unit.engines.scripted_engine import Conversation, ScriptedEngine
 from zpmd.engines import labels
 from zpmd.engines.docker import DockerEngine
-from zpmd.model.container import Container, Hook, Mount, MountKind
-from zpmd.model.events import Result
-from zpmd.model.memory import Verdict
-from zpmd.model.observed import Phase, Replica
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Cause,
-    Code,
     CreateVolume,
     JudgeSpec,
+    KeepEvidence,
+    KeepRuns,
     PullImage,
     RemoveNetwork,
     RemoveReplica,
@@ -31,6 +27,12 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
+from zpmd.model.cause import Cause, Code
+from zpmd.model.container import Container, Hook, Mount, MountKind
+from zpmd.model.events import Result
+from zpmd.model.job import RunsKept
+from zpmd.model.memory import Verdict
+from zpmd.model.observed import Phase, Replica
 from zpmd.model.service import Group, ServiceData, VolumeSpec
 from zpmd.model.spechash import spec_hash
 
@@ -42,6 +44,14 @@ REPLICA = Replica(
 START = StartReplica(replica=REPLICA, cause=CAUSE)
 REMOVE = RemoveReplica(replica=REPLICA, cause=CAUSE)
 RUN = RunReplica(service=WEB, slot=1, cause=CAUSE, generation=2)
+REPORT = RunReplica(
+    service=ServiceData(name="report", group=Group.BATCH, container=Container(image="web:1")),
+    slot=1774746000,
+    due=1774746000,
+    attempt=1,
+    cause=CAUSE,
+)
+EVIDENCE = KeepEvidence(replica=REPLICA, failed=True, cause=CAUSE)
 PULL = PullImage(image="registry.test:5000/web:1", cause=CAUSE)
 MARKS = {
     labels.OWNER: "me",
@@ -133,6 +143,16 @@ CASES: list[tuple[str, Action, dict[str, Answer], Result, str]] = [
      Result.PERMANENT, "nothing at"),
     ("not the engine's", JudgeSpec(service=WEB, spec="1:ab", verdict=Verdict.STABLE, generation=0, cause=CAUSE), {},
      Result.PERMANENT, "the store's"),
+    ("the ledger is not the engine's", KeepRuns(kept=RunsKept(), cause=CAUSE), {}, Result.PERMANENT, "the store's"),
+    ("run of a stranger's name", REPORT, {"/containers/zpmd-report-20260329T010000Z/json": holder()}, Result.PERMANENT,
+     "name zpmd-report-20260329T010000Z is taken by container cccccccccccc that is not ours"),
+    ("run of a taken name", REPORT, {"/containers/zpmd-report-20260329T010000Z/json": holder(**MARKS)},
+     Result.PERMANENT, "ours of another run"),
+    ("evidence of what is gone", EVIDENCE, {}, Result.PERMANENT, "nothing at"),
+    ("evidence without an answer", EVIDENCE, {"/containers/c1/json": holder(**MARKS),
+     "/containers/c1/logs": Conversation.hang}, Result.UNKNOWN, "did not answer in time"),
+    ("evidence of a busy engine", EVIDENCE, {"/containers/c1/json": holder(**MARKS),
+     "/containers/c1/logs": says(500, "too many open files")}, Result.TRANSIENT, "too many open files"),
 ]  # fmt: skip
 
 
@@ -196,6 +216,30 @@ def test_a_start_is_the_first_request_of_its_action(scripted: ScriptedEngine, en
     evidence = StartReplica(replica=REPLICA, cause=CAUSE, evidence=True)
     assert engine.apply(evidence, print).ok
     assert scripted.requests[0] == "POST /containers/c1/start"
+
+
+def test_a_log_that_goes_elsewhere_leaves_evidence_without_lines(
+    scripted: ScriptedEngine, engine: DockerEngine
+) -> None:
+    scripted.answers["/containers/c1/json"] = holder(**MARKS)
+    scripted.answers["/containers/c1/logs"] = says(501, "configured logging driver does not support reading")
+    outcome = engine.apply(EVIDENCE, print)
+    assert outcome.ok, outcome.detail
+    assert outcome.dossier is not None
+    assert outcome.dossier.log_tail == ()
+
+
+@pytest.mark.parametrize("status", ["running", "paused", "exited", "dead", "removing"])
+def test_a_run_that_has_begun_is_not_started(scripted: ScriptedEngine, engine: DockerEngine, status: str) -> None:
+    run_id = "c" * 64
+    marked = labels.labels_for("me", "zpmd", REPORT)
+    found = {**holder(**marked), "State": {"Status": status, "StartedAt": "2026-03-29T01:00:01Z"}}
+    scripted.answers["/containers/zpmd-report-20260329T010000Z/json"] = found
+    scripted.answers[f"/containers/{run_id}/json"] = found
+    outcome = engine.apply(REPORT, print)
+    assert (outcome.result, outcome.container_id) == (Result.OK, run_id), outcome.detail
+    assert outcome.started_at == 1774746001.0
+    assert [request for request in scripted.requests if request.startswith("POST")] == []
 
 
 def test_a_pull_tells_its_progress_in_words(scripted: ScriptedEngine, engine: DockerEngine) -> None:

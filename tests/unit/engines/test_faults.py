@@ -34,6 +34,8 @@ def wrapped(outer: Exception, cause: Exception) -> Exception:
         (Answered(500, "Bind for 0.0.0.0:80 failed: port is already allocated"), P, "port is already allocated"),
         (Answered(500, "write /x: no space left on device"), P, "no space left"),
         (Answered(500, "task 1964ff696d72: already exists"), P, "already exists"),
+        (Answered(500, "id already in use"), P, "already in use"),
+        (Answered(409, "id already in use"), P, "already in use"),
         (Answered(500, "Get https://r/v2/: dial tcp: connection refused"), T, "connection refused"),
         (Answered(500, "something odd"), T, "something odd"),
         (Answered(503, ""), T, "HTTP 503"),

@@ -8,8 +8,9 @@ import pytest
 
 from zpmd.engines import labels
 from zpmd.model import naming
+from zpmd.model.action import RunReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container
-from zpmd.model.plan import Cause, Code, RunReplica
 from zpmd.model.service import Dependency, Group, ServiceData
 from zpmd.model.spechash import spec_hash
 
@@ -50,6 +51,63 @@ def test_a_services_own_labels_are_kept_but_cannot_forge_ours() -> None:
     assert (made["a"], made[labels.OWNER], made[labels.SLOT], made[labels.PROJECT]) == ("b", "me", "2", "zpmd")
 
 
+REPORT = dataclasses.replace(run(slot=1774746000), due=1774746000)
+
+
+def test_a_run_of_a_job_is_read_back_with_its_due_instant() -> None:
+    marks = labels.marks_of(labels.labels_for("me", "zpmd", REPORT))
+    assert marks is not None
+    assert (marks.slot, marks.due, marks.attempt) == (1774746000, 1774746000, 3)
+
+
+def test_the_name_of_a_run_says_when_it_is_due_and_which_try_it_is() -> None:
+    assert labels.name_for("zpmd", REPORT) == "zpmd-web-20260329T010000Z-3"
+    assert labels.name_for("zpmd", dataclasses.replace(REPORT, attempt=1)) == "zpmd-web-20260329T010000Z"
+    assert labels.name_for("zpmd", run()) == naming.container_name("zpmd", WEB, 2, 4)
+
+
+def test_a_run_has_the_same_name_whatever_it_is_made_from() -> None:
+    changed = dataclasses.replace(WEB, container=Container(image="nginx:2"))
+    assert labels.name_for("zpmd", dataclasses.replace(REPORT, service=changed, generation=9)) == labels.name_for(
+        "zpmd", REPORT
+    )
+
+
+CHANGED = dataclasses.replace(WEB, container=Container(image="nginx:2"))
+
+
+@pytest.mark.parametrize(
+    ("action", "same"),
+    [
+        (REPORT, True),
+        (dataclasses.replace(REPORT, service=CHANGED, generation=9, revision=""), True),
+        (dataclasses.replace(REPORT, attempt=4), False),
+        (dataclasses.replace(REPORT, slot=1774746010, due=1774746010), False),
+        (dataclasses.replace(REPORT, service=dataclasses.replace(WEB, name="other")), False),
+        (dataclasses.replace(REPORT, due=None), False),
+    ],
+    ids=["itself", "changed since", "another try", "another instant", "another job", "a replica"],
+)
+def test_a_run_is_known_by_its_job_its_due_instant_and_its_try_alone(action: RunReplica, same: bool) -> None:
+    assert labels.made_for(labels.labels_for("me", "zpmd", REPORT), action) is same
+
+
+@pytest.mark.parametrize(
+    ("action", "same"),
+    [
+        (run(), True),
+        (dataclasses.replace(run(), attempt=7), True),
+        (run(slot=1), False),
+        (run(CHANGED), False),
+        (dataclasses.replace(run(), generation=5), False),
+        (dataclasses.replace(run(), due=2), False),
+    ],
+    ids=["itself", "another try", "another slot", "another spec", "another generation", "a run"],
+)
+def test_a_replica_is_known_by_its_place_and_what_it_is_made_from(action: RunReplica, same: bool) -> None:
+    assert labels.made_for(labels.labels_for("me", "zpmd", run()), action) is same
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -63,6 +121,10 @@ def test_a_services_own_labels_are_kept_but_cannot_forge_ours() -> None:
         {labels.SERVICE: "web", labels.SLOT: "one"},
         {labels.SERVICE: "web", labels.SLOT: "٣"},
         {labels.SERVICE: "web", labels.SLOT: "9" * 5000},
+        {labels.SERVICE: "web", labels.SLOT: "9", labels.DUE: ""},
+        {labels.SERVICE: "web", labels.SLOT: "9", labels.DUE: "0"},
+        {labels.SERVICE: "web", labels.SLOT: "9", labels.DUE: "tomorrow"},
+        {labels.SERVICE: "web", labels.SLOT: "9", labels.DUE: "8"},
     ],
 )
 def test_an_unreadable_place_is_nobodys_replica(broken: dict[str, str]) -> None:

@@ -13,9 +13,10 @@ import pytest
 from tests.lab import archives
 from tests.unit.engines.scripted_engine import Conversation, ScriptedEngine
 from zpmd.engines.docker import DockerEngine
+from zpmd.model.action import LoadImages, PullImage
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Outcome, Result
 from zpmd.model.patch import CarriedImage
-from zpmd.model.plan import Cause, Code, LoadImages, PullImage
 
 NAME = "zona/user:v2"
 MEMBER = "images/zona_user.tar"

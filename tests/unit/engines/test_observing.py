@@ -13,9 +13,10 @@ from tests.unit.engines.scripted_engine import VERSION, Conversation, ScriptedEn
 from zpmd.engines import labels
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import EngineUnknown
+from zpmd.model.action import Action, KeepEvidence, PullImage, StartReplica, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Result
-from zpmd.model.observed import Stranger
-from zpmd.model.plan import Cause, Code, PullImage, StartReplica
+from zpmd.model.observed import Replica, Stranger
 
 OURS = {labels.OWNER: "me", labels.SERVICE: "web", labels.SLOT: "1", labels.SPEC: "1:abc"}
 CAUSE = Cause(Code.DIED, "it died")
@@ -218,6 +219,65 @@ def test_what_an_action_touched_is_inspected_again(scripted: ScriptedEngine, eng
     scripted.requests.clear()
     engine.observe(())
     assert scripted.requests == ["GET /containers/json", "GET /containers/c1/json"]
+
+
+def serve_tries(scripted: ScriptedEngine) -> None:
+    """Two tries of one run of a job: c1 has ended, c2 goes on."""
+    marked = {**OURS, labels.SLOT: "1774746000", labels.DUE: "1774746000"}
+    ended = {**listed("c1", {**marked, labels.ATTEMPT: "1"}, "Exited (3) 2 seconds ago"), "State": "exited"}
+    scripted.answers["/containers/json"] = [ended, listed("c2", {**marked, labels.ATTEMPT: "2"})]
+    state = {"Status": "exited", "ExitCode": 3, "FinishedAt": "2026-11-22T10:00:09Z"}
+    scripted.answers["/containers/c1/json"] = {**inspected("c1"), "State": state}
+    scripted.answers["/containers/c2/json"] = inspected("c2")
+
+
+def seen_at(scripted: ScriptedEngine, engine: DockerEngine, request: str, action: Action) -> tuple[Replica, ...]:
+    """What is observed, with nothing kept, while the engine has this request of the action in hand."""
+    seen: list[tuple[Replica, ...]] = []
+
+    def look(conversation: Conversation) -> None:
+        engine._observer.forget()
+        seen.append(engine.observe(()).replicas)
+        conversation.send_bytes(b"")
+
+    scripted.answers[request] = look
+    assert engine.apply(action, print).ok
+    return seen[0]
+
+
+def test_a_replica_at_which_there_is_work_is_known_from_the_list_alone(
+    scripted: ScriptedEngine, engine: DockerEngine
+) -> None:
+    serve_one(scripted)
+    replica = engine.observe(()).replicas[0]
+    stop = StopReplica(replica=replica, cause=CAUSE, grace_seconds=1.0)
+    assert seen_at(scripted, engine, "POST /containers/c1/stop", stop)[0].started_at is None
+
+
+def test_when_a_run_began_and_how_it_ended_is_known_while_there_is_work_at_it(
+    scripted: ScriptedEngine, engine: DockerEngine
+) -> None:
+    serve_tries(scripted)
+    before = engine.observe(()).replicas
+    stop = StopReplica(replica=before[1], cause=CAUSE, grace_seconds=1.0)
+    assert {(r.exit_code, r.started_at is None) for r in before} == {(3, True), (None, False)}
+    assert seen_at(scripted, engine, "POST /containers/c2/stop", stop) == before
+
+
+def test_a_run_that_has_not_begun_is_known_from_the_list_alone(scripted: ScriptedEngine, engine: DockerEngine) -> None:
+    serve_tries(scripted)
+    before = engine.observe(()).replicas
+    created = {**scripted.answers["/containers/json"][1], "State": "created", "Status": "Created"}
+    scripted.answers["/containers/json"] = [created]
+    stop = StopReplica(replica=before[1], cause=CAUSE, grace_seconds=1.0)
+    assert seen_at(scripted, engine, "POST /containers/c2/stop", stop)[0].started_at is None
+
+
+def test_a_run_is_inspected_while_its_evidence_is_gathered(scripted: ScriptedEngine, engine: DockerEngine) -> None:
+    serve_tries(scripted)
+    before = engine.observe(()).replicas
+    keep = KeepEvidence(replica=before[0], failed=True, cause=CAUSE)
+    assert seen_at(scripted, engine, "/containers/c1/logs", keep) == before
 
 
 def test_lists_beside_the_containers_are_kept_for_half_a_minute(

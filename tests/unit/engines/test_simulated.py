@@ -10,21 +10,12 @@ from zpmd.engines.simulated_faults import Delivery, Fault
 from zpmd.engines.simulated_world import SimulatedWorld
 from zpmd.engines.virtual_time import VirtualClock
 from zpmd.errors import EngineUnknown
+from zpmd.model.action import Action, LoadImages, PullImage, RemoveReplica, RestartReplica, RunReplica, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container, Healthcheck, PortBinding
 from zpmd.model.events import Outcome, Reason, Result
 from zpmd.model.observed import Health, Phase, Replica
 from zpmd.model.patch import CarriedImage
-from zpmd.model.plan import (
-    Action,
-    Cause,
-    Code,
-    LoadImages,
-    PullImage,
-    RemoveReplica,
-    RestartReplica,
-    RunReplica,
-    StopReplica,
-)
 from zpmd.model.service import Group, ServiceData
 
 CAUSE = Cause(Code.MISSING, "wanted")

@@ -3,6 +3,9 @@
 A creation over a name that is taken is where a lost answer, a crash of zpmd or a double wave ends up. The container
 that holds the name says by its labels whether it is this very replica (then it is adopted) or something else (then it
 is left alone, and the outcome names it).
+
+A run of a job is looked for by its name before anything else: what its service needs now may not be there, and it may
+have been made when the service was another one. One that has begun is never started again, however it ended.
 """
 
 from __future__ import annotations
@@ -19,12 +22,11 @@ from zpmd.engines.dockerd import materials, reading, resources
 from zpmd.engines.dockerd.faults import Answered, Told, held_port
 from zpmd.engines.dockerd.foreign import Foreign
 from zpmd.engines.dockerd.wire import Json, Wire
-from zpmd.model import naming
+from zpmd.model.action import RunReplica
 from zpmd.model.container import Container, MountKind
 from zpmd.model.events import Result
-from zpmd.model.plan import RunReplica
+from zpmd.model.observed import Phase
 from zpmd.model.service import Desired
-from zpmd.model.spechash import spec_hash
 
 MOST_HELD_PORTS = 20
 """How many ports of a range are tried. Each costs the engine a network to set up and to take down, about 0.2 s."""
@@ -44,18 +46,22 @@ class Site:
 
 def run(wire: Wire, site: Site, action: RunReplica) -> str:
     """Create and start the replica, or adopt and start it; the id of its container."""
-    container = action.service.container
+    container, begin = action.service.container, start if action.due is None else start_run
+    if action.due is not None and (found := _holder(wire, labels.name_for(site.project, action))) is not None:
+        container_id = _own(site, action, found)
+        begin(wire, container_id)
+        return container_id
     _ensure_volumes(wire, site, container)
     try:
         container_id = _created(wire, site, action)
-        start(wire, container_id)
+        begin(wire, container_id)
     except Answered as error:
         if error.status != 404 or "network" not in error.message.lower():
             raise
         # a network went away since it was last seen: the creation, or the start, is tried once more with it
         _ensure_networks(wire, site, container)
         container_id = _created(wire, site, action)
-        start(wire, container_id)
+        begin(wire, container_id)
     return container_id
 
 
@@ -81,7 +87,17 @@ def start(wire: Wire, container_id: str) -> None:
 
 def start_first(wire: Wire, container_id: str) -> None:
     """Start a container that never ran: zpmd may have died before it had joined all of its networks."""
+    _start_first(wire, container_id, reading.mapping(wire.get(f"/containers/{container_id}/json"), "container"))
+
+
+def start_run(wire: Wire, container_id: str) -> None:
+    """Start a run of a job, unless it has begun: it may have ended since it was last seen."""
     found = reading.mapping(wire.get(f"/containers/{container_id}/json"), "container")
+    if reading.mapping(found.get("State"), "State of a container").get("Status") == Phase.CREATED:
+        _start_first(wire, container_id, found)
+
+
+def _start_first(wire: Wire, container_id: str, found: Mapping[str, Json]) -> None:
     wanted = reading.labels(found.get("Config") or {}).get(labels.JOINS)
     if wanted:
         try:
@@ -94,7 +110,7 @@ def start_first(wire: Wire, container_id: str) -> None:
 
 def _created(wire: Wire, site: Site, action: RunReplica) -> str:
     service = action.service
-    name = naming.container_name(site.project, service, action.slot, action.generation)
+    name = labels.name_for(site.project, action)
     made = context.creation(service, _surroundings(wire, site, action))
     params = {"name": name, **({"platform": made.platform} if made.platform else {})}
     try:
@@ -112,21 +128,34 @@ def _created(wire: Wire, site: Site, action: RunReplica) -> str:
 
 def _adopted(wire: Wire, site: Site, action: RunReplica, name: str, made: context.Creation) -> str:
     """The container that holds the name, if it is this replica."""
+    found = _holder(wire, name)
+    if found is None:
+        text = f"name {name} is taken by a container that the engine does not show: if it stays, restart the engine"
+        raise Told(Result.TRANSIENT, text)
+    container_id = _own(site, action, found)
+    if action.due is None:
+        _join(wire, container_id, made.connect, found.get("NetworkSettings"))
+    return container_id
+
+
+def _holder(wire: Wire, name: str) -> dict[str, Json] | None:
+    """The container of this name as the engine inspects it."""
     try:
-        found = reading.mapping(wire.get(f"/containers/{quote(name, safe='')}/json"), "container")
+        return reading.mapping(wire.get(f"/containers/{quote(name, safe='')}/json"), "container")
     except Answered as error:
         if error.status == 404:
-            text = f"name {name} is taken by a container that the engine does not show: if it stays, restart the engine"
-            raise Told(Result.TRANSIENT, text) from error
+            return None
         raise
+
+
+def _own(site: Site, action: RunReplica, found: Mapping[str, Json]) -> str:
+    """The id of the container that holds the name of what `action` makes. Raises Told where it is something else."""
     container_id, marked = reading.text(found, "Id"), reading.labels(found.get("Config") or {})
+    taken = f"name {labels.name_for(site.project, action)} is taken by container {container_id[:12]}"
     if marked.get(labels.OWNER) != site.owner:
-        raise Told(Result.PERMANENT, f"name {name} is taken by container {container_id[:12]} that is not ours")
-    marks = labels.marks_of(marked)
-    wanted = (action.service.name, action.slot, spec_hash(action.service.container), action.generation)
-    if marks is None or (marks.service, marks.slot, marks.spec, marks.generation) != wanted:
-        raise Told(Result.PERMANENT, f"name {name} is taken by container {container_id[:12]}, ours of another spec")
-    _join(wire, container_id, made.connect, found.get("NetworkSettings"))
+        raise Told(Result.PERMANENT, f"{taken} that is not ours")
+    if not labels.made_for(marked, action):
+        raise Told(Result.PERMANENT, f"{taken}, ours of another {'spec' if action.due is None else 'run'}")
     return container_id
 
 

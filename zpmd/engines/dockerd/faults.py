@@ -28,6 +28,11 @@ FAILURES = (docker.errors.DockerException, requests.RequestException, urllib3.ex
 MAX_TEXT = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
+_LEFT_BEHIND = "id already in use"
+"""What containerd has left of a start in which the engine was killed: its task or, an instant earlier in that start, no
+more than its name. The engine has tried to remove it before it says so (moby daemon/start.go); no restart of this
+container mends that."""
+
 # An error of the engine's own (5xx) that the same request will meet again until somebody changes something.
 _LASTING = (
     "port is already allocated",
@@ -43,7 +48,7 @@ _LASTING = (
     "could not select device driver",
     "not found in range",
     "does not match any",
-    "already exists",  # task X: what is left of a start in which the engine was killed; no restart of it mends that
+    "already exists",  # task X: see _LEFT_BEHIND
     "invalid",
 )
 # ... and one that passes by itself, though it says one of the above.
@@ -103,6 +108,8 @@ def verdict(error: BaseException) -> tuple[Result, str]:
 
 def _of_status(status: int, message: str) -> Result:
     text = message.lower()
+    if _LEFT_BEHIND in text:
+        return Result.PERMANENT
     if status == 409:
         return Result.TRANSIENT if "in progress" in text or "in use" in text else Result.PERMANENT
     if status in (408, 423, 425, 429):

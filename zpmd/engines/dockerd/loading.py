@@ -24,9 +24,9 @@ from zpmd.engines.dockerd import reading
 from zpmd.engines.dockerd.faults import Answered, Told, one_line
 from zpmd.engines.dockerd.pulls import MEGABYTE, items
 from zpmd.engines.dockerd.wire import Wire
+from zpmd.model.action import LoadImages
 from zpmd.model.events import Result
 from zpmd.model.patch import CarriedImage
-from zpmd.model.plan import LoadImages
 
 IDLE_SECONDS = 300.0
 """An engine that neither takes nor says anything for so long has died on us; unpacking a layer is told as it goes."""

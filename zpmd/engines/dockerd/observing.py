@@ -6,7 +6,8 @@ by container id, for as long as the list's line on it reads the same (`_line`) a
 ours has named it (`touch`). After a gap in the event stream nothing is kept (`forget`).
 
 A container at which one of our own workers is at work is not inspected at all: the engine holds its lock for as long
-as a start takes, a quarter of a second, and nobody decides on it before the work is done.
+as a start takes, a quarter of a second, and nobody decides on it before the work is done. But a run of a job that has
+begun is never started again, and what is written of a run is what was seen of it: when it began, and how it ended.
 
 Volumes, networks and images change rarely and cost a call each: they are kept until an event or an action of ours
 says otherwise, and at most STALE_SECONDS.
@@ -27,14 +28,15 @@ from zpmd.engines import labels, references
 from zpmd.engines.dockerd import reading
 from zpmd.engines.dockerd.faults import Answered, Garbage
 from zpmd.engines.dockerd.wire import Json, Wire
+from zpmd.model.action import Action, KeepEvidence
 from zpmd.model.observed import Phase, Replica, Slot, Stranger, World
-from zpmd.model.plan import Action
 from zpmd.ports import Clock
 
 STALE_SECONDS = 30.0
 YOUNG_SECONDS = 90.0
 """A status that counts in seconds cannot be of a replica that was started longer ago than this: it was started anew."""
 
+_BEGUN = frozenset({Phase.RUNNING, Phase.PAUSED, Phase.EXITED})
 _PARENTHESES = re.compile(r"\([^)]*\)")
 
 
@@ -71,9 +73,10 @@ class Observer:
 
     @contextmanager
     def at_work(self, action: Action) -> Iterator[None]:
-        """While a worker applies an action on a slot, its containers are known from the list alone."""
+        """While a worker applies an action on a slot, its containers are known from the list alone: but for evidence,
+        which is only read."""
         place = getattr(action, "place", None)
-        if place is None:
+        if place is None or isinstance(action, KeepEvidence):
             yield
             return
         with self._lock:
@@ -145,7 +148,8 @@ class Observer:
                 if marks is None:
                     strangers.append(reading.stranger(item))
                     continue
-                if Slot(marks.service, marks.slot) in self._at_work:
+                begun = marks.due is not None and item.get("State") in _BEGUN
+                if Slot(marks.service, marks.slot) in self._at_work and not begun:
                     replicas.append(reading.listed(item, marks))
                     continue
                 replica = _inspected(wire, container_id, marks)

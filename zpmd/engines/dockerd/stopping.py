@@ -11,6 +11,7 @@ from zpmd.engines.dockerd.faults import Answered, Told
 from zpmd.engines.dockerd.wire import Json, Wire
 from zpmd.model.container import Hook
 from zpmd.model.events import Result
+from zpmd.model.observed import Replica
 
 DEFAULT_GRACE_SECONDS = 10.0
 """The engine's own, for a container that was made without a stop timeout."""
@@ -49,19 +50,22 @@ def stop(
     return failures
 
 
-def remove(wire: Wire, container_id: str, owner: str, monotonic: hooks.Monotonic) -> None:
+def remove(wire: Wire, replica: Replica, owner: str, monotonic: hooks.Monotonic) -> None:
     """Remove a container that has ended; done only once the engine no longer knows it.
 
-    Never by force: one that runs after all is left running, and the next observation says so. Anonymous volumes stay
-    (`v=false`): they may hold the only copy of what an image keeps in an undeclared VOLUME, and zpmd deletes no data.
+    Never by force: one that runs after all is left running, and the next observation says so. Anonymous volumes stay:
+    they may hold the only copy of what an image keeps in an undeclared VOLUME, and zpmd deletes no data. Those of a run
+    of a job go with it, as with `docker run --rm`: each run has its own, which no other ever sees, and a job that runs
+    each minute would leave half a million a year.
     """
+    container_id = replica.id
     try:
         found = reading.mapping(wire.get(f"/containers/{container_id}/json"), "container")
         if reading.labels(found.get("Config") or {}).get(labels.OWNER) != owner:
             raise Told(Result.PERMANENT, f"container {container_id[:12]} is not ours: it is left alone")
         if (found.get("State") or {}).get("Running"):
             raise Told(Result.TRANSIENT, f"container {container_id[:12]} still runs: it is not removed")
-        wire.delete(f"/containers/{container_id}", {"v": "false", "force": "false"})
+        wire.delete(f"/containers/{container_id}", {"v": "false" if replica.due is None else "true", "force": "false"})
     except Answered as error:
         if error.status == 404:
             return
