@@ -18,6 +18,7 @@ from zpmd.assembly.rows import tenants
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
+from zpmd.daemon.clockwatch import ClockWatch
 from zpmd.daemon.control import DaemonControl
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.executor import PULL_LANE, STOP_LANE, Executor
@@ -35,6 +36,7 @@ from zpmd.messages import Message
 from zpmd.model.events import Reason, Snapshot
 from zpmd.ports import Clock
 from zpmd.settings import Settings
+from zpmd.sources.zones import SteadyZones
 from zpmd.stores.embedded import EmbeddedStore
 
 DRAIN_SECONDS = 3.0
@@ -84,6 +86,8 @@ def _run(settings: Settings, ending: ExitStack) -> int:
         watchers.add(name, partial(watch, mailbox.wake), alive)
     box = drop_box(settings, store, clock)
     watchers.add("patch files", lambda stop: box.watch(mailbox.wake, stop), box.watching)
+    clockwatch, zone = ClockWatch(clock), SteadyZones()
+    watchers.add("the clock", partial(clockwatch.watch, mailbox.wake), clockwatch.watching)
     loop = Loop(
         Parts(
             engine=engine,
@@ -103,11 +107,12 @@ def _run(settings: Settings, ending: ExitStack) -> int:
             passed=_each(meters.passed, api.expiry(settings.api).passed, heartbeat.passed, heap.passed),
             filed=box.nudge,
             patches_trouble=box.trouble,
+            zone=zone,
             longest_sleep_seconds=(systemd.watchdog_seconds or math.inf) / 3,
         )
     )
     reload = _reloader(systemd, mailbox)
-    control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits)
+    control = DaemonControl(board, store, engine, clock, mailbox.wake, reload, settings.limits, zone)
     server = api.server(settings, control, authenticator, store, meters, clock, tls)
     server.start()
     ending.callback(server.stop)

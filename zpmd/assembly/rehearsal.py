@@ -22,16 +22,18 @@ from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
+from zpmd.daemon.runs import is_of_jobs
 from zpmd.daemon.watchers import Watchers
 from zpmd.engines.docker import DockerEngine
 from zpmd.errors import ConfigError, ZpmdError
 from zpmd.interfaces.status import action_view
 from zpmd.interfaces.upgrade import ChangeView, UpgradeView
+from zpmd.model.action import Action, JudgeSpec, KeepRuns, MovePatch
+from zpmd.model.cause import Code
 from zpmd.model.container import Container
 from zpmd.model.events import Lines, Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight
-from zpmd.model.plan import Action, Code, JudgeSpec, MovePatch
 from zpmd.model.spechash import spec_hash
 from zpmd.model.tenant import Away, IntegrationKey, PortLease, Reading
 from zpmd.planning import upgrade
@@ -39,6 +41,7 @@ from zpmd.planning.layer import layered
 from zpmd.planning.upgrade import Difference
 from zpmd.ports import Registry, Wake
 from zpmd.settings import Settings
+from zpmd.sources.zones import SteadyZones
 from zpmd.stores import copied
 from zpmd.stores.embedded import EmbeddedStore
 from zpmd.stores.schema import SCHEMA
@@ -47,7 +50,7 @@ MEMORY = Path("/dev/shm")  # nosec B108 # a folder of its own is made there
 """Where the copy is made: what it holds of secrets reaches no disk."""
 PASSES_MOST = 10
 BOOTS_SEARCHED = 500
-BOOKKEEPING = (JudgeSpec, MovePatch)
+BOOKKEEPING = (JudgeSpec, MovePatch, KeepRuns)
 """What touches the store alone."""
 GONE = frozenset({Code.UNDECLARED, Code.RETIRED, Code.MASS_REMOVAL})
 
@@ -100,7 +103,9 @@ class _Rehearsal:
             self._settings.limits,
             self._known,
         )
-        changes = _changes(found, [a for a in snapshot.plan.actions if not isinstance(a, BOOKKEEPING)])
+        # runs of jobs that are due meanwhile are no doing of this version
+        actions = [a for a in snapshot.plan.actions if not isinstance(a, BOOKKEEPING) and not is_of_jobs(a)]
+        changes = _changes(found, actions)
         return UpgradeView(
             version=zpmd.__version__,
             former=self._former,
@@ -155,6 +160,7 @@ class _Rehearsal:
             owner=owner,
             passed=lambda _: None,
             tenancy=self._rows.integrations.tenancy,
+            zone=SteadyZones(),
         )
 
 

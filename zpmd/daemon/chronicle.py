@@ -15,14 +15,16 @@ import functools
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from zpmd.daemon.loglines import LogLines
+from zpmd.daemon.jobnews import JobNews, RunNews, Told, utc
+from zpmd.daemon.loglines import LogLines, service_of_key
+from zpmd.daemon.runs import run_of
 from zpmd.errors import StoreError
 from zpmd.messages import INFO, WARNING, Message, bind, tell
-from zpmd.model.events import Entry, Outcome, Result, Unwritable
-from zpmd.model.memory import Attempt, Memory, Retry, Revision, Tried, Verdict
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
     JudgeSpec,
+    KeepEvidence,
+    KeepRuns,
     MovePatch,
     PullImage,
     RemoveReplica,
@@ -35,10 +37,20 @@ from zpmd.model.plan import (
     service_of,
     verb,
 )
+from zpmd.model.cause import Code
+from zpmd.model.events import Entry, Outcome, Result, Unwritable
+from zpmd.model.job import Ending, JobMemory, RunsKept, Step
+from zpmd.model.memory import Attempt, Memory, Retry, Revision, Tried, Verdict
+from zpmd.model.observed import Slot
 from zpmd.model.spechash import spec_hash
 from zpmd.planning.trial import begun_anew
 from zpmd.ports import Store
 from zpmd.redaction import redact
+
+JOB = "job"
+"""The verb of lines about runs that have ended."""
+RUN_TROUBLES = frozenset({Code.RETRIED, Code.TIMED_OUT})
+"""Why something is done to a run that does not go well: as loud as JobNews has it."""
 
 
 class Chronicle:
@@ -48,7 +60,10 @@ class Chronicle:
         self._begun: dict[str, int] = {}
         """Entries of containers that were run or started and have not been seen ready."""
         self._retries: dict[str, Retry] = {}
+        self._run_retries: dict[str, Slot] = {}
+        """Which of them are of runs of jobs: there is no end of their slots."""
         self._unwritable: Unwritable | None = None
+        self._job_news = JobNews()
         self.lines = LogLines()
 
     @property
@@ -61,6 +76,10 @@ class Chronicle:
 
     def decided(self, action: Action, now: float) -> None:
         """Before the action is carried out: its decision is on disk when the engine first hears of it."""
+        again = retry_key(action) in self._retries
+        if isinstance(action, KeepEvidence):  # of what has ended, and nothing that is done to it
+            self.lines.decided(action, again=True)
+            return
         attempt = getattr(action, "attempt", 0)
         entry = Entry(
             id=0,
@@ -74,7 +93,8 @@ class Chronicle:
             attempt=attempt,
         )
         self._begin(entry, action.subject)
-        self.lines.decided(action, retry_key(action) in self._retries)
+        code, service = action.cause.code, entry.service
+        self.lines.decided(action, again or (code in RUN_TROUBLES and not self._job_news.loud(service, code, now)))
 
     def judged(self, action: JudgeSpec, now: float) -> None:
         """A verdict touches the store alone: it is carried out here."""
@@ -96,6 +116,17 @@ class Chronicle:
         """How far a patch has come touches the store alone, too."""
         self._write(now, lambda: self._store.keep_patch(action.patch))
         self.ended(Outcome(action=action, result=Result.OK, at=now, detail=str(action.patch.stage)))
+
+    def kept(self, action: KeepRuns, now: float, told: Told = utc) -> None:
+        """What a pass has found of jobs goes into their ledger, and then what has ended into the journal. The rows
+        come first: a line may be lost where zpmd dies in between, a row never."""
+        before = self._store.memory().jobs
+        self._write(now, lambda: self._store.keep_runs(action.kept))
+        for row in action.kept.rows:
+            if not row.open:
+                self._no_retry(str(Slot(row.job, row.due)))
+        for news in self._job_news.of(action.kept, before, now, told):
+            self._tell_run(news, now)
 
     def patches_anew(self, now: float) -> None:
         """The deadlines of patches that are on their way count from now."""
@@ -127,7 +158,7 @@ class Chronicle:
         self._count(outcome)
         self._write(outcome.at, lambda: self._remember(outcome))
         dossier = outcome.dossier
-        if dossier:
+        if dossier and not (isinstance(action, KeepEvidence) and not action.failed):
             self._write(outcome.at, lambda: self._store.keep_dossier(dossier))
         self.lines.ended(outcome)
 
@@ -158,13 +189,23 @@ class Chronicle:
             bind(fields).log(WARNING if bad else INFO, "{}", line)
 
     def forget(
-        self, declared: Collection[str], present: Collection[str], containers: Collection[str], now: float
+        self,
+        declared: Collection[str],
+        present: Collection[str],
+        containers: Collection[str],
+        now: float,
+        runs: Collection[Slot] = (),
     ) -> None:
         """What is neither declared nor there any more need not be remembered; what is declared again is no longer
-        approved to go."""
+        approved to go. `runs` are those of jobs that have a container."""
         self.disapprove(declared, now)
         services = {*declared, *present}
         self._begun = {container: entry for container, entry in self._begun.items() if container in containers}
+        self._forget_runs(runs)
+        for key in [key for key in self._retries if (name := service_of_key(key)) and name not in services]:
+            self._no_retry(key)
+        self.lines.forget(services)
+        self._job_news.forget(services)
         self._write(now, lambda: self._store.forget(services, containers))
 
     def disapprove(self, declared: Collection[str], now: float) -> None:
@@ -186,6 +227,26 @@ class Chronicle:
             return
         self._unwritable = None
         tell(Message.STORE_FOUND, f"found store: {text}", action="found")
+
+    def _tell_run(self, news: RunNews, now: float) -> None:
+        self._begin(
+            Entry(
+                id=0,
+                at=now,
+                kind="note",
+                verb=JOB,
+                subject=news.subject,
+                service=news.service,
+                code=news.code,
+                text=news.text,
+            )
+        )
+        fields = {"action": JOB, "service": news.service, "tenant": news.tenant, "cause": news.code}
+        line = f"{JOB} {news.subject}: {redact(news.text)}"
+        if news.message is not None:
+            tell(news.message, line, **fields)
+        else:
+            bind(fields).log(news.level, "{}", line)
 
     def _begin(self, entry: Entry, opens: str = "") -> None:
         """Append to the journal; `opens`: the subject whose outcome will finish the line."""
@@ -212,12 +273,15 @@ class Chronicle:
         """Failures that are not a replica's own are counted for the life of this process."""
         key = retry_key(outcome.action)
         if outcome.ok:
-            self._retries.pop(key, None)
+            self._no_retry(key)
             return
+        run = run_of(outcome.action)
         own_fault = outcome.result is Result.PERMANENT and isinstance(
             outcome.action, RunReplica | StartReplica | RestartReplica
         )
-        if not own_fault:
+        if run is not None:
+            self._run_retries[key] = run
+        if not own_fault or run is not None:
             before = self._retries.get(key)
             self._retries[key] = Retry(
                 count=before.count + 1 if before else 1,
@@ -226,9 +290,25 @@ class Chronicle:
                 lasting=outcome.result is Result.PERMANENT,
             )
 
+    def _no_retry(self, key: str) -> None:
+        self._retries.pop(key, None)
+        self._run_retries.pop(key, None)
+
+    def _forget_runs(self, present: Collection[Slot]) -> None:
+        """Of failures of runs those are forgotten that have neither a container nor a row that is open."""
+        if not self._run_retries:
+            return
+        open_runs = {Slot(run.job, run.due) for job in self._store.memory().jobs.values() for run in job.open}
+        for key, run in list(self._run_retries.items()):
+            if run not in present and run not in open_runs:
+                self._no_retry(key)
+
     def _remember(self, outcome: Outcome) -> None:
         action, ok = outcome.action, outcome.ok
         known = ok or outcome.result is Result.PERMANENT
+        if run_of(action) is not None:
+            self._remember_run(action, outcome)
+            return
         match action:
             case RunReplica() if known:
                 spec = spec_hash(action.service.container)
@@ -249,6 +329,38 @@ class Chronicle:
                 self._store.pulled(action.image, outcome.at)
             case _:
                 pass
+
+    def _remember_run(self, action: Action, outcome: Outcome) -> None:
+        """A run of a job has its row in the ledger, and no attempts."""
+        match action:
+            case RunReplica() if outcome.ok:
+                if action.pull:
+                    self._store.pulled(action.service.container.image, outcome.at)
+                self._begun_run(action, spec_hash(action.service.container), outcome)
+            case StartReplica() if outcome.ok:
+                self._begun_run(action, action.replica.spec, outcome)
+            case KeepEvidence() if outcome.ok:
+                replica, said = action.replica, outcome.dossier.log_tail if outcome.dossier else ()
+                self._store.keep_run_evidence(replica.service, replica.slot, replica.attempt, said)
+            case _:
+                pass
+
+    def _begun_run(self, action: RunReplica | StartReplica, spec: str, outcome: Outcome) -> None:
+        """Its row says so before anybody looks: a container that is removed until then is not made again."""
+        place = action.place
+        row = self._store.memory().jobs.get(place.service, JobMemory()).by_due.get(place.number)
+        if row is None or row.step is not Step.STARTING or row.tries != action.attempt:
+            return
+        begun = replace(
+            row,
+            step=Step.RUNNING,
+            container_id=outcome.container_id,
+            started_at=row.started_at or outcome.started_at,
+            spec=spec,
+            stopping=Ending.STOPPED if row.stopping else None,
+            not_before=None,
+        )
+        self._store.keep_runs(RunsKept(rows=(begun,)))
 
     def _tries_another(self, action: RemoveReplica) -> bool:
         """Whether the tries that are remembered of the slot were at another definition than the removed one's: the end

@@ -12,24 +12,32 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from zpmd.daemon.board import Board
+from zpmd.daemon.runs import jobs_of
 from zpmd.daemon.tailing import tail_logs
-from zpmd.errors import EngineUnknown, NotFound, Refused
+from zpmd.daemon.zones import Zone, utc_alone
+from zpmd.errors import EngineUnknown, NotFound, Refused, SecondTaken
 from zpmd.messages import Message, tell
+from zpmd.model.cause import Code
 from zpmd.model.events import Entry, Lines, Reason, Result, Snapshot, away
+from zpmd.model.job import Concurrency, JobMemory, JobPolicy, Run, Upcoming
 from zpmd.model.memory import Attempt, Down, Hold, Tried
+from zpmd.model.naming import rfc3339
 from zpmd.model.observed import Dossier, LogLine, Replica, Slot
 from zpmd.model.patch import Manifest, Patch, Stage
-from zpmd.model.plan import Code
 from zpmd.model.policy import Limits
 from zpmd.model.preview import Preview
+from zpmd.model.service import ServiceData
 from zpmd.model.usage import Usage
 from zpmd.planning import reverting
 from zpmd.planning.admission import images_asked
 from zpmd.planning.preview import preview
+from zpmd.planning.schedules import due_after, starts_at
 from zpmd.ports import Arrival, Clock, Engine, Store, Wake
 from zpmd.redaction import redact
 
@@ -49,8 +57,10 @@ class DaemonControl:
         wake: Wake,
         reload: Callable[[], None],
         limits: Limits | None = None,
+        zone: Zone = utc_alone,
     ) -> None:
         self._limits = limits or Limits()
+        self._zone = zone
         self._board = board
         self._store = store
         self._engine = engine
@@ -104,7 +114,8 @@ class DaemonControl:
             return
         self._declared(service)
         self._not_down(service)
-        with self._asked("start", service, "", actor, "it is to run, at once"):
+        text = "it is to run when it is due" if service in self._jobs() else "it is to run, at once"
+        with self._asked("start", service, "", actor, text):
             self._begin_anew(service)
             self._store.set_stopped(service, False)
 
@@ -117,6 +128,7 @@ class DaemonControl:
 
     def restart(self, service: str, actor: str) -> None:
         self._declared(service)
+        self._no_job("restart", service, f"`zpmctl job run {service}` runs it now")
         self._not_down(service)
         if service in self._store.memory().intent.stopped:
             raise Refused(f"cannot restart {service}: it is stopped; `zpmctl start {service}` starts it")
@@ -126,6 +138,7 @@ class DaemonControl:
 
     def scale(self, service: str, replicas: int | None, actor: str) -> None:
         self._declared(service)
+        self._no_job("scale", service, "`concurrency: allow` below x-zpmd.schedule lets its runs overlap")
         if replicas is not None and replicas < 0:
             raise Refused(f"cannot scale {service} to {replicas}: it takes 0 or more")
         definition = self.snapshot().desired.service(service)
@@ -210,6 +223,74 @@ class DaemonControl:
             self._store.ask_revert([row.number for row in rows], actor)
         return ids
 
+    # jobs
+
+    def runs(self, job: str | None, limit: int, before: tuple[int, str] | None = None) -> tuple[Run, ...]:
+        if job is not None and job not in self._jobs() and not self._store.runs(job, 1):
+            raise self._not_a_job(job)
+        return self._store.runs(job, limit, before)
+
+    def run(self, job: str, due: int) -> Run:
+        row = self._store.run(job, due)
+        if row is None:
+            raise NotFound(f"the ledger has no run of {job} that was due at {rfc3339(due)}")
+        return row
+
+    def upcoming(self, job: str, count: int) -> tuple[Upcoming, ...]:
+        timetable = self._job(job)[1].timetable
+        try:
+            zone = self._zone(timetable.zone)
+        except ValueError as error:
+            raise Refused(f"cannot tell when {job} is due: {error}") from None
+        return tuple(
+            Upcoming(
+                due=int(due.at),
+                starts_at=starts_at(job, due, timetable.jitter_seconds),
+                mark=due.mark.value,
+                instead_of=due.instead_of,
+            )
+            for due in islice(due_after(timetable, zone, self._clock.now()), count)
+        )
+
+    def run_job(self, job: str, actor: str) -> Run:
+        service, policy = self._job(job)
+        now, memory = self._clock.now(), self._store.memory()
+        self._not_down(job, "run")
+        if job in memory.intent.stopped:
+            raise Refused(f"cannot run {job}: it is stopped; `zpmctl start {job}` ends that")
+        if hold := memory.intent.hold_on(job, now):
+            raise Refused(f"cannot run {job}: {hold}; `zpmctl release {hold.service}` ends the hold")
+        going = memory.jobs.get(job, JobMemory()).open
+        if going and policy.concurrency is Concurrency.FORBID:
+            raise Refused(
+                f"cannot run {job}: its run of {rfc3339(going[0].due)} has not ended, and its file forbids two at"
+                f" once; `zpmctl stop {job}` and then `zpmctl start {job}` end it, `concurrency: allow` below"
+                f" x-zpmd.schedule lets them overlap"
+            )
+        row = Run(job=job, due=math.floor(now), tenant=service.tenant, asked=actor)
+        if self._store.run(job, row.due) is not None:
+            raise SecondTaken(job)
+        with self._asked("run", job, Code.RUN_ASKED, actor, f"a run out of turn, {rfc3339(row.due)}"):
+            self._store.ask_run(row)
+        return self._store.run(job, row.due) or row
+
+    def suspend(self, job: str, actor: str) -> None:
+        self._job(job)
+        with self._asked("suspend", job, "", actor, "it is not to run when it is due"):
+            self._store.set_suspended(job, actor)
+
+    def resume(self, job: str, actor: str) -> None:
+        service, policy = self._job(job)
+        if policy.suspend:
+            raise Refused(
+                f"cannot resume {job}: its own file suspends it; take `suspend: true` out of x-zpmd.schedule in"
+                f" {service.origin or 'its file'}"
+            )
+        if job not in self._store.memory().intent.suspended:
+            raise Refused(f"cannot resume {job}: it is not suspended")
+        with self._asked("resume", job, "", actor, "it is to run when it is due"):
+            self._store.set_suspended(job, None)
+
     # what the verbs have in common
 
     @contextlib.contextmanager
@@ -254,6 +335,8 @@ class DaemonControl:
             for slot, record in memory.attempts.items()
         }
         for replica in world.replicas if world else ():
+            if replica.due is not None:
+                continue  # a run has its row, and is not run again
             if replica.ended and replica.exit_code == 0 and service is None:
                 begun.pop(replica.place, None)  # `up` does not run a one-shot again that has ended well
             else:
@@ -279,9 +362,27 @@ class DaemonControl:
         if service not in names:
             raise NotFound(unknown(service, names))
 
-    def _not_down(self, service: str) -> None:
+    def _jobs(self) -> Collection[str]:
+        return jobs_of(self.snapshot().desired)
+
+    def _job(self, name: str) -> tuple[ServiceData, JobPolicy]:
+        service = self.snapshot().desired.service(name)
+        if service is None or service.job is None:
+            raise self._not_a_job(name)
+        return service, service.job
+
+    def _not_a_job(self, name: str) -> NotFound:
+        if self.snapshot().desired.service(name) is not None:
+            return NotFound(f"{name} is no job: its file has no x-zpmd.schedule")
+        return NotFound(unknown(name, self._jobs(), "job"))
+
+    def _no_job(self, verb: str, service: str, instead: str) -> None:
+        if service in self._jobs():
+            raise Refused(f"cannot {verb} {service}: it is a job, and runs when it is due; {instead}")
+
+    def _not_down(self, service: str, verb: str = "start") -> None:
         if self._store.memory().intent.down is not Down.NO:
-            raise Refused(f"cannot start {service}: everything is down by `zpmctl down`; `zpmctl up` ends that")
+            raise Refused(f"cannot {verb} {service}: everything is down by `zpmctl down`; `zpmctl up` ends that")
 
 
 def unknown(name: str, names: Iterable[str], kind: str = "service") -> str:

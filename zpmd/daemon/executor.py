@@ -1,8 +1,8 @@
 """Workers that apply actions, each on its own subject, while the loop goes on.
 
 Three lanes, so that what waits for a process's grace or a registry never stands before a start: `start` is as wide as
-the engine takes profitably (4 to 8: its own work is CPU), `stop` mostly sleeps, `pull` is bounded by the line, and by
-the disk where images come from an archive.
+the engine takes profitably (4 to 8: its own work is CPU), `stop` mostly sleeps, or reads the logs of what has ended,
+`pull` is bounded by the line, and by the disk where images come from an archive.
 Threads are daemons: a process that is told to end does not wait for an engine.
 """
 
@@ -16,9 +16,9 @@ from dataclasses import replace
 from loguru import logger
 
 from zpmd.daemon import masking
+from zpmd.model.action import Action, KeepEvidence, LoadImages, PullImage, RestartReplica, RunHook, StopReplica, verb
 from zpmd.model.events import Outcome, Result
 from zpmd.model.observed import InFlight
-from zpmd.model.plan import Action, LoadImages, PullImage, RestartReplica, RunHook, StopReplica, verb
 from zpmd.ports import Clock, Engine
 from zpmd.redaction import redact
 
@@ -45,7 +45,7 @@ class Executor:
         match action:
             case PullImage() | LoadImages():
                 self._pull.put(action)
-            case StopReplica() | RestartReplica() | RunHook():
+            case StopReplica() | RestartReplica() | RunHook() | KeepEvidence():
                 self._stop.put(action)
             case _:
                 self._start.put(action)

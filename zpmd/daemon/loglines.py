@@ -10,23 +10,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from zpmd.daemon.runs import run_of
 from zpmd.messages import DEBUG, INFO, WARNING, Message, bind, tell
-from zpmd.model.events import Outcome
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Code,
     JudgeSpec,
     MovePatch,
+    OnReplica,
     RemoveReplica,
-    RestartReplica,
-    RunHook,
     RunReplica,
     StartReplica,
-    StopReplica,
     retry_key,
     service_of,
     verb,
 )
+from zpmd.model.cause import Code
+from zpmd.model.events import Outcome
 
 BY_CODE: Mapping[Code, Message] = MappingProxyType(
     {
@@ -35,6 +34,7 @@ BY_CODE: Mapping[Code, Message] = MappingProxyType(
         Code.PATCH_STUCK: Message.PATCH_STUCK,
         Code.ROLLOUT_FAILED: Message.ROLLOUT_FAILED,
         Code.UNHEALTHY: Message.UNHEALTHY,
+        Code.TIMED_OUT: Message.JOB_TIMED_OUT,
     }
 )
 """Decisions that have a name in the log."""
@@ -43,6 +43,8 @@ CURES = frozenset(
 )
 """Why what should run is made to run. Of a service that fails for ever there is no end of such decisions."""
 FAILED = frozenset({Code.DIED, Code.FAILED_START, Code.VANISHED})
+TIDYING = frozenset({Code.HISTORY, Code.RUN_ENDED})
+"""What is done for a run that has ended, which has its own line."""
 WORDS_KEPT = 8
 """Of one subject that goes on failing, so many different reasons are told."""
 PATCH = "patch:"
@@ -66,10 +68,15 @@ class LogLines:
         """Of these the log has it that they fail."""
         self._hushed = services
 
+    def forget(self, services: Collection[str]) -> None:
+        """How others than these have failed."""
+        for key in [key for key in self._words if (name := service_of_key(key)) and name not in services]:
+            del self._words[key]
+
     def decided(self, action: Action, again: bool) -> None:
         """`again`: the same has failed before, and is tried once more."""
         text, named = f"{verb(action)} {action.subject}: {action.cause.text}", _named(action)
-        if again or (service_of(action) in self._hushed and action.cause.code in CURES):
+        if again or action.cause.code in TIDYING or (service_of(action) in self._hushed and action.cause.code in CURES):
             bind(_bound(action)).log(DEBUG, "{}", text)
         elif named is not None:
             tell(named, text, **_bound(action))
@@ -77,7 +84,7 @@ class LogLines:
             bind(_bound(action)).log(WARNING if self._has_failed(action) else INFO, "{}", text)
 
     def ended(self, outcome: Outcome) -> None:
-        action, key = outcome.action, retry_key(outcome.action)
+        action, key = outcome.action, _told_of(outcome.action)
         if outcome.ok:
             if service_of(action) not in self._hushed:
                 self._words.pop(key, None)
@@ -91,10 +98,24 @@ class LogLines:
 
     def _has_failed(self, action: Action) -> bool:
         """Whether it is done because something failed that should not have, while zpmd was looking."""
+        if action.cause.code is Code.RETRIED:
+            return isinstance(action, RunReplica)
         if action.cause.code not in FAILED:
             return False
         ended_at = action.replica.finished_at if isinstance(action, StartReplica | RemoveReplica) else None
         return ended_at is None or ended_at >= self._looks_since
+
+
+def _told_of(action: Action) -> str:
+    """Whose failures are told once in the same words: of runs their job's, for there is no end of its slots."""
+    run = run_of(action)
+    return retry_key(action) if run is None else f"{run.service}/run"
+
+
+def service_of_key(key: str) -> str:
+    """The service by whose replica or hook the key of a failure is counted; "" for all else."""
+    place = key.removeprefix("hook:")
+    return "" if ":" in place else place.rpartition("/")[0]
 
 
 def _named(action: Action) -> Message | None:
@@ -121,7 +142,7 @@ def _tenant(action: Action) -> str:
     match action:
         case RunReplica() | JudgeSpec():
             return action.service.tenant
-        case StartReplica() | RestartReplica() | StopReplica() | RemoveReplica() | RunHook():
+        case OnReplica():
             return action.replica.tenant
         case _:
             return ""

@@ -18,22 +18,26 @@ from loguru import logger
 from zpmd.daemon import masking
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
+from zpmd.daemon.clockwatch import JUMP_SECONDS
 from zpmd.daemon.desire import Desire
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.news import News
 from zpmd.daemon.rownews import RowNews
-from zpmd.daemon.standingnews import StandingNews
+from zpmd.daemon.standingnews import StandingNews, lasted
 from zpmd.daemon.stopwatch import Stopwatch
 from zpmd.daemon.watchers import Watchers
 from zpmd.daemon.watchnews import WatchNews
 from zpmd.daemon.witness import Witness
+from zpmd.daemon.zones import Zone, Zones, utc_alone
 from zpmd.errors import EngineUnknown
 from zpmd.messages import Message, tell
+from zpmd.model.action import Action, JudgeSpec, KeepRuns, MovePatch, RemoveReplica, RunReplica
 from zpmd.model.events import Outcome, Reason, Snapshot, away
+from zpmd.model.job import Calendar
 from zpmd.model.memory import Memory
 from zpmd.model.observed import InFlight, Observed
-from zpmd.model.patch import ENDS, Stage
-from zpmd.model.plan import Action, JudgeSpec, MovePatch, Plan
+from zpmd.model.patch import ENDS, Patch, Stage
+from zpmd.model.plan import Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, Group
 from zpmd.model.tenant import Tenancy
@@ -47,8 +51,6 @@ from zpmd.redaction import redact
 RESYNC_JITTER = 0.2
 ENGINE_RETRY_SECONDS = (0.5, 10.0)
 PASS_RETRY_SECONDS = 5.0
-JUMP_SECONDS = 1.0
-"""What the two clocks drift apart by less is not somebody's doing."""
 RELOADING = frozenset({Reason.BOOT, Reason.FILES, Reason.ROWS, Reason.RELOAD, Reason.RESYNC, Reason.OPERATOR})
 
 
@@ -86,6 +88,8 @@ class Parts:
     """What is wrong with the directory that patches are dropped into."""
     filed: Callable[[], None] = lambda: None
     """Told that a patch has ended: its file is to be put away."""
+    zone: Zone = utc_alone
+    """The time zones of this host."""
     longest_sleep_seconds: float = math.inf
     """How long the loop may rest: a quiet one has to show systemd's watchdog that it lives, which only a pass does."""
     chance: random.Random = field(default_factory=random.Random)
@@ -100,6 +104,11 @@ class Loop:
         self._started_at = parts.clock.now()
         self._difference = parts.clock.now() - parts.clock.monotonic()
         """Between the wall clock and the one that nobody sets."""
+        self._looked_since: float | None = None
+        """From when on somebody has looked at what is due, without a gap; None before the first pass."""
+        self._layer: tuple[Desired, tuple[Patch, ...], Desired] | None = None
+        """What was declared, the patches over it, and what they made of it, in the pass before."""
+        self._zones = Zones(parts.zone)
         self._next_resync = 0.0
         self._unknown_since: float | None = None
         self._engine_failures = 0
@@ -142,8 +151,9 @@ class Loop:
         self._absorb(outcomes)
         self._p.watchers.ensure()
         now = clock.now()
-        self._keep_gates_patient(now - clock.monotonic())
+        self._looked_since = now if self._looked_since is None else self._looked_since
         self._p.chronicle.recover(now)
+        self._clock_was_set(now - clock.monotonic(), now)
         if began >= self._next_resync:
             reasons |= {Reason.RESYNC}
             jitter = self._p.chance.uniform(1 - RESYNC_JITTER, 1 + RESYNC_JITTER)
@@ -151,7 +161,7 @@ class Loop:
         if reasons & RELOADING:
             self._load(now, reasons)
         loaded = clock.monotonic()
-        desired = layered(self._p.desire.desired, self._p.store.memory().patches)
+        desired = self._desired()
         self._p.chronicle.disapprove(_declared(desired), now)
         observed = self._observe(desired, now)
         seen = clock.monotonic()
@@ -162,7 +172,8 @@ class Loop:
         if observed.world is not None:
             for container_id, took in self._stopwatch.looked(observed.world, desired, memory, now):
                 self._p.chronicle.ready(container_id, took, now)
-        decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states))
+        calendar = Calendar(zones=self._zones.known, looked_since=self._looked_since)
+        decision = plan(desired, observed, memory, now, self._p.limits, away(self._p.desire.states), calendar)
         planned = clock.monotonic()
         self._gates = decision.gates
         self._tell_standings(desired, observed, decision, now)
@@ -191,21 +202,34 @@ class Loop:
             self._p.chronicle.ended(self._witness.ended(outcome))
             self._stopwatch.ended(outcome)
 
-    def _keep_gates_patient(self, difference: float) -> None:
-        """Somebody sets the wall clock, as a time server does soon after a boot: a group has not waited longer for
-        it."""
+    def _clock_was_set(self, difference: float, now: float) -> None:
+        """Somebody sets the wall clock, as a time server does soon after a boot: a group has not waited longer for it,
+        and nobody has looked at what it jumped over."""
         jump, self._difference = difference - self._difference, difference
-        if abs(jump) >= JUMP_SECONDS:
-            self._anew = True
-            self._gates = {group: since + jump for group, since in self._gates.items()}
+        if abs(jump) < JUMP_SECONDS:
+            return
+        self._anew = True
+        self._gates = {group: since + jump for group, since in self._gates.items()}
+        self._looked_since = now if jump > 0 else min(now, self._looked_since or now)
+        text = f"it was set {'forward' if jump > 0 else 'back'} by {lasted(abs(jump))}"
+        self._p.chronicle.note("clock", "host", text, now, message=Message.CLOCK_SET)
 
     def _load(self, now: float, reasons: frozenset[Reason]) -> None:
         news = self._p.desire.refresh(now)
+        self._zones.read(self._p.desire.desired)
         self._note("reload", news, now)
         self._note("row", self._row_news.of(self._p.tenancy()), now)
         self._note("watch", self._watch_news.of(self._p.desire.desired), now)
         if Reason.RELOAD in reasons and not news:
             self._p.chronicle.note("reload", "sources", "nothing has changed", now)
+
+    def _desired(self) -> Desired:
+        """What is declared, with the patches over it: the same object as in the pass before while both are as they
+        were, so that what was worked out of it, the hash of each spec, is known."""
+        declared, patches = self._p.desire.desired, self._p.store.memory().patches
+        if self._layer is None or self._layer[0] is not declared or self._layer[1] != patches:
+            self._layer = declared, patches, layered(declared, patches)
+        return self._layer[2]
 
     def _note(self, verb: str, news: Iterable[News], now: float) -> None:
         for one in news:
@@ -232,6 +256,7 @@ class Loop:
             text = f"it answers again after {now - self._unknown_since:.0f} s"
             self._p.chronicle.note("found", "engine", text, now, message=Message.ENGINE_FOUND)
             self._anew = True
+            self._looked_since = now
             self._begin_to_look(now)
         self._unknown_since, self._engine_failures = None, 0
         return Observed(world=world, in_flight=flights)
@@ -263,8 +288,12 @@ class Loop:
         self._witness.decided(decision.actions, desired, decision)
         acted: float | None = None
         for action in decision.actions:
-            if isinstance(action, MovePatch) and action.patch.stage is Stage.SWITCHED and self._p.chronicle.unwritable:
-                continue  # what cannot be written down is not begun
+            if isinstance(action, KeepRuns):  # the first: a row is on disk before its container is made
+                self._p.chronicle.kept(action, now, self._zones.told)
+                self._p.mailbox.wake(Reason.OUTCOME)
+                continue
+            if self._p.chronicle.unwritable and _needs_its_row(action):
+                continue  # until it can be written down
             self._p.chronicle.decided(action, now)
             acted = self._p.clock.monotonic() if acted is None else acted
             if isinstance(action, JudgeSpec):
@@ -283,7 +312,10 @@ class Loop:
         if observed.world is None or not desired.complete:
             return
         present = {r.service for r in observed.world.replicas}.union(name for name, _ in desired.held)
-        self._p.chronicle.forget(_declared(desired), present, {r.id for r in observed.world.replicas}, now)
+        replicas = observed.world.replicas
+        runs = {replica.place for replica in replicas if replica.due is not None}
+        self._p.chronicle.forget(_declared(desired), present, {r.id for r in replicas}, now, runs)
+        self._stopwatch.forget(_declared(desired) | present)
 
     def _snapshot(
         self,
@@ -324,6 +356,20 @@ class Loop:
             first, longest = ENGINE_RETRY_SECONDS
             seconds = min(seconds, longest, first * 2.0 ** min(self._engine_failures - 1, 16))
         return max(0.0, seconds)
+
+
+def _needs_its_row(action: Action) -> bool:
+    """Whether nobody would know of it if zpmd died and its row were not on the disk: the switch of a patch, the
+    beginning of a run, and the end of a run's container, which says as long as it is there that the run has begun."""
+    match action:
+        case MovePatch():
+            return action.patch.stage is Stage.SWITCHED
+        case RunReplica():
+            return action.due is not None
+        case RemoveReplica():
+            return action.replica.due is not None
+        case _:
+            return False
 
 
 def _declared(desired: Desired) -> set[str]:

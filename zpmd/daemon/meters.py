@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics_core import Metric
 
+from zpmd.daemon.runs import run_of
+from zpmd.model.action import KeepRuns, RestartReplica, RunReplica, StartReplica
+from zpmd.model.cause import Code
 from zpmd.model.events import Reason, Snapshot
-from zpmd.model.plan import Code, RestartReplica, RunReplica, StartReplica
+from zpmd.model.job import Ending, JobMemory
 from zpmd.model.service import GROUPS, Group
 
 PASS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -41,6 +44,8 @@ class Meters:
         self._wakes = Counter("zpmd_wakeups", "Passes by what woke the loop.", ["reason"], registry=registry)
         text = "Replicas that were started again after they went wrong."
         self._restarts = Counter("zpmd_restarts", text, ["group", "cause"], registry=registry)
+        text = "Due instants of jobs by how they ended."
+        self._runs = Counter("zpmd_job_runs", text, ["ending"], registry=registry)
         text = "Requests to the API by route and class of the answer."
         self._requests = Counter("zpmd_api_requests", text, ["method", "route", "status"], registry=registry)
         text = "From a request to the first byte of its answer."
@@ -60,9 +65,20 @@ class Meters:
             self._wakes.labels(reason.value).inc()
         groups = {standing.service: standing.group for standing in snapshot.plan.standings}
         for action in snapshot.plan.actions:
+            if isinstance(action, KeepRuns):
+                self._ended(action, snapshot)
+            if run_of(action) is not None:
+                continue
             if isinstance(action, StartReplica | RestartReplica | RunReplica) and action.cause.code in RESTARTS:
                 group = groups.get(action.place.service, Group.APP)
                 self._restarts.labels(group.value, action.cause.code.value).inc()
+
+    def _ended(self, action: KeepRuns, snapshot: Snapshot) -> None:
+        for row in action.kept.rows:
+            known = snapshot.memory.jobs.get(row.job, JobMemory()).by_due.get(row.due)
+            if row.ending is not None:  # a row of many due instants may have become longer
+                counted = known.count if known is not None and not known.open else 0
+                self._runs.labels(row.ending.value).inc(max(0, row.count - counted))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request has its answer; `route` as OpenAPI writes it, "" for none of ours."""
@@ -88,6 +104,8 @@ class Meters:
         for group in GROUPS:
             for code in RESTARTS:
                 self._restarts.labels(group.value, code.value)
+        for ending in Ending:
+            self._runs.labels(ending.value)
         for status in REFUSALS:
             self._refused.labels(str(status))
         for status_class in STATUSES:

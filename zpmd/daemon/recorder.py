@@ -24,6 +24,7 @@ from zpmd.errors import StoreError
 from zpmd.messages import NOTICE, Message, tell
 from zpmd.model.audit import TEXT_MOST, Kind, Link, Record, verify
 from zpmd.model.events import Entry
+from zpmd.model.job import JobMemory
 from zpmd.model.memory import Down, Memory
 from zpmd.model.text import printable
 from zpmd.ports import Audit, Store
@@ -219,6 +220,9 @@ def stored(memory: Memory, subject: str) -> Mapping[str, object]:
     said |= {"scale": intent.scaled[subject]} if subject in intent.scaled else {}
     said |= {"generation": intent.generations[subject]} if subject in intent.generations else {}
     said |= {"approved": True} if subject in intent.approved else {}
+    said |= {"suspended": True} if subject in intent.suspended else {}
+    asked = [run.due for run in memory.jobs.get(subject, JobMemory()).open if run.asked]
+    said |= {"runs": asked} if asked else {}
     return said
 
 

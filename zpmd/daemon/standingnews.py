@@ -7,6 +7,8 @@ Rules:
 2. What waits for others is one line for all of them, with the one at which the waiting ends; and only after a while.
 3. What lasts is told again every six hours, in one line. So a day of a broken appliance is a handful of lines.
 4. While the engine is unknown nothing is known of any service: nothing begins and nothing ends, but that it lasts.
+5. A job is no service that is to be up: what its runs come to is told from their ledger (jobnews.py). Here belong alone
+   a run that waits for long, and that a job goes on failing.
 """
 
 from __future__ import annotations
@@ -15,9 +17,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from zpmd.daemon.runs import is_of_jobs, jobs_of
 from zpmd.daemon.statusline import GOOD, awaited, end
 from zpmd.messages import Message
-from zpmd.model.plan import Code, Plan, Standing, State, Waiting, service_of
+from zpmd.model.action import service_of
+from zpmd.model.cause import Code
+from zpmd.model.plan import Plan, Standing, State, Waiting
 from zpmd.model.service import Desired
 
 LONG_SECONDS = 600.0
@@ -90,20 +95,21 @@ class StandingNews:
 
     def of(self, desired: Desired, plan: Plan, now: float) -> list[Told]:
         """What is new since the last call."""
+        jobs = jobs_of(desired)
         told = [
-            *self._of_services(plan, now),
+            *self._of_services(plan, jobs, now),
             *self._of_groups(plan),
             *self._of_removals(desired, plan),
-            *self._of_waiting(plan, now),
-            *self._of_all(plan, now),
+            *self._of_waiting(plan, jobs, now),
+            *self._of_all(plan, jobs, now),
         ]
-        return told + list(self._of_what_lasts(plan, now))
+        return told + list(self._of_what_lasts(plan, jobs, now))
 
-    def _of_services(self, plan: Plan, now: float) -> Iterator[Told]:
+    def _of_services(self, plan: Plan, jobs: Collection[str], now: float) -> Iterator[Told]:
         waits: dict[str, list[Waiting]] = {}
         for waiting in plan.waiting:
             waits.setdefault(waiting.service, []).append(waiting)
-        standings = {standing.service: standing for standing in plan.standings}
+        standings = {standing.service: standing for standing in plan.standings if standing.service not in jobs}
         for name, standing in standings.items():
             message = _trouble(standing, waits.get(name, []))
             if message is None:
@@ -143,8 +149,13 @@ class StandingNews:
             yield Told(message=Message.REMOVAL_HELD, text=text)
         self._held = held
 
-    def _of_waiting(self, plan: Plan, now: float) -> Iterator[Told]:
-        unready = (s for s in plan.standings if s.ready < s.desired and s.state not in (*GOOD, State.HELD))
+    def _of_waiting(self, plan: Plan, jobs: Collection[str], now: float) -> Iterator[Told]:
+        unready = (
+            s
+            for s in plan.standings
+            if s.ready < s.desired
+            and (s.state is State.WAITING if s.service in jobs else s.state not in (*GOOD, State.HELD))
+        )
         waiting = {s.service: s.state is State.WAITING for s in unready if s.service not in self._troubles}
         before, self._waits = self._waits, {}
         for name, others in sorted(waiting.items()):
@@ -162,19 +173,22 @@ class StandingNews:
             text = f"{_are(fresh)} not up for {lasted(LONG_SECONDS)}; what keeps them: {causes}"
             yield Told(message=Message.WAITING_LONG, text=text)
 
-    def _of_all(self, plan: Plan, now: float) -> Iterator[Told]:
-        if self._rose or self._rising_since is None or not plan.standings:
+    def _of_all(self, plan: Plan, jobs: Collection[str], now: float) -> Iterator[Told]:
+        services = [s for s in plan.standings if s.service not in jobs]
+        if self._rose or self._rising_since is None or not services:
             return
-        if not plan.actions and all(s.state in GOOD for s in plan.standings):
+        if all(map(is_of_jobs, plan.actions)) and all(s.state in GOOD for s in services):
             self._rose = True
-            count = len(plan.standings)
+            count = len(services)
             after = lasted(now - self._rising_since)
             text = f"all {count} services are as they should be, {after} after zpmd began to look"
             yield Told(message=Message.ALL_UP, text=text)
 
-    def _of_what_lasts(self, plan: Plan, now: float) -> Iterator[Told]:
+    def _of_what_lasts(self, plan: Plan, jobs: Collection[str], now: float) -> Iterator[Told]:
         states = {s.service: s.state for s in plan.standings}
-        lasts = [f"{name} ({states.get(name, 'gone')})" for name in sorted({*self._troubles, *self._waits_told})]
+        failing = {name for name in jobs if states.get(name) is State.FAILED}
+        names = sorted({*self._troubles, *self._waits_told, *failing})
+        lasts = [f"{name} ({states.get(name, 'gone')})" for name in names]
         if not (lasts or self._held or self._groups):
             self._again_at = None
         elif self._again_at is None:

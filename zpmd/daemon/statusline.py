@@ -2,8 +2,8 @@
 but for the time zone of this host.
 
 While services come up it names the first group that is not ready, and the one at which the waiting ends, not the many
-that wait for it. Instants and no durations: a line that changes every second would be a message to systemd every
-second.
+that wait for it. Jobs are counted, and not their runs; one whose last run went wrong is named. Instants and no
+durations: a line that changes every second would be a message to systemd every second.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from zpmd.daemon.runs import jobs_of
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
 from zpmd.model.memory import Down
 from zpmd.model.patch import Patch, Stage
-from zpmd.model.plan import Code, Plan, Standing, State
+from zpmd.model.plan import Plan, Standing, State
 from zpmd.model.service import GROUPS
 
 WIDTH = 120
@@ -52,21 +54,33 @@ def _parts(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _services(snapshot: Snapshot) -> str:
-    standings, down = snapshot.plan.standings, snapshot.memory.intent.down
+    standings, jobs = _apart(snapshot)
+    down = snapshot.memory.intent.down
     if down is not Down.NO:
         left = len(snapshot.observed.world.replicas) if snapshot.observed.world else 0
         return f"going down: {_count(left, 'container')} left" if left else "all is down, as an operator asked"
     rising = [s for s in standings if not _up(s) and s.state not in TROUBLE and s.state is not State.HELD]
     if rising:
-        return _coming_up(snapshot, rising)
-    up, named = sum(map(_up, standings)), [f"{s.service} ({s.state})" for s in standings if s.state in TROUBLE]
+        return _coming_up(snapshot, standings, rising)
+    up = sum(map(_up, standings))
+    named = [f"{s.service} ({s.state})" for s in (*standings, *jobs) if s.state in TROUBLE]
     line = f"{up} of {len(standings)} services are up" if up < len(standings) else f"{_count(up, 'service')} up"
+    line += f", {len(jobs)} job{'' if len(jobs) == 1 else 's'}" if jobs else ""
     return line + (f"; look at {_list(named)}" if named else "")
 
 
-def _coming_up(snapshot: Snapshot, rising: Sequence[Standing]) -> str:
+def _apart(snapshot: Snapshot) -> tuple[list[Standing], list[Standing]]:
+    """How services stand, and how jobs do."""
+    jobs = jobs_of(snapshot.desired)
+    both: tuple[list[Standing], list[Standing]] = ([], [])
+    for standing in snapshot.plan.standings:
+        both[standing.service in jobs].append(standing)
+    return both
+
+
+def _coming_up(snapshot: Snapshot, services: Sequence[Standing], rising: Sequence[Standing]) -> str:
     group = next(g for g in GROUPS if any(s.group is g for s in rising))
-    members = [s for s in snapshot.plan.standings if s.group is group]
+    members = [s for s in services if s.group is group]
     ready = sum(_up(s) for s in members)
     waited = _waited_for(snapshot, [s.service for s in rising if s.group is group])
     return f"{group} {ready}/{len(members)} ready; waiting for {_list(waited)}"
@@ -124,7 +138,7 @@ def _patches(patches: Iterable[Patch]) -> Iterator[str]:
 
 def _stuck(snapshot: Snapshot) -> list[Patch]:
     """Patches whose rollback failed, while something that they concern is not well."""
-    bad = {s.service for s in snapshot.plan.standings if not _up(s)}
+    bad = {s.service for s in _apart(snapshot)[0] if not _up(s)}
     return [
         patch
         for patch in snapshot.memory.patches

@@ -1,20 +1,22 @@
 """How long the replicas of a service take to stop, and from their start to being ready: measured in passing.
 
 What is kept are medians of the last few, so that one slow start says little. They serve expectations alone (`zpmctl
-patch plan`), and losing them costs nothing.
+patch plan`), and losing them costs nothing. Runs of jobs are not measured: they are never ready.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
+from collections.abc import Collection
 from statistics import median
 
+from zpmd.daemon.runs import run_of
 from zpmd.errors import StoreError
+from zpmd.model.action import RestartReplica, RunReplica, StartReplica, StopReplica, service_of
 from zpmd.model.events import Outcome
 from zpmd.model.memory import Memory, Timing
 from zpmd.model.observed import World
-from zpmd.model.plan import RestartReplica, RunReplica, StartReplica, StopReplica, service_of
 from zpmd.model.service import Desired
 from zpmd.planning import readiness
 from zpmd.ports import Store
@@ -36,6 +38,8 @@ class Stopwatch:
 
     def ended(self, outcome: Outcome) -> None:
         """An action came to its end."""
+        if run_of(outcome.action) is not None:
+            return
         match outcome.action:
             case StopReplica() if outcome.ok:
                 self._sample(self._stops, service_of(outcome.action), outcome.seconds)
@@ -60,6 +64,12 @@ class Stopwatch:
                 self._sample(self._starts, name, now - began)
                 found.append((container_id, now - began))
         return found
+
+    def forget(self, services: Collection[str]) -> None:
+        """What was measured of others than these; names of integrations come and go."""
+        for samples in (self._stops, self._starts):
+            for name in samples.keys() - set(services):
+                del samples[name]
 
     def _sample(self, samples: dict[str, deque[float]], service: str, seconds: float) -> None:
         samples.setdefault(service, deque(maxlen=SAMPLES)).append(seconds)

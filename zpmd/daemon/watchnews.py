@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from zpmd.daemon.news import LINES, News
 from zpmd.messages import Message
-from zpmd.model.plan import Code
+from zpmd.model.cause import Code
 from zpmd.model.service import Desired
 from zpmd.model.watch import Watched
 from zpmd.planning import filewatch

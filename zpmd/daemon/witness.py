@@ -10,19 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from zpmd.errors import StoreError
+from zpmd.model.action import Action, KeepEvidence, RemoveReplica, RestartReplica, StartReplica, StopReplica, service_of
+from zpmd.model.cause import Code
 from zpmd.model.events import Entry, Outcome
 from zpmd.model.observed import Change, Neighbour
-from zpmd.model.plan import (
-    Action,
-    Code,
-    Plan,
-    RemoveReplica,
-    RestartReplica,
-    Standing,
-    StartReplica,
-    StopReplica,
-    service_of,
-)
+from zpmd.model.plan import Plan, Standing
 from zpmd.model.service import Desired, ServiceData
 from zpmd.planning.ordering import dependencies
 from zpmd.ports import Store
@@ -38,8 +30,10 @@ ON_PURPOSE = frozenset(
     }
 )
 """Actions that change what runs, as against those that keep it running."""
-SITE_WIDE = frozenset({"reload", "lost", "found", "boot", "down", "up", "approve", "revert", "patch", "watch"})
+SITE_WIDE = frozenset({"reload", "lost", "found", "boot", "down", "up", "approve", "revert", "patch", "watch", "clock"})
 """What concerns no service alone, and may have brought one down."""
+ENDS = frozenset({"job"})
+"""Lines about runs that have ended: they tell what came of it, not what was done."""
 
 
 class Witness:
@@ -85,6 +79,8 @@ def _keeps_evidence(action: Action) -> bool:
             return True
         case StartReplica() | StopReplica() | RemoveReplica():
             return action.evidence
+        case KeepEvidence():
+            return action.failed
         case _:
             return False
 
@@ -102,7 +98,7 @@ def _neighbours(service: ServiceData, standings: Mapping[str, Standing]) -> tupl
 def _changes_something(entry: Entry) -> bool:
     if entry.kind == "action":
         return entry.code in ON_PURPOSE
-    return entry.actor != "zpmd" or entry.verb in SITE_WIDE or bool(entry.service)
+    return entry.actor != "zpmd" or entry.verb in SITE_WIDE or (bool(entry.service) and entry.verb not in ENDS)
 
 
 def _line(entry: Entry) -> str:

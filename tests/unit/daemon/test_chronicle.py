@@ -8,19 +8,17 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
+from tests.unit.daemon.given import job, keep, over, row, run
 from tests.unit.full_disk import no_room
 from tests.unit.planning.build import NOW, replica, service, slot
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
-from zpmd.model.events import Outcome, Result
-from zpmd.model.memory import Tried, Verdict
-from zpmd.model.patch import Patch, Stage
-from zpmd.model.plan import (
+from zpmd.messages import Message
+from zpmd.model.action import (
     Action,
-    Cause,
-    Code,
     CreateVolume,
     JudgeSpec,
+    KeepEvidence,
     MovePatch,
     PullImage,
     RemoveReplica,
@@ -30,6 +28,12 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
+from zpmd.model.cause import Cause, Code
+from zpmd.model.events import Outcome, Result
+from zpmd.model.job import Ending, Mark, Step
+from zpmd.model.memory import Tried, Verdict
+from zpmd.model.observed import Dossier, Slot
+from zpmd.model.patch import Patch, Stage
 from zpmd.model.service import VolumeSpec
 from zpmd.model.spechash import spec_hash
 from zpmd.stores.embedded import EmbeddedStore
@@ -37,6 +41,8 @@ from zpmd.stores.embedded import EmbeddedStore
 WEB = service("web")
 ONE = replica(WEB)
 WHY = Cause(Code.DIED, "exited with 137")
+REPORT, DUE = job("report"), 3600
+BEGUN = RunReplica(service=REPORT, slot=DUE, due=DUE, cause=Cause(Code.DUE, "was due"), attempt=1)
 
 
 @pytest.fixture
@@ -197,3 +203,104 @@ def test_a_patch_that_goes_wrong_is_among_the_warnings(store: EmbeddedStore, cod
     finally:
         logger.remove(sink)
     assert levels == [level]
+
+
+@pytest.mark.parametrize("result", list(Result))
+def test_runs_of_jobs_are_no_attempts_whatever_is_done_to_them(store: EmbeddedStore, result: Result) -> None:
+    going, ended = run(REPORT, DUE), over(REPORT, DUE)
+    for action in (
+        BEGUN,
+        StartReplica(replica=going, cause=WHY, attempt=1),
+        StopReplica(replica=going, cause=WHY),
+        RemoveReplica(replica=ended, cause=WHY),
+    ):
+        assert after(store, action, result).memory().attempts == {}
+
+
+def test_what_the_engine_refuses_of_a_run_is_counted_where_the_plan_sees_it(store: EmbeddedStore) -> None:
+    retry = after(store, BEGUN, Result.PERMANENT, "no such image").memory().retries["report/3600"]
+    assert (retry.count, retry.at, retry.error, retry.lasting) == (1, NOW + 1, "no such image", True)
+
+
+def test_what_was_counted_of_a_run_is_forgotten_when_its_row_ends_or_nothing_is_left_of_it(
+    store: EmbeddedStore,
+) -> None:
+    chronicle = after(store, BEGUN, Result.PERMANENT, "no such image")
+    evidence = KeepEvidence(replica=over(REPORT, 7200), failed=True, cause=Cause(Code.RUN_ENDED, "it failed"))
+    chronicle.ended(Outcome(action=evidence, result=Result.TRANSIENT, at=NOW, detail="no answer"))
+    assert chronicle.memory().retries.keys() == {"report/3600", "evidence:report/7200"}
+    chronicle.kept(keep(row(DUE, Step.STARTING, tries=1)), NOW)
+    chronicle.forget({"report"}, (), (), NOW, {Slot("report", 7200)})
+    assert chronicle.memory().retries.keys() == {"report/3600", "evidence:report/7200"}
+    chronicle.kept(keep(row(DUE, ending=Ending.FAILED_START)), NOW)
+    chronicle.forget({"report"}, (), (), NOW)
+    assert chronicle.memory().retries == {}
+
+
+def test_evidence_goes_into_the_row_and_a_dossier_is_kept_of_what_failed_alone(store: EmbeddedStore) -> None:
+    chronicle = Chronicle(store)
+    chronicle.kept(keep(row(DUE, ending=Ending.OK, tries=1), row(7200, ending=Ending.FAILED, tries=1)), NOW)
+    for due, failed in ((DUE, False), (7200, True)):
+        action = KeepEvidence(replica=over(REPORT, due), failed=failed, cause=Cause(Code.RUN_ENDED, "it ended"))
+        chronicle.decided(action, NOW)
+        dossier = Dossier(service="report", slot=due, container_id="c", at=NOW, log_tail=(f"said at {due}",))
+        chronicle.ended(Outcome(action=action, result=Result.OK, at=NOW + 1, dossier=dossier))
+    rows = [store.run("report", due) for due in (DUE, 7200)]
+    assert [one and (one.evidence, one.log_tail) for one in rows] == [
+        (1, ("said at 3600",)),
+        (1, ("said at 7200",)),
+    ]
+    assert [one.slot for one in store.dossiers("report")] == [7200]
+    assert {entry.verb for entry in store.journal()} == {"job"}, "that logs are read is no line"
+
+
+def test_a_job_that_is_new_is_marked_and_nothing_is_said(store: EmbeddedStore) -> None:
+    mark = Mark("digest", NOW)
+    chronicle = Chronicle(store)
+    chronicle.kept(keep(marks={"report": mark}), NOW)
+    assert chronicle.memory().jobs["report"].mark == mark
+    assert store.journal() == ()
+
+
+def test_a_run_that_ended_has_its_line_with_how_and_the_log_its_name(store: EmbeddedStore) -> None:
+    logged: list[tuple[str, str, str]] = []
+
+    def take(message: object) -> None:
+        record = message.record  # type: ignore[attr-defined]
+        logged.append((record["level"].name, record["extra"]["service"], record["extra"]["message_id"]))
+
+    sink = logger.add(take, level="INFO")
+    try:
+        failed = row(DUE, ending=Ending.FAILED, exit_code=3, reason="exited with 3", tries=2)
+        Chronicle(store).kept(keep(failed), NOW)
+    finally:
+        logger.remove(sink)
+    (entry,) = store.journal()
+    assert (entry.kind, entry.verb, entry.subject, entry.service, entry.code) == (
+        *("note", "job", "report/3600", "report", "failed"),
+    )
+    assert entry.text == "its run of 1970-01-01T01:00:00Z failed, exit 3, on try 2: exited with 3"
+    assert logged == [("ERROR", "report", Message.JOB_FAILED.id)]
+
+
+def test_a_full_disk_loses_no_row_of_this_process(store: EmbeddedStore) -> None:
+    chronicle = Chronicle(store)
+    with no_room():
+        chronicle.kept(keep(row(DUE, Step.STARTING, tries=1), marks={"report": Mark("digest", NOW)}), NOW)
+        assert [one.due for one in chronicle.memory().jobs["report"].open] == [DUE]
+        assert chronicle.unwritable is not None
+        chronicle.kept(keep(row(DUE, ending=Ending.OK, tries=1)), NOW + 1)
+        assert chronicle.memory().jobs["report"].open == ()
+
+
+def test_a_job_that_fails_ever_again_does_not_fill_the_log_with_its_retries(store: EmbeddedStore) -> None:
+    levels: list[str] = []
+    sink = logger.add(lambda message: levels.append(message.record["level"].name), level="DEBUG")
+    try:
+        chronicle = Chronicle(store)
+        for due in range(60, 3600, 60):
+            cause = Cause(Code.RETRIED, "try 2 of 2")
+            chronicle.decided(RunReplica(service=REPORT, slot=due, due=due, cause=cause, attempt=2), NOW + due)
+    finally:
+        logger.remove(sink)
+    assert (levels.count("WARNING"), levels.count("DEBUG")) == (1, 58)

@@ -8,17 +8,14 @@ from dataclasses import replace
 import pytest
 from loguru import logger
 
+from tests.unit.daemon.given import job, over, run
 from tests.unit.planning.build import NOW, dead, replica, service
 from zpmd.daemon.loglines import LogLines
 from zpmd.messages import Message
-from zpmd.model.events import Outcome, Result
-from zpmd.model.memory import Verdict
-from zpmd.model.patch import Patch, Stage
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Cause,
-    Code,
     JudgeSpec,
+    KeepEvidence,
     MovePatch,
     PullImage,
     RemoveReplica,
@@ -28,11 +25,17 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
+from zpmd.model.cause import Cause, Code
+from zpmd.model.events import Outcome, Result
+from zpmd.model.memory import Verdict
+from zpmd.model.patch import Patch, Stage
 
 WEB = service("web", tenant="acme")
 ONE, DEAD = replica(WEB, tenant="acme"), dead(WEB, tenant="acme")
 DIED, DRIFT = Cause(Code.DIED, "exited with 137"), Cause(Code.DRIFT, "its definition changed")
 PATCH = Cause(Code.PATCH, "patch hotfix changes it", ("patch:hotfix",))
+REPORT = job("report", tenant="acme")
+GOES_ON, ENDED = run(REPORT, 3600), over(REPORT, 3600)
 
 Line = tuple[str, str, dict[str, str]]
 
@@ -123,3 +126,50 @@ def test_a_failure_is_told_once_for_each_of_its_words_until_it_succeeds(logged: 
     assert ends("timeout") == "WARNING"
     endless = [ends(f"other words {number}") for number in range(100)]
     assert endless.count("WARNING") < 10
+
+
+def test_a_job_whose_runs_all_fail_alike_is_told_once(logged: list[Line]) -> None:
+    lines = LogLines()
+    for due in (3600, 7200, 10800):
+        run = RunReplica(service=REPORT, slot=due, due=due, cause=Cause(Code.DUE, "is due"))
+        lines.ended(Outcome(action=run, result=Result.PERMANENT, at=NOW, detail="no such image"))
+    assert [level for level, _, _ in logged] == ["WARNING", "DEBUG", "DEBUG"]
+    lines.forget({"web"})
+    lines.ended(Outcome(action=run, result=Result.PERMANENT, at=NOW, detail="no such image"))
+    assert logged[-1][0] == "WARNING"
+
+
+def test_how_a_service_has_failed_is_forgotten_with_it(logged: list[Line]) -> None:
+    lines = LogLines()
+    pull, run = PullImage(image="web:2", cause=DRIFT), RunReplica(service=REPORT, slot=1, cause=DRIFT)
+
+    def end() -> list[str]:
+        for action in (pull, run):
+            lines.ended(Outcome(action=action, result=Result.TRANSIENT, at=NOW, detail="timeout"))
+        return [level for level, _, _ in logged[-2:]]
+
+    assert end() == ["WARNING", "WARNING"]
+    lines.forget({"report"})
+    assert end() == ["DEBUG", "DEBUG"]
+    lines.forget({"web"})
+    assert end() == ["DEBUG", "WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("action", "level", "message"),
+    [
+        (RunReplica(service=REPORT, slot=3600, due=3600, cause=Cause(Code.DUE, "is due")), "INFO", None),
+        (RunReplica(service=REPORT, slot=3600, due=3600, cause=Cause(Code.RETRIED, "exit 3")), "WARNING", None),
+        (StopReplica(replica=GOES_ON, cause=Cause(Code.TIMED_OUT, "runs for 2 h")), "WARNING", Message.JOB_TIMED_OUT),
+        (RemoveReplica(replica=ENDED, cause=Cause(Code.HISTORY, "3 newer ones are kept")), "DEBUG", None),
+        (KeepEvidence(replica=ENDED, failed=True, cause=Cause(Code.RUN_ENDED, "failed")), "DEBUG", None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_done_to_runs_is_told_and_what_is_tidied_up_after_them_is_not(
+    logged: list[Line], action: Action, level: str, message: Message | None
+) -> None:
+    LogLines().decided(action, again=False)
+    [(found, _, fields)] = logged
+    assert (found, fields["service"], fields["tenant"]) == (level, "report", "acme")
+    assert fields.get("message_id") == (message.id if message else None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 from zpmd.daemon.mailbox import Mailbox
+from zpmd.model.action import PullImage
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Outcome, Reason, Result
-from zpmd.model.plan import Cause, Code, PullImage
 
 OUTCOME = Outcome(action=PullImage(image="a", cause=Cause(Code.NEEDED, "x")), result=Result.OK, at=1.0)
 

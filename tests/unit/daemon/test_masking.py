@@ -14,10 +14,11 @@ from zpmd.daemon import masking
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.executor import Executor
+from zpmd.model.action import StartReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container, Hook
 from zpmd.model.events import Outcome, Result
 from zpmd.model.observed import Dossier, World
-from zpmd.model.plan import Cause, Code, StartReplica
 from zpmd.model.service import Group, Problem, ServiceData
 from zpmd.redaction import KNOWN
 from zpmd.stores.embedded import EmbeddedStore

@@ -7,11 +7,16 @@ from dataclasses import replace
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.unit.daemon.given import job, keep, row, run
 from tests.unit.interfaces.given import NOON, replica, service, snapshot
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.meters import Meters
+from zpmd.model.action import RestartReplica, RunReplica, StartReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Reason
-from zpmd.model.plan import Cause, Code, Plan, RestartReplica, RunReplica, StartReplica
+from zpmd.model.job import Ending, JobMemory, Step
+from zpmd.model.memory import Memory
+from zpmd.model.plan import Plan
 from zpmd.model.service import Group
 
 
@@ -61,6 +66,28 @@ def test_a_restart_is_what_went_wrong_and_not_what_was_asked() -> None:
         ("zpmd_restarts_total", "unhealthy", "core"): 1,
         ("zpmd_restarts_total", "vanished", "core"): 1,
     }
+
+
+def test_a_run_of_a_job_that_is_started_is_no_restart() -> None:
+    meters, stuck = Meters("0.1.0"), Cause(Code.STUCK, "was made and never started")
+    begun = StartReplica(replica=run(job("report"), 3600), cause=stuck)
+    meters.passed(snapshot(plan=Plan(standings=snapshot().plan.standings, actions=(begun,))))
+    assert "zpmd_restarts_total" not in {key[0] for key in told(meters)}
+
+
+def test_due_instants_are_counted_by_how_they_ended_each_once() -> None:
+    meters, ended = Meters("0.1.0"), row(3600, ending=Ending.FAILED)
+    missed = row(7200, ending=Ending.MISSED_DOWN, until=360_000, count=99)
+    kept = keep(ended, missed, row(400_000, Step.RUNNING))
+    meters.passed(snapshot(plan=Plan(actions=(kept,))))
+    known = Memory(jobs={"report": JobMemory(runs=(ended, missed))})
+    longer = keep(replace(ended, reason="said again"), replace(missed, until=500_000, count=120))
+    meters.passed(snapshot(plan=Plan(actions=(longer,)), memory=known))
+    assert {key: value for key, value in told(meters).items() if key[0] == "zpmd_job_runs_total"} == {
+        ("zpmd_job_runs_total", "failed"): 1,
+        ("zpmd_job_runs_total", "missed-down"): 120,
+    }
+    assert 'zpmd_job_runs_total{ending="ok"} 0.0' in generate_latest(meters).decode()
 
 
 def test_requests_are_counted_by_route_and_class() -> None:

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.daemon.given import job
 from zpmd.daemon.statusline import WIDTH, summary
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Snapshot, SourceState, Unwritable
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Observed
 from zpmd.model.patch import Patch, Stage, Step
-from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
+from zpmd.model.plan import Plan, Standing, State, Waiting
 from zpmd.model.service import Desired, Group
 from zpmd.simulation import moves
 from zpmd.simulation.session import site_named
@@ -183,3 +185,23 @@ def test_it_is_one_line_of_bounded_width_whatever_it_has_to_tell(calm: Snapshot)
     lost = of(calm, standing("web", State.UNKNOWN), observed=observed, desired=Desired())
     assert len(lost) == WIDTH
     assert lost.startswith("engine unknown since 22:13: xxx")
+
+
+def test_jobs_are_counted_apart_and_keep_nothing_from_being_up(calm: Snapshot) -> None:
+    declared = Desired(services=(job("report"), job("backup")))
+    waits = standing("report", State.WAITING, ready=0, desired=1)
+    told = of(calm, standing("web"), waits, standing("backup", State.SCHEDULED, desired=0), desired=declared)
+    assert told == "1 service is up, 2 jobs"
+    assert of(calm, waits, desired=Desired(services=(job("report"),))) == "0 services are up, 1 job"
+
+
+def test_a_job_whose_last_run_went_wrong_is_named(calm: Snapshot) -> None:
+    failed = standing("report", State.FAILED, desired=0)
+    told = of(calm, standing("web"), failed, desired=Desired(services=(job("report"),)))
+    assert told == "1 service is up, 1 job; look at report (failed)"
+
+
+def test_a_group_that_comes_up_is_counted_without_its_jobs(calm: Snapshot) -> None:
+    rising = standing("web", State.STARTING)
+    told = of(calm, rising, standing("report", State.SCHEDULED, desired=0), desired=Desired(services=(job("report"),)))
+    assert told == "core 0/1 ready; waiting for web"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from tests.unit.daemon.given import job, over
 from tests.unit.planning.build import NOW, dead, needs, replica, service
 from zpmd.daemon.witness import Witness
+from zpmd.model.action import KeepEvidence, RestartReplica, StartReplica, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Outcome, Result
 from zpmd.model.observed import Change, Dossier, Neighbour
-from zpmd.model.plan import Cause, Code, Plan, RestartReplica, Standing, StartReplica, State, StopReplica
+from zpmd.model.plan import Plan, Standing, State
 from zpmd.model.service import Desired, Group
 from zpmd.stores.memory import MemoryStore, Tablet
 
@@ -78,3 +81,29 @@ def test_an_outcome_without_evidence_goes_through_as_it_is() -> None:
     witness.decided((stop,), Desired(services=(DB, WEB)), STOOD)
     outcome = ended(stop, dossier=False)
     assert witness.ended(outcome) is outcome
+
+
+def test_a_run_that_failed_has_what_stood_around_it_and_one_that_ended_well_does_not() -> None:
+    witness = Witness(MemoryStore(Tablet(), 100))
+    report = job("report", depends_on=(needs("db"),))
+    failed, well = (
+        KeepEvidence(replica=over(report, due), failed=bad, cause=Cause(Code.RUN_ENDED, "it ended"))
+        for due, bad in ((3600, True), (7200, False))
+    )
+    witness.decided((failed, well), Desired(services=(DB, report)), STOOD)
+    kept = Dossier(service="report", slot=3600, container_id="c", at=NOW)
+    told = witness.ended(Outcome(action=failed, result=Result.OK, at=NOW, dossier=kept)).dossier
+    assert told is not None
+    assert told.dependencies == (Neighbour(service="db", state="crash-loop", ready=0, desired=2),)
+    nothing = witness.ended(Outcome(action=well, result=Result.OK, at=NOW, dossier=kept)).dossier
+    assert nothing is not None
+    assert nothing.dependencies == ()
+
+
+def test_how_earlier_runs_have_ended_is_no_change_and_a_clock_that_was_set_is_one() -> None:
+    store = MemoryStore(Tablet(), 100)
+    store.begin(line("job", 100, actor="zpmd"))
+    store.begin(line("clock", 50, service="", actor="zpmd"))
+    dossier = Witness(store).ended(ended(START)).dossier
+    assert dossier is not None
+    assert [change.text for change in dossier.changes] == ["clock *: x"]
