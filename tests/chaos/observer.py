@@ -60,6 +60,7 @@ class Seen:
     created: float
     started: float
     at: float
+    """When the engine had told it."""
 
     @property
     def place(self) -> str:
@@ -180,13 +181,13 @@ class Observer:
         self._client.close()
 
     def _everything(self) -> list[Seen]:
-        at = self._now()
         seen: list[Seen] = []
         for item in self._client.containers(all=True):
             try:
-                seen.append(_seen(self._client.inspect_container(item["Id"]), at))
+                told = self._client.inspect_container(item["Id"])
             except docker.errors.NotFound:
                 continue
+            seen.append(_seen(told, self._now()))  # not earlier: a fault that it shows has begun by now
         return seen
 
     # judging

@@ -15,7 +15,7 @@ from tests.churn.sampling import Sample, told
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/churn", description=experiment.__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="between two samples")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures and every sample there")

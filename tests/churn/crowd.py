@@ -95,7 +95,7 @@ class Crowd:
         daemon, here, number = self.stage.daemon, list[str](), 0
         while not over.wait(chance.uniform(5.0, 12.0)):
             number += 1
-            if chance.random() < 0.2:
+            if number > 1 and chance.random() < 0.2:
                 broken = daemon.file("broken.yaml", f"services: {{broken-{number}: {{imago: x}}}}\n")
                 self.done["broken file written and removed"] += 1
                 over.wait(2.0)

@@ -1,4 +1,4 @@
-"""An hour of churn on a real engine: does zpmd hold as much after it as before?
+"""Hours of churn on a real engine: does zpmd hold as much after the second one as before it?
 
 One zpmd, never restarted, under everything that people, programs and misfortune do to an appliance (the storm of
 tests/chaos, without its deaths of zpmd and with longer pauses between the failures of the engine; and crowd.py). What
@@ -7,8 +7,10 @@ its process holds is sampled all the time; the verdict is on the second half (ve
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -26,12 +28,12 @@ from tests.chaos.observer import Observer
 from tests.chaos.storm import Stage, Storm, Weather
 from tests.chaos.wire import Wire
 from tests.churn import counted
-from tests.churn.crowd import TEMPLATE, Crowd, write_rows
+from tests.churn.crowd import TEMPLATE, Crowd, local, write_rows
 from tests.churn.sampling import Sample, sample, told
 from tests.churn.verdict import HEAD, Finding, findings
 from tests.integration.daemon import CHECKOUT, Daemon
 from tests.lab.engine import LabEngine
-from tests.lab.eventually import settled
+from tests.lab.eventually import eventually, settled
 from tests.lab.mongod import free_port
 
 COLD_START_SECONDS = 180.0
@@ -58,7 +60,7 @@ class Report:
     minutes: float
     samples: list[Sample] = field(default_factory=list)
     rest: list[Sample] = field(default_factory=list)
-    """Before the churn and after it, with everything converged and nobody there who asks."""
+    """Before the churn and after it, with nothing that is to be done and nobody there who asks."""
     faults: Counter[Kind] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     passes: int = 0
@@ -135,7 +137,7 @@ def run(
         _churn(stage, Crowd(stage, tcp, report.done), report, every_seconds, each, rest_seconds)
         report.broken += ledger.broken
     except Exception as error:
-        report.broken += [*ledger.broken, f"{type(error).__name__}: {error}"]
+        report.broken += [*ledger.broken, f"{type(error).__name__}: {error}", *_what_is_left(daemon)]
     finally:
         report.faults = ledger.counts()
         daemon.close()
@@ -186,9 +188,36 @@ def _churn(
         raging.join()
         over.set()
         looking.join(30)
-    daemon.converged(CONVERGED_SECONDS)
+    _put_right(daemon)
     report.rest.append(_at_rest(daemon, rest_seconds))
     report.passes = daemon.status()["number"]
+
+
+def _put_right(daemon: Daemon) -> None:
+    """Until nothing more is to be done. What zpmd leaves to people ends by nobody else's doing: a removal of many is
+    approved, and what the storm has spoiled of a rollout or a patch stays taken back, which is told as trouble."""
+
+    def rests() -> bool:
+        approved = api.post("/v1/approve")
+        at_rest = daemon.status()["state"] in ("converged", "troubled") and not daemon.ask("/v1/plan")["would_change"]
+        return at_rest and not approved.is_success
+
+    with local(daemon) as api:
+        eventually(rests, CONVERGED_SECONDS, "an appliance of which nothing is to be done", 1.0)
+
+
+def _what_is_left(daemon: Daemon) -> list[str]:
+    """How zpmd has ended, if it has; else what it is still waiting for."""
+    if daemon.process is None:
+        return []
+    code = daemon.process.poll()
+    if code is not None:
+        return [f"zpmd has ended with {code}" + (f" ({signal.Signals(-code).name})" if code < 0 else "")]
+    with contextlib.suppress(Exception):
+        told = daemon.status()
+        unwell = {key: told[key] for key in ("state", "troubled", "degraded", "held_removals", "patches")}
+        return [f"zpmd says {unwell}", f"zpmd waits for {daemon.ask('/v1/plan')}"]
+    return ["zpmd does not answer"]
 
 
 def _at_rest(daemon: Daemon, seconds: float) -> Sample:

@@ -1,4 +1,4 @@
-"""A moment of the churn that `scripts/churn` makes for an hour: every actor gets to act, and figures come of it."""
+"""A moment of the churn that `scripts/churn` makes for two hours: every actor gets to act, and figures come of it."""
 
 from __future__ import annotations
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from zpmd.model.memory import Attempt, Memory, Revision, Tried, Verdict
-from zpmd.model.observed import Health, Observed, Phase, Replica, World
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
     CreateNetwork,
     CreateVolume,
     JudgeSpec,
-    Plan,
     PullImage,
     RemoveNetwork,
     RemoveReplica,
@@ -28,6 +25,9 @@ from zpmd.model.plan import (
     StopReplica,
     verb,
 )
+from zpmd.model.memory import Attempt, Memory, Revision, Tried, Verdict
+from zpmd.model.observed import Health, Observed, Phase, Replica, World
+from zpmd.model.plan import Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.model.spechash import spec_hash

@@ -1,7 +1,9 @@
 """The crash sweep: a scenario once clean, then once for every boundary of an effect, with a death or lost answer there.
 
 The oracle is the clean run: whatever happened in between, the same services stand in the same slots, made from the same
-definitions, in the same state, and every patch has come to the same end. Ids, ages and attempts are not compared.
+definitions, in the same state, and every patch has come to the same end; and of every job the same due instants have
+rows: what becomes of a run that zpmd died over may be another thing, and is the business of the laws. Ids, ages and
+attempts are not compared.
 """
 
 from __future__ import annotations
@@ -16,14 +18,18 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from zpmd.engines.simulated_container import Box
+from zpmd.model.job import Ending
 from zpmd.simulation import liveness, session
 from zpmd.simulation.failpoints import Failpoints, How
 from zpmd.simulation.session import Ended
 from zpmd.simulation.site import Site
 
 EndState = dict[str, list[tuple[str, str, str]]]
-ENGINE_VERBS = ("run", "start", "restart", "stop", "remove", "run hook", "pull", "create volume", "create network",
+ENGINE_VERBS = ("run", "start", "restart", "stop", "remove", "run hook", "keep evidence", "pull",
+                "create volume", "create network",
                 "remove volume", "remove network", "load")  # fmt: skip
+SOON_SECONDS = 10.0
+"""By less than this a death of the daemon delays what a script does next."""
 IN_TWO_STEPS = ("run", "restart", "load")
 
 
@@ -174,4 +180,18 @@ def end_state(site: Site) -> EndState:
         return marks.spec if marks else "", str(box.phase(now)), str(box.health(now))
 
     patches = {f"drop {row.number}": [(row.id, str(row.stage), row.filed)] for row in site.ledger}
-    return {slot: [seen(box) for box in boxes] for slot, boxes in sorted(site.slots().items())} | patches
+    slots = {slot: [seen(box) for box in boxes] for slot, boxes in sorted(site.slots().items())}
+    return slots | patches | {f"job {job}": [told] for job, told in sorted(_ledger(site).items())}
+
+
+def _ledger(site: Site) -> dict[str, tuple[str, str, str]]:
+    """(the last due instant, how many there are, how many runs were asked for) of each job, up to the end of faults: it
+    goes on being due while a site comes to rest."""
+    found: dict[str, tuple[str, str, str]] = {}
+    until = site.job_laws.healed_at - SOON_SECONDS
+    for job in {row.job for row in site.job_laws.rows.values()}:
+        rows = [row for row in site.job_laws.rows.values() if row.job == job and row.due <= until]
+        due = [row for row in rows if not row.asked or row.ending is Ending.SUSPENDED]
+        last = max((row.until or row.due for row in due), default=0)
+        found[job] = (str(last), str(sum(row.count for row in due)), str(len(rows) - len(due)))
+    return found

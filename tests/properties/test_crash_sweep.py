@@ -44,7 +44,7 @@ def swept(job: tuple[str, int]) -> tuple[Counter[str], Counter[str], list[str]]:
     return ways, boundaries, wrong
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_a_scenario_ends_the_same_wherever_the_daemon_dies(capsys: pytest.CaptureFixture[str]) -> None:
     ways, boundaries, wrong = Counter[str](), Counter[str](), []
     with processes() as crew:

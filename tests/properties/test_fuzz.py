@@ -70,10 +70,16 @@ def misshapen(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
     return json.dumps(tree).encode()
 
 
-def within_a_second(name: str, data: bytes) -> None:
+def cpu_seconds(name: str, data: bytes) -> float:
     began = time.process_time()
     TARGETS[name](data)
-    seconds = time.process_time() - began
+    return time.process_time() - began
+
+
+def within_a_second(name: str, data: bytes) -> None:
+    seconds = cpu_seconds(name, data)
+    if seconds > CPU_SECONDS:  # what is slow is so twice; the collector of a process with thousands of tests is not
+        seconds = cpu_seconds(name, data)
     assert seconds <= CPU_SECONDS, f"{seconds:.1f} s for {len(data)} bytes"
 
 

@@ -8,8 +8,9 @@ import pytest
 from loguru import logger
 
 from zpmd.engines.simulated_container import Box
+from zpmd.model.action import RemoveNetwork, RunReplica, StartReplica, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.observed import Replica
-from zpmd.model.plan import Cause, Code, RemoveNetwork, RunReplica, StartReplica, StopReplica
 from zpmd.simulation import appliances, liveness, schedule
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.site import Site

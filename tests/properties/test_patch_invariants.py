@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from zpmd.model.action import Action, MovePatch, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.patch import Patch, Stage, Step
-from zpmd.model.plan import Action, Cause, Code, MovePatch, StopReplica
 from zpmd.simulation import appliances, liveness, moves, schedule
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.site import Site

@@ -12,8 +12,8 @@ from tests.properties.appliances import Scene
 from tests.properties.patch_worlds import patched_scenes
 from tests.properties.test_planner_laws import ask, many
 from tests.unit.planning.build import NOW
+from zpmd.model.action import MovePatch
 from zpmd.model.observed import Observed
-from zpmd.model.plan import MovePatch
 from zpmd.model.policy import Limits
 from zpmd.planning import checks
 from zpmd.planning.planner import plan

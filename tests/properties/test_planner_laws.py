@@ -13,23 +13,15 @@ from tests.properties.appliances import Scene, replicas, scenes, services
 from tests.properties.motion import Motion
 from tests.unit.planning import build
 from tests.unit.planning.build import NOW
+from zpmd.model.action import RemoveReplica, RestartReplica, RunHook, StartReplica, StopReplica, service_of
+from zpmd.model.cause import Code
 from zpmd.model.memory import Memory, Tried
 from zpmd.model.observed import Observed, Phase, Replica, World
-from zpmd.model.plan import (
-    Code,
-    Plan,
-    RemoveReplica,
-    RestartReplica,
-    RunHook,
-    StartReplica,
-    StopReplica,
-    service_of,
-)
+from zpmd.model.plan import Plan
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired, Order, RestartPolicy
 from zpmd.planning import checks, readiness
 from zpmd.planning.planner import plan
-from zpmd.planning.target import active_hold
 
 UNSHRUNK = (Phase_.explicit, Phase_.reuse, Phase_.generate)
 """A closed loop is too long to be made small within a test's patience; its failure shows the last steps instead."""
@@ -46,6 +38,16 @@ def tried_once(*there: Replica) -> Scene:
     tries = {build.slot(WEB): build.attempt(WEB, 1, ago=0.5, tried=Tried.RUN)}
     return Scene(
         Desired(services=(WEB,)), Observed(world=build.world((WEB,), there)), build.memory(WEB, attempts=tries)
+    )
+
+
+def updated_and_restarted() -> Scene:
+    """A new definition of the service, which was tried again half a second ago, after one failure, and runs since."""
+    new = build.again(WEB, image="web:2")
+    tries = {build.slot(new): build.attempt(new, 1, ago=0.5, tried=Tried.RUN)}
+    there = [build.replica(new, ago=0.5)]
+    return Scene(
+        Desired(services=(new,)), Observed(world=build.world((new,), there)), build.memory(WEB, attempts=tries)
     )
 
 
@@ -123,13 +125,14 @@ def test_nothing_undeclared_goes_while_a_source_has_never_answered(scene: Scene)
 def test_a_held_service_is_left_alone(scene: Scene) -> None:
     for action in ask(scene).actions:
         name = service_of(action)
-        assert not name or active_hold(name, scene.memory, NOW) is None
+        assert not name or scene.memory.intent.hold_on(name, NOW) is None
 
 
 @many
 @given(scenes(), st.floats(0.0, 1.0))
 @example(tried_once(), 1.0).via("found: it vanished, and the next try was due, and was the second in a row for ever")
 @example(tried_once(build.sick(WEB, ago=0.4)), 1.0).via("its sibling: it is unhealthy, and goes on for its window")
+@example(updated_and_restarted(), 1.0).via("found: it has run its window, and its restart does not condemn it any more")
 def test_until_it_asks_to_be_woken_nothing_would_change(scene: Scene, part: float) -> None:
     now = ask(scene)
     horizon = now.wake_at if now.wake_at is not None else NOW + 100_000.0

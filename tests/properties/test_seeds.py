@@ -22,9 +22,11 @@ ONCE_BROKEN = (3798, 3803)
 and an integration may be understood from a row that does not bear its name."""
 ONCE_BROKEN_BY_PATCHES = (10201, 10215, 20088, 20378)
 """Those of the track record (docs/track-record.md) that lie beyond."""
+ONCE_BROKEN_BY_JOBS = (5022,)
+"""The same, of jobs."""
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_two_thousand_sessions_keep_every_invariant_and_converge(capsys: pytest.CaptureFixture[str]) -> None:
     chunks = [range(start, SEEDS, 20) for start in range(20)]
     with processes() as crew:
@@ -37,7 +39,7 @@ def test_two_thousand_sessions_keep_every_invariant_and_converge(capsys: pytest.
     assert total.never_reached() == [], "a boundary that no session came to is not tested"
 
 
-@pytest.mark.parametrize("seed", [*ONCE_BROKEN, *ONCE_BROKEN_BY_PATCHES])
+@pytest.mark.parametrize("seed", [*ONCE_BROKEN, *ONCE_BROKEN_BY_PATCHES, *ONCE_BROKEN_BY_JOBS])
 def test_a_session_that_once_broke_a_law_keeps_all_of_them(seed: int) -> None:
     assert session.from_seed(seed).violation is None
 
@@ -49,16 +51,22 @@ def digests() -> list[str]:
 
 
 def test_the_same_seed_gives_the_same_trace_byte_for_byte() -> None:
-    """In another process, too, in which every hash of a string is another."""
+    """In two processes, in which every hash of a string is another. Not in this one: what other tests have had it learn
+    as a secret would be masked here."""
+    assert digests_elsewhere("1") == digests_elsewhere("4711")
+
+
+def digests_elsewhere(hash_seed: str) -> list[str]:
     found = subprocess.run(
         [sys.executable, "-c", "from tests.properties.test_seeds import digests; print(*digests())"],
-        env={**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.split() == digests()
+    assert len(found.stdout.split()) == REPEATED
+    return found.stdout.split()
 
 
 def test_a_session_can_be_repeated_from_its_moves_and_made_short() -> None:

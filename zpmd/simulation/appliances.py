@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from zpmd.model.container import Container, Hook, Mount, MountKind, NetworkAttachment, PortBinding
+from zpmd.model.job import CatchUp, Concurrency, JobPolicy
+from zpmd.model.schedule import Every, Timetable
 from zpmd.model.service import (
     GROUPS,
     Condition,
@@ -21,9 +24,11 @@ from zpmd.model.service import (
     VolumeSpec,
 )
 from zpmd.simulation.programs import CHECK
+from zpmd.simulation.schedules import SPARSE, schedule_of
 
 ONE_SHOT = RestartPolicy(condition=RestartCondition.ON_FAILURE)
 NET, DATA = NetworkSpec(name="zpmd_net"), VolumeSpec(name="zpmd_data")
+JOBS = ("report", "tidy")
 NAMES = ("mongo", "redis", "kafka", "user", "siem", "sla", "jira")
 
 
@@ -35,6 +40,12 @@ def appliance(*services: ServiceData) -> Desired:
 def one() -> Desired:
     """One service, two replicas: the smallest that has slots."""
     return appliance(ServiceData(name="web", group=Group.CORE, container=Container(image="app/web:1"), replicas=2))
+
+
+def one_job() -> Desired:
+    """One job that fails and is tried once more. It is due 40 s after the beginning, and not again for a year."""
+    policy = JobPolicy(timetable=Timetable(schedules=(schedule_of("14 22 14 11 *"),)), retries=1, keep_succeeded=0)
+    return appliance(a_job("report", policy, "crash"))
 
 
 def small() -> Desired:
@@ -101,9 +112,60 @@ def tenants() -> Desired:
     )
 
 
+def jobs() -> Desired:
+    """A database, a report on it that is retried, and a clean-up that takes longer than the time between two of it."""
+    mongo = Container(image="app/mongo:1", healthcheck=CHECK)
+    report = JobPolicy(timetable=Timetable(schedules=(Every(300),)), retries=1, timeout_seconds=60.0)
+    tidy = JobPolicy(timetable=Timetable(schedules=(Every(60),)), keep_succeeded=1, suspend=True, catch_up=CatchUp.NONE)
+    return appliance(
+        ServiceData(name="mongo", group=Group.SYSTEM, container=mongo),
+        a_job("report", report, depends_on=(Dependency(service="mongo", condition=Condition.HEALTHY),)),
+        a_job("tidy", tidy, "long"),
+    )
+
+
+def a_job(name: str, policy: JobPolicy, tag: str = "", depends_on: tuple[Dependency, ...] = ()) -> ServiceData:
+    """`tag` is how its program is (programs.py)."""
+    container = Container(image=f"app/{name}:{tag}1")
+    return ServiceData(
+        name=name,
+        group=Group.BATCH,
+        container=container,
+        depends_on=depends_on,
+        restart=RestartPolicy(condition=RestartCondition.NONE),
+        required=False,
+        job=policy,
+    )
+
+
+def with_jobs(desired: Desired, chance: random.Random) -> Desired:
+    """The same appliance with one or two jobs beside it."""
+    found = []
+    for name in JOBS[: chance.choice((1, 1, 2))]:
+        tag = chance.choice(("", "", "", "crash", "long", "hang", "stubborn", "refuse"))
+        before = [s for s in desired.services if chance.random() < 0.2 and not s.one_shot]
+        policy = JobPolicy(
+            timetable=Timetable(
+                schedules=(schedule_of(chance.choice(SPARSE)),), jitter_seconds=chance.choice((0.0, 0.0, 20.0))
+            ),
+            concurrency=chance.choice(tuple(Concurrency)),
+            catch_up=chance.choice(tuple(CatchUp)),
+            deadline_seconds=chance.choice((None, 45.0, 1800.0)),
+            timeout_seconds=30.0 if tag == "hang" else chance.choice((None, 150.0)),
+            retries=chance.choice((0, 0, 1, 2)),
+            keep_succeeded=chance.choice((0, 1, 3)),
+            keep_failed=chance.choice((0, 1)),
+        )
+        found.append(a_job(name, policy, tag, tuple(_dependency(chance, s) for s in before)))
+    ordered = sorted((*desired.services, *found), key=lambda s: (s.group.order, s.name))
+    return replace(desired, services=tuple(ordered))
+
+
 BY_NAME: dict[str, Callable[[], Desired]] = {
     "crashing": crashing,
+    "jobs": jobs,
     "one": one,
+    "one-job": one_job,
     "small": small,
     "many": many,
     "ports": ports,

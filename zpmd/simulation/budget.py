@@ -9,25 +9,15 @@ other try has to keep the distance that the service's policy asks for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from zpmd.model.plan import (
-    Code,
-    RemoveReplica,
-    RestartReplica,
-    RunReplica,
-    StartReplica,
-    StopReplica,
-    verb,
-)
+from zpmd.model.action import RemoveReplica, RestartReplica, RunReplica, StartReplica, StopReplica, verb
+from zpmd.model.cause import Code
 from zpmd.model.service import RestartPolicy, ServiceData
 from zpmd.model.spechash import spec_hash
 from zpmd.simulation.breach import Violation
-
-if TYPE_CHECKING:
-    from zpmd.simulation.engine import Call
-    from zpmd.simulation.site import Site
-    from zpmd.simulation.truth import Truth
+from zpmd.simulation.engine import Call
+from zpmd.simulation.host import SimulatedHost
+from zpmd.simulation.truth import Truth
 
 SLACK_SECONDS = 0.001
 ANOTHER = frozenset({Code.DRIFT, Code.PATCH, Code.ROLLBACK})
@@ -45,8 +35,8 @@ class Row:
 
 
 class Budget:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
         self._rows: dict[str, Row] = {}
         self._came_up: dict[str, float] = {}
         """When a container of a service was last started."""
@@ -78,7 +68,7 @@ class Budget:
 
     def _follows(self, service: str) -> bool:
         """Whether it is replaced with another one: then a dead one may be replaced for that, and not for its death."""
-        found = self._site.source.desired.service(service)
+        found = self._host.source.desired.service(service)
         return found is not None and any(d.restart for d in found.depends_on)
 
     def _tried(self, call: Call, action: RunReplica | StartReplica | RestartReplica) -> None:

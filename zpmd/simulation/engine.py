@@ -15,9 +15,9 @@ from zpmd.engines.simulated import SimulatedEngine
 from zpmd.engines.simulated_container import Box
 from zpmd.engines.simulated_faults import Fault
 from zpmd.errors import EngineUnknown
+from zpmd.model.action import Action, verb
 from zpmd.model.events import Outcome
 from zpmd.model.observed import LogLine, Replica, World
-from zpmd.model.plan import Action, verb
 from zpmd.model.usage import Usage
 from zpmd.ports import Wake
 from zpmd.simulation.clocks import HostClock

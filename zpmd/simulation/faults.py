@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from zpmd.engines.simulated_faults import Fault
 from zpmd.model.events import Reason
-from zpmd.model.naming import container_name
+from zpmd.model.naming import container_name, run_name
+from zpmd.simulation import job_truth
 from zpmd.simulation.events import Delivery
 from zpmd.simulation.registry import Choose, move
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from zpmd.simulation.site import Site
 
 PROJECT = "zpmd"
+SOON_SECONDS = 1800.0
 
 
 def one_of(*options: str) -> Choose:
@@ -24,12 +26,12 @@ def one_of(*options: str) -> Choose:
 
 def a_running_slot(site: Site, chance: random.Random) -> str | None:
     now = site.true.now()
-    slots = [slot for slot, boxes in site.slots().items() if any(b.running(now) for b in boxes)]
+    slots = [slot for slot, boxes in site.places().items() if any(b.running(now) for b in boxes)]
     return chance.choice(slots) if slots else None
 
 
 def a_slot(site: Site, chance: random.Random) -> str | None:
-    slots = list(site.slots())
+    slots = list(site.places())
     return chance.choice(slots) if slots else None
 
 
@@ -75,7 +77,7 @@ def halt(site: Site, slot: str) -> bool:
 
 @move("delete", "somebody removes the container in SLOT by hand", "fault", a_slot)
 def delete(site: Site, slot: str) -> bool:
-    boxes = [b for b in site.slots().get(slot, ()) if not b.busy]
+    boxes = [b for b in site.places().get(slot, ()) if not b.busy]
     if not boxes:
         return False
     site.world.remove_by_hand(boxes[0].id)
@@ -87,6 +89,9 @@ def a_place_for_a_stranger(site: Site, chance: random.Random) -> str | None:
     if not services:
         return None
     service = chance.choice(services)
+    if service.job is not None:
+        due = next(iter(job_truth.dues(service.job.timetable, site.clock.now(), site.clock.now() + SOON_SECONDS)), None)
+        return None if due is None else f"{service.name}/{due.at:.0f}"
     return f"{service.name}/{chance.randint(1, service.replicas + 1)}"
 
 
@@ -98,6 +103,8 @@ def stranger(site: Site, slot: str) -> bool:
         return False
     generation = site.tablet.generations.get(name, 0)
     taken = container_name(PROJECT, service, int(number), generation)
+    if service.job is not None:
+        taken = run_name(PROJECT, name, int(number), 1)
     if site.world.named(taken) is not None:
         return False
     site.world.add_stranger(taken)
@@ -248,6 +255,8 @@ def disk_free(site: Site) -> bool:
 def clock(site: Site, seconds: str) -> bool:
     site.clock.jump(float(seconds))
     site.invariants.excuse_all()
+    if site.daemon is not None and site.has_jobs():
+        site.daemon.mailbox.wake(Reason.CLOCK)  # as its watcher does
     return True
 
 

@@ -22,7 +22,7 @@ NO_SPACE = "no space left on device"
 
 
 def _remove_halfway(site: Site, slot: str, stuck: Phase) -> bool:
-    boxes = [b for b in site.slots().get(slot, ()) if b.stuck is None]
+    boxes = [b for b in site.places().get(slot, ()) if b.stuck is None]
     if boxes:
         site.world.remove_halfway(boxes[0].id, stuck)
     return bool(boxes)
@@ -39,7 +39,7 @@ def removing(site: Site, slot: str) -> bool:
 
 
 def held_on_to(site: Site) -> list[tuple[str, Box]]:
-    return [(slot, box) for slot, boxes in site.slots().items() for box in boxes if box.busy]
+    return [(slot, box) for slot, boxes in site.places().items() for box in boxes if box.busy]
 
 
 def _a_busy_slot(site: Site, chance: random.Random) -> str | None:

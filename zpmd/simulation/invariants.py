@@ -8,18 +8,14 @@ S4  the death of the daemon is invisible: no container is another for it
 S10 the restart budget is kept (budget.py)
 one action a subject in flight; no action on an unknown engine; a sane plan (planning/checks.py agrees)
 the order: no start before its dependencies are met and the groups before its own are up (or have had their time)
+Those of patches, rows and jobs are in patch_laws.py, row_laws.py, job_laws.py and job_history.py.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from zpmd.engines.simulated_container import Box
-from zpmd.model.events import Snapshot
-from zpmd.model.memory import Down
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Code,
     RemoveNetwork,
     RemoveReplica,
     RemoveVolume,
@@ -30,73 +26,80 @@ from zpmd.model.plan import (
     StopReplica,
     verb,
 )
+from zpmd.model.cause import Code
+from zpmd.model.events import Snapshot
+from zpmd.model.memory import Down
 from zpmd.model.service import Group, Order, ServiceData
 from zpmd.planning import checks
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.budget import Budget, shared
+from zpmd.simulation.engine import Call
+from zpmd.simulation.host import SimulatedHost
+from zpmd.simulation.job_history import due_of
+from zpmd.simulation.job_laws import JobLaws
+from zpmd.simulation.patch_laws import PatchLaws
 from zpmd.simulation.truth import Truth, earlier
-
-if TYPE_CHECKING:
-    from zpmd.simulation.engine import Call
-    from zpmd.simulation.site import Site
 
 Starting = RunReplica | StartReplica | RestartReplica
 OnReplica = RunReplica | StartReplica | RestartReplica | StopReplica | RemoveReplica | RunHook
 
 
 class Invariants:
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._budget = Budget(site)
-        self.hooked: set[tuple[str, float]] = set()
-        """(container id, true start) of every run whose hooks the engine has run."""
+    def __init__(self, host: SimulatedHost, patches: PatchLaws, jobs: JobLaws) -> None:
+        self._host = host
+        self._patches = patches
+        self._jobs = jobs
+        self._budget = Budget(host)
         self._shut_since: dict[Group, float] = {}
 
     # --- what the site tells ------------------------------------------------------------------------------------------
 
     def passed(self, snapshot: Snapshot) -> None:
         """A pass has decided; nothing of it is carried out yet."""
-        complaints = checks.problems(snapshot.plan, snapshot.desired, snapshot.observed, self._site.limits)
+        complaints = checks.problems(snapshot.plan, snapshot.desired, snapshot.observed, self._host.limits)
         if complaints:
             raise Violation("a sane plan", "; ".join(complaints))
-        daemon = self._site.daemon
+        daemon = self._host.daemon
         if daemon is not None and daemon.workers.doubled:
             raise Violation("one action a subject", ", ".join(daemon.workers.doubled))
         if snapshot.observed.world is None:
+            self._jobs.unseen()
             return
-        truth = Truth.of(self._site, snapshot.memory.patches)
+        truth = Truth.of(self._host, snapshot.memory.patches)
         self._watch_gates(truth, snapshot)
         for action in snapshot.plan.actions:
             if isinstance(action, Starting):
                 self._in_order(truth, action)
-                self._budget.decided(truth, action)
+                if due_of(action) is None:
+                    self._budget.decided(truth, action)
             if isinstance(action, StopReplica | RestartReplica | RemoveReplica):
-                self._justified(truth, action)
-            if isinstance(action, RemoveVolume | RemoveNetwork) and self._site.tablet.down is Down.NO:
+                if due_of(action) is None:
+                    self._justified(truth, action)
+                else:
+                    self._jobs.history.justified(truth, action)
+            if isinstance(action, RemoveVolume | RemoveNetwork) and self._host.tablet.down is Down.NO:
                 raise Violation("S3", f"{verb(action)} {action.subject}, and nobody took the appliance down")
         self._no_mass_removal(truth, snapshot)
-        self._site.patch_laws.decided(truth, snapshot)
+        self._patches.decided(truth, snapshot)
+        self._jobs.passed(truth, snapshot)
 
     def called(self, call: Call) -> None:
         """The engine was asked for something, and has done it or not."""
         self._ours_only(call)
-        if isinstance(call.action, RunHook) and call.outcome.ok:
-            box = self._site.world.boxes.get(call.action.replica.id)
-            run = box.run(self._site.true.now()) if box is not None else None
-            if box is not None and run is not None:
-                self.hooked.add((box.id, run.started_at))
         if isinstance(call.action, Starting):
             self._one_a_slot_after(call)
-        self._budget.called(call)
+        if due_of(call.action) is None:
+            self._budget.called(call)
 
     def moved(self) -> None:
         """After every move."""
-        now = self._site.true.now()
-        for slot, boxes in self._site.slots().items():
+        now = self._host.true.now()
+        for slot, boxes in self._host.slots().items():
             live = [b for b in boxes if b.running(now)]
             if len(live) > 1:
                 self._two_in(slot, live)
-        self._site.patch_laws.moved()
+        self._patches.moved()
+        self._jobs.moved()
 
     def daemon_died(self) -> None:
         self._budget.daemon_died()
@@ -119,14 +122,14 @@ class Invariants:
         if not isinstance(call.action, RunReplica):
             return
         slot, instant = call.action.subject, call.until
-        live = [b for b in self._site.slots().get(slot, ()) if b.running(instant)]
+        live = [b for b in self._host.slots().get(slot, ()) if b.running(instant)]
         live += [b for _, b in call.changed if b.running(instant) and b.id not in {x.id for x in live}]
         service = call.action.service
         if len(live) > 1 and Order.START_FIRST not in (service.update.order, service.rollback.order):
             raise Violation("S1", f"{slot} has {len(live)} live containers, and its update is stop-first")
 
     def _two_in(self, slot: str, live: list[Box]) -> None:
-        marks = [m for b in live if (m := self._site.marks(b))]
+        marks = [m for b in live if (m := self._host.marks(b))]
         kinds = {(m.spec, m.generation) for m in marks}
         if len(live) > 2 or len(kinds) != len(live):
             names = ", ".join(f"{b.name} of {m.spec}#{m.generation}" for b, m in zip(live, marks, strict=True))
@@ -137,7 +140,7 @@ class Invariants:
     def _ours_only(self, call: Call) -> None:
         name = f"{verb(call.action)} {call.action.subject}"
         for before, after in call.changed:
-            marks = self._site.marks(before or after)
+            marks = self._host.marks(before or after)
             if marks is None:
                 raise Violation("S2", f"{name} has changed {after.name}, which is not ours")
             if isinstance(call.action, OnReplica) and call.action.subject != f"{marks.service}/{marks.slot}":
@@ -149,7 +152,7 @@ class Invariants:
     # --- S3, S4 -------------------------------------------------------------------------------------------------------
 
     def _justified(self, truth: Truth, action: StopReplica | RestartReplica | RemoveReplica) -> None:
-        box = self._site.world.box(action.replica.id)
+        box = self._host.world.box(action.replica.id)
         if box is None:
             return
         what = f"{verb(action)} {action.subject} ({action.cause})"
@@ -163,7 +166,7 @@ class Invariants:
             raise Violation("S3", f"{what} has no reason in the files, in what operators said, or in the container")
 
     def _reason(self, truth: Truth, action: StopReplica | RestartReplica | RemoveReplica, box: Box) -> bool:
-        marks = self._site.marks(box)
+        marks = self._host.marks(box)
         if marks is None:
             return False
         service = truth.desired.service(marks.service)
@@ -190,17 +193,17 @@ class Invariants:
             theirs = other.run(truth.now)
             if other.created_at > box.created_at or (theirs is not None and theirs.started_at > began):
                 return True
-        return bool(names) and self._site.clock.jumped
+        return bool(names) and self._host.clock.jumped
 
     def _no_mass_removal(self, truth: Truth, snapshot: Snapshot) -> None:
         """Services that leave the files in one go and are many stay until an operator has approved."""
-        if self._site.tablet.down is not Down.NO:
+        if self._host.tablet.down is not Down.NO:
             return
         there = {slot.rpartition("/")[0] for slot in truth.slots}
-        evident = self._site.tablet.approved.union(name for name, _ in truth.desired.retired)
+        evident = self._host.tablet.approved.union(name for name, _ in truth.desired.retired)
         unapproved = {n for n in there if truth.desired.service(n) is None and n not in evident}
         gone = {a.replica.service for a in snapshot.plan.actions if _undeclared(a)} & unapproved  # type: ignore[union-attr]
-        limits = self._site.limits
+        limits = self._host.limits
         many = len(unapproved) > limits.removal_count
         if gone and many and len(unapproved) * 100 > limits.removal_percent * len(there):
             raise Violation("S3", f"{len(unapproved)} of {len(there)} services would go, {sorted(gone)} of them now")
@@ -228,7 +231,7 @@ class Invariants:
             raise Violation("the order", f"{verb(action)} {action.subject} before {unmet} is met")
         if truth.alive(service.group) or isinstance(action, RestartReplica):
             return
-        patience = self._site.limits.group_deadline_seconds
+        patience = self._host.limits.group_deadline_seconds
         for group in earlier(service.group):
             waited = truth.now - self._shut_since.get(group, truth.now)
             unready = truth.unready(group)

@@ -22,14 +22,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zpmd.engines.simulated_container import Box
-from zpmd.model.events import Reason
-from zpmd.model.memory import Verdict
-from zpmd.model.patch import MOVING
-from zpmd.model.plan import (
+from zpmd.model.action import (
     Action,
-    Code,
     JudgeSpec,
+    KeepRuns,
     MovePatch,
+    PullImage,
     RemoveReplica,
     RestartReplica,
     RunHook,
@@ -37,11 +35,16 @@ from zpmd.model.plan import (
     StartReplica,
     StopReplica,
 )
-from zpmd.model.service import ServiceData
+from zpmd.model.cause import Code
+from zpmd.model.events import Reason
+from zpmd.model.memory import Verdict
+from zpmd.model.patch import MOVING
+from zpmd.model.service import Desired, ServiceData
 from zpmd.model.spechash import spec_hash
 from zpmd.simulation import faults, patch_moves, programs, row_moves, schedule, wishes
 from zpmd.simulation.breach import Violation
 from zpmd.simulation.events import Delivery
+from zpmd.simulation.job_history import due_of
 from zpmd.simulation.truth import Truth
 
 if TYPE_CHECKING:
@@ -66,8 +69,10 @@ class Settled:
 
 def heal(site: Site) -> None:
     """All faults end. What they have done stays done: putting that right is zpmd's part. What zpmd leaves to people
-    (a paused container, a name that a stranger holds, a hold, an approval) is done by people."""
+    (a paused container, a name that a stranger holds, a hold, an approval, a run without end of a job that has left) is
+    done by people."""
     site.trace.say("* all faults end")
+    site.job_laws.healed_at = site.clock.now()
     site.failpoints.arm()
     site.disk_full = False
     site.faults.clear()
@@ -91,9 +96,9 @@ def heal(site: Site) -> None:
         site, replace(site.source.desired, services=tuple(hopeful(site, s) for s in site.source.desired.services))
     )
     declared = replace(Truth.of(site), desired=site.source.desired)
-    if site.tenants is not None and not declared.database_is_wanted():
-        site.tenants.product.elsewhere = True  # so that there is no end of what can be known of the rows
-        site.tenants.product.touch()
+    if site.product is not None and not declared.database_is_wanted():
+        site.product.elsewhere = True  # so that there is no end of what can be known of the rows
+        site.product.touch()
     patch_moves.mend(site)
     site.stream.held_back = False
     daemon.mailbox.wake(Reason.RESYNC)
@@ -156,7 +161,7 @@ def at_rest(site: Site) -> bool:
     changes_at = site.world.next_change()  # a probe that will tell, a grace that will be over
     if changes_at is not None and changes_at - site.true.now() < SOON_SECONDS:
         return False
-    return not Truth.of(site).complaints()
+    return not site.complaints()
 
 
 def stay(site: Site, passes: int = QUIET_PASSES) -> None:
@@ -168,8 +173,11 @@ def stay(site: Site, passes: int = QUIET_PASSES) -> None:
         site.daemon.mailbox.wake(Reason.RESYNC)
         snapshot = site.make_pass()
         site.invariants.moved()
-        if snapshot is not None and snapshot.plan.actions:
-            action = snapshot.plan.actions[0]
+        disturbing = (
+            [a for a in snapshot.plan.actions if not _of_a_job(a, snapshot.desired)] if snapshot is not None else []
+        )
+        if disturbing:
+            action = disturbing[0]
             raise Violation("liveness", f"it was converged, and then: {action.subject}: {action.cause}")
 
 
@@ -193,6 +201,8 @@ def must_converge(site: Site, number_of_faults: int) -> Settled:
 
 
 def _mends(action: Action) -> bool:
+    if _of_a_run(action):
+        return False
     if isinstance(action, StartReplica | RestartReplica) and programs.hopeless(action.replica.image):
         return False
     if isinstance(action, RunReplica) and action.cause.code in AGAIN:
@@ -200,6 +210,17 @@ def _mends(action: Action) -> bool:
     if isinstance(action, StopReplica | RemoveReplica) and action.cause.code in AGAIN:
         return not programs.hopeless(action.replica.image)
     return not isinstance(action, JudgeSpec | RunHook | MovePatch)
+
+
+def _of_a_run(action: Action) -> bool:
+    return isinstance(action, KeepRuns) or due_of(action) is not None
+
+
+def _of_a_job(action: Action, desired: Desired) -> bool:
+    """Jobs go on being due, whatever else is at rest. Their own laws say what may be done to them."""
+    if isinstance(action, PullImage):
+        return action.image not in {s.container.image for s in desired.services if s.job is None}
+    return _of_a_run(action)
 
 
 def _followed(site: Site, slot: str, acted: Counter[str]) -> int:
@@ -224,9 +245,20 @@ def _tidy(site: Site, box: Box) -> None:
         site.world.pause(box.id, False)
     elif box.busy:
         site.world.let_go(box.id)
+    elif _hangs_undeclared(site, box):
+        site.world.stop_by_hand(box.id)
+
+
+def _hangs_undeclared(site: Site, box: Box) -> bool:
+    """A run that goes on when its job has left the files is left to itself, and this one never ends."""
+    marks, now = site.marks(box), site.true.now()
+    if marks is None or marks.due is None or not box.running(now) or box.behaviour.lives_for_seconds is not None:
+        return False
+    declared = site.source.desired.service(marks.service)
+    return declared is None or declared.job is None
 
 
 def _why_not(site: Site) -> str:
     snapshot = site.daemon.board.latest() if site.daemon else None
     plan = f"; the plan:\n{snapshot.plan}" if snapshot else "; and no pass has ended"
-    return "; ".join(Truth.of(site).complaints()) + plan
+    return "; ".join(site.complaints()) + plan

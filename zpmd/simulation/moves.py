@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from zpmd.simulation import faults, host_faults, patch_moves, row_moves, schedule, wishes
+from zpmd.simulation import faults, host_faults, job_moves, patch_moves, row_moves, schedule, wishes
 from zpmd.simulation.registry import MOVES
 from zpmd.simulation.site import Site
 
-WRITTEN_IN = (schedule, faults, host_faults, row_moves, patch_moves, wishes)
+WRITTEN_IN = (schedule, faults, host_faults, row_moves, patch_moves, job_moves, wishes)
 """Where moves are written down: importing these modules fills the table."""
 
 

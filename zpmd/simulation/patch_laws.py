@@ -16,19 +16,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from zpmd.model.action import MovePatch, RemoveReplica, RestartReplica, RunReplica, StopReplica, verb
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
 from zpmd.model.observed import Phase
 from zpmd.model.patch import MOVING, Manifest, Patch, Stage
-from zpmd.model.plan import Code, MovePatch, RemoveReplica, RestartReplica, RunReplica, StopReplica, verb
 from zpmd.model.service import ServiceData
 from zpmd.simulation import patch_truth
 from zpmd.simulation.breach import Violation
-
-if TYPE_CHECKING:
-    from zpmd.simulation.site import Site
-    from zpmd.simulation.truth import Truth
+from zpmd.simulation.host import SimulatedHost
+from zpmd.simulation.truth import Truth
 
 BACK_ENDS = frozenset({Stage.ROLLED_BACK, Stage.REVERTED, Stage.ROLLBACK_FAILED})
 EDGES: dict[Stage, frozenset[Stage]] = {
@@ -47,7 +45,7 @@ NAMING = frozenset({Code.PATCH, Code.ROLLBACK})
 
 @dataclass(slots=True)
 class PatchLaws:
-    site: Site
+    host: SimulatedHost
     rows: dict[int, Patch] = field(default_factory=dict)
     """As they were when they were looked at last."""
     forged: set[str] = field(default_factory=set)
@@ -55,7 +53,7 @@ class PatchLaws:
 
     def daemon_died(self) -> None:
         """What it knew and could not write is nobody's."""
-        self.rows = {row.number: row for row in self.site.ledger}
+        self.rows = {row.number: row for row in self.host.ledger}
 
     def memory_lost(self) -> None:
         self.rows = {}
@@ -65,7 +63,7 @@ class PatchLaws:
     def moved(self) -> None:
         """The ledger may have changed."""
         applied: dict[str, int] = {}
-        for row in self.site.ledger:
+        for row in self.host.ledger:
             before = self.rows.get(row.number)
             if before is not row:
                 self._went(before, row)
@@ -94,7 +92,7 @@ class PatchLaws:
             raise Violation("patches", f"{name} goes back from applied, and nobody asked")
         if row.stage is Stage.APPLIED and before.stage is Stage.SWITCHED and row.steps:
             raise Violation("patches", f"{name} is applied without having moved")
-        self.site.counts[f"patches {row.stage}"] += 1
+        self.host.counts[f"patches {row.stage}"] += 1
 
     # --- after every pass ---------------------------------------------------------------------------------------------
 
@@ -188,7 +186,7 @@ class PatchLaws:
         if said is None:
             return
         service = truth.desired.service(name)
-        known = [row for row in self.site.ledger if row.id == said[1]]
+        known = [row for row in self.host.ledger if row.id == said[1]]
         if service is None or not any(patch_truth.named(row.moves, service) for row in known):
             raise Violation(
                 "patches", f"{verb(action)} {action.subject} ({action.cause}), and the patch does not name it"
@@ -216,8 +214,8 @@ def has_word(truth: Truth, row: Patch, service: ServiceData) -> bool:
 
 def _base(truth: Truth, name: str) -> str:
     """The image that its file, or its row, names."""
-    site = truth.site
-    answers = [site.source.answered or site.source.desired, site.rows_answered]
+    host = truth.host
+    answers = [host.source.answered or host.source.desired, host.rows_answered]
     found = next((s for a in answers if a is not None for s in a.services if s.name == name), None)
     return found.container.image if found is not None else ""
 
@@ -227,7 +225,7 @@ def _others(truth: Truth, service: ServiceData) -> list[str]:
     found = []
     for number in range(1, truth.replicas(service) + 1):
         for box in truth.slots.get(f"{service.name}/{number}", ()):
-            marks = truth.site.marks(box)
+            marks = truth.host.marks(box)
             if marks is None or box.phase(truth.now) is Phase.REMOVING:
                 continue
             if marks.spec not in truth.specs(service) or marks.generation < truth.generation(service.name):

@@ -81,7 +81,7 @@ def _some_services(site: Site, chance: random.Random) -> str:
     dice, names = chance.random(), [s.name for s in declared(site)]
     if dice < 0.1:
         return f"group:{chance.choice(GROUPS)}"
-    if dice < 0.3 and site.tenants is not None:
+    if dice < 0.3 and site.product is not None:
         return TEMPLATE
     return ",".join(chance.sample(names, min(len(names), chance.choice((1, 1, 2, 3)))))
 

@@ -1,8 +1,8 @@
 """What the program in an image does on the simulated host. By default: start, get healthy, run until told to end.
 
 A tag says otherwise, in appliances that are made for simulation: `:crash1` ends with 1 after a second, `:sick1` never
-gets healthy, `:dull1` is starting for ever, `:refuse1` cannot be started at all. Of a one-shot the default is to end
-well after two seconds.
+gets healthy, `:dull1` is starting for ever, `:refuse1` cannot be started at all, `:long1` ends well after 100 seconds
+and `:hang1` never. Of a one-shot and of a job the default is to end well after two seconds.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ BEHAVIOURS = {
     "refuse": Behaviour(fails_to_start="exec: /bin/main: no such file or directory"),
     "stubborn": Behaviour(ignores_term=True),
     "slow": Behaviour(healthy_after_seconds=1.5),
+    "long": Behaviour(lives_for_seconds=100.0),
 }
 
 
+HANGS = "hang"
 HOPELESS = frozenset({"crash", "oom", "sick", "dull", "refuse"})
 
 
@@ -58,10 +60,10 @@ class Programs:
         """By what a container is whatever the tag of its image: a patch gives it another one."""
 
     def declare(self, desired: Desired) -> None:
-        """Learn which containers are one-shots, and of which service each is."""
+        """Learn which containers are one-shots or runs of jobs, and of which service each is."""
         for service in desired.services:
             behaviour = self.said.get(service.name)
-            if behaviour is None and service.one_shot:
+            if behaviour is None and (service.one_shot or service.job is not None):
                 behaviour = Behaviour(lives_for_seconds=ONE_SHOT_SECONDS)
             if behaviour is not None:
                 self._by_container[untagged(service.container)] = behaviour
@@ -69,6 +71,8 @@ class Programs:
                 self._by_container.pop(untagged(service.container), None)
 
     def __call__(self, container: Container) -> Behaviour:
+        if kind(container) == HANGS:
+            return Behaviour()
         made_for = BEHAVIOURS.get(kind(container))
         declared = self._by_container.get(untagged(container))
         if made_for is None or declared is None or made_for.fails_to_start or made_for.lives_for_seconds is not None:

@@ -1,11 +1,12 @@
 """`zpmd simulate` on somebody's own service files: what would happen, when and why, and how each service fares.
 
 What is assumed, and said: every image is there, every program starts at once, gets healthy at its first check and runs
-until it is told to end; a one-shot ends well after two seconds.
+until it is told to end; a one-shot, and the run of a job, ends well after two seconds.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,11 +35,11 @@ class Observer:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._began = site.true.now()
-        self.fates: dict[str, Fate] = {s.name: Fate() for s in site.source.desired.services}
+        self.fates: dict[str, Fate] = {s.name: Fate() for s in site.source.desired.services if s.job is None}
 
     def look(self) -> None:
         truth, now = Truth.of(self._site), self._site.true.now()
-        for service in truth.desired.services:
+        for service in (s for s in truth.desired.services if s.job is None):
             fate = self.fates.setdefault(service.name, Fate())
             if not truth.up(service):
                 if fate.up_after is not None and fate.down_at is None:
@@ -64,14 +65,24 @@ class Report:
                 name: {"up_after_seconds": fate.up_after, "outages_seconds": fate.outages, "up": fate.down_at is None}
                 for name, fate in self.fates.items()
             },
+            "jobs": {name: dict(runs) for name, runs in self.runs().items()},
         }
+
+    def runs(self) -> dict[str, Counter[str]]:
+        """How often each job was due, by what became of it."""
+        found: dict[str, Counter[str]] = {s.name: Counter() for s in self.ended.site.original.services if s.job}
+        for (job, _), row in sorted(self.ended.site.job_laws.ever.items()):
+            found.setdefault(job, Counter())[str(row.ending or row.step)] += row.count
+        return found
 
     def summary(self) -> list[str]:
         """A line for each service, in the order in which they came up."""
         never = float("inf")
         ordered = sorted(self.fates.items(), key=lambda e: never if e[1].up_after is None else e[1].up_after)
-        width = max((len(name) for name in self.fates), default=0)
-        return [f"{name:<{width}}  {_told(fate)}" for name, fate in ordered]
+        runs = self.runs()
+        width = max((len(name) for name in (*self.fates, *runs)), default=0)
+        lines = [f"{name:<{width}}  {_told(fate)}" for name, fate in ordered]
+        return lines + [f"{name:<{width}}  {_told_runs(found)}" for name, found in runs.items()]
 
 
 def on_files(desired: Desired, kills: Sequence[str], minutes: float) -> Report:
@@ -121,6 +132,11 @@ def _running(site: Site, kills: Sequence[str]) -> list[str]:
     now = site.true.now()
     running = [slot for slot, boxes in site.slots().items() if any(b.running(now) for b in boxes)]
     return [slot for slot in running if slot in kills or slot.rpartition("/")[0] in kills]
+
+
+def _told_runs(runs: Counter[str]) -> str:
+    listed = ", ".join(f"{number} {ending}" for ending, number in sorted(runs.items()))
+    return f"was due {runs.total()} times: {listed}" if runs else "was not due"
 
 
 def _told(fate: Fate) -> str:

@@ -13,18 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from zpmd.model.plan import RunReplica
+from zpmd.model.action import RunReplica
 from zpmd.model.service import Desired, ServiceData
 from zpmd.model.tenant import IntegrationKey, Reading, Rows
 from zpmd.simulation.breach import Violation
+from zpmd.simulation.engine import Call
+from zpmd.simulation.host import SimulatedHost
 from zpmd.simulation.product import Collections, Document
-
-if TYPE_CHECKING:
-    from zpmd.simulation.engine import Call
-    from zpmd.simulation.site import Site
-    from zpmd.simulation.tenants import IntegrationSource
+from zpmd.simulation.tenants import IntegrationSource
 
 BAD = "bad"
 ACTIVE = "active"
@@ -82,7 +79,7 @@ class Seen:
 
 @dataclass(slots=True)
 class RowLaws:
-    site: Site
+    host: SimulatedHost
     before: dict[str, ServiceData] = field(default_factory=dict)
     prints: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What the documents said when a service got its definition."""
@@ -116,7 +113,7 @@ class RowLaws:
             if understood:
                 self.origins[name] = understood
         settled = source.intake.settled()
-        self.reading, self.approved = source.registry.reading(), set(self.site.tablet.approved)
+        self.reading, self.approved = source.registry.reading(), set(self.host.tablet.approved)
         self.before, self.rows = now, settled.rows if settled is not None else None
 
     def called(self, call: Call) -> None:
@@ -125,21 +122,21 @@ class RowLaws:
         if not isinstance(action, RunReplica) or not action.service.tenant:
             return
         name, port = action.service.name, port_of(action.service)
-        lease = self.site.tablet.leases.get(key_of(name))
+        lease = self.host.tablet.leases.get(key_of(name))
         if lease is None or str(lease.port) != port:
             raise Violation("ports", f"{name} is made with port {port}, and its lease was not stored")
 
     def daemon_starts(self) -> None:
         """What the one before it had read and could not keep this one has never heard of; or it has kept rows, and was
         killed before it had said what follows from them."""
-        if self.site.tablet.rows != self.rows:
+        if self.host.tablet.rows != self.rows:
             self.before = {}
 
     def memory_lost(self) -> None:
         """The leases are lost as well: what the product has recorded of them is all that is known."""
         self.before, self.leased = {}, set()
-        tenants = self.site.tenants
-        recorded = tenants.product.rows("integration_ports").values() if tenants is not None else ()
+        product = self.host.product
+        recorded = product.rows("integration_ports").values() if product is not None else ()
         known = {f"{d['tenantcode']}/{d['integration_id']}": str(d["port"]) for d in recorded}
         self.ports = {name: port for name, port in self.ports.items() if known.get(str(key_of(name))) == port}
 
@@ -153,7 +150,7 @@ class RowLaws:
         return Seen(source.registry.seen, bad, dict(self.origins))
 
     def _leaving(self, now: dict[str, ServiceData], seen: Seen | None, source: IntegrationSource) -> None:
-        approved = self.site.tablet.approved
+        approved = self.host.tablet.approved
         gone = [name for name in self.before if name not in now and name not in approved]
         if not gone or role_says(seen):
             return
@@ -164,7 +161,7 @@ class RowLaws:
         if unfounded:
             raise Violation("rows", f"{unfounded} leave, and no row says so")
         lost = [name for name, word in words.items() if word == "gone" and name not in approved]
-        limits = self.site.limits
+        limits = self.host.limits
         large = len(lost) > limits.removal_count and len(lost) * 100 > limits.removal_percent * len(self.before)
         if large and any(words[name] == "gone" for name in gone):
             raise Violation("rows", f"the rows of {lost} of {len(self.before)} are gone, and {gone} leave unapproved")
@@ -181,7 +178,7 @@ class RowLaws:
                 raise Violation("rows", f"{name} has another definition, and its row has not changed, or is bad")
 
     def _ports(self, now: dict[str, ServiceData]) -> None:
-        leases = self.site.tablet.leases
+        leases = self.host.tablet.leases
         ports = [lease.port for lease in leases.values()]
         if len(ports) != len(set(ports)):
             raise Violation("ports", f"two leases have one port: {sorted(leases.values(), key=lambda le: le.port)}")
@@ -211,11 +208,11 @@ def port_of(service: ServiceData) -> str:
     return service.container.ports[0].published
 
 
-def expected(site: Site) -> set[str]:
+def expected(host: SimulatedHost) -> set[str]:
     """The integrations that are to run when all rows are well and nothing is held, by the documents alone."""
-    if site.tenants is None:
+    if host.product is None:
         return set()
-    collections = site.tenants.product.collections
+    collections = host.product.collections
     if role_says(Seen(collections, frozenset())):
         return set()
     active = {d["tenantcode"] for d in collections.get("tenants", {}).values() if d.get("status") == ACTIVE}

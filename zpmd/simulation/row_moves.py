@@ -40,11 +40,7 @@ AGAIN = "-again"
 
 def _chosen(choose: Choose) -> Choose:
     """Nothing to choose where a site has no database."""
-    return lambda site, chance: choose(site, chance) if site.tenants is not None else None
-
-
-def _product(site: Site) -> Product | None:
-    return site.tenants.product if site.tenants is not None else None
+    return lambda site, chance: choose(site, chance) if site.product is not None else None
 
 
 # --- the database as a whole ------------------------------------------------------------------------------------------
@@ -57,7 +53,7 @@ def _product(site: Site) -> Product | None:
     _chosen(lambda _, chance: chance.choice((*DEATHS, "returns", "returns", "is-emptied", "is-filled"))),
 )
 def mongo(site: Site, how: str) -> bool:
-    product = _product(site)
+    product = site.product
     if product is None or how not in (*DEATHS, "returns", "is-emptied", "is-filled"):
         return False
     before = (product.gone, product.emptied)
@@ -71,13 +67,13 @@ def mongo(site: Site, how: str) -> bool:
 
 
 def _a_code(site: Site, chance: random.Random) -> str | None:
-    product = _product(site)
+    product = site.product
     codes = sorted(product.rows("tenants")) if product is not None else []
     return chance.choice(codes) if codes else None
 
 
 def _a_row(site: Site, chance: random.Random) -> str | None:
-    product = _product(site)
+    product = site.product
     found = sorted(product.rows("integrations")) if product is not None else []
     return chance.choice(found) if found else None
 
@@ -93,12 +89,12 @@ def _a_row(site: Site, chance: random.Random) -> str | None:
         f"{code} {chance.choice((*(f'becomes {s}' for s in STATUSES), 'becomes active', 'is malformed', 'is deleted'))}"
         if (code := _a_code(site, chance)) and chance.random() < 0.8
         else f"{chance.choice(tenants.CODES)} is inserted"
-        if site.tenants is not None
+        if site.product is not None
         else None
     ),
 )
 def tenant(site: Site, code: str, verb: str, what: str) -> bool:
-    product = _product(site)
+    product = site.product
     if product is None:
         return False
     found = product.rows("tenants").get(code)
@@ -123,7 +119,7 @@ def tenant(site: Site, code: str, verb: str, what: str) -> bool:
 
 
 def _about_a_row(site: Site, chance: random.Random) -> str | None:
-    if site.tenants is None:
+    if site.product is None:
         return None
     row = _a_row(site, chance)
     if row is None or chance.random() < 0.2:
@@ -142,7 +138,7 @@ def _about_a_row(site: Site, chance: random.Random) -> str | None:
     _about_a_row,
 )
 def row(site: Site, name: str, verb: str, what: str) -> bool:
-    product = _product(site)
+    product = site.product
     if product is None:
         return False
     site.counts[f"rows row {verb} {what}"] += 1
@@ -209,7 +205,7 @@ def mended(product: Product, name: str) -> bool:
 
 @move("rows-lost", "most rows of integrations are gone", "fault", _chosen(lambda *_: ""))
 def rows_lost(site: Site) -> bool:
-    product = _product(site)
+    product = site.product
     if product is None or len(product.rows("integrations")) < 2:
         return False
     for name in list(product.rows("integrations"))[1:]:
@@ -227,7 +223,7 @@ def rows_lost(site: Site) -> bool:
     _chosen(lambda _, chance: f"becomes {chance.choice(('active', 'active', 'passive', 'secondary-active'))}"),
 )
 def server(site: Site, becomes: str, role: str) -> bool:
-    product = _product(site)
+    product = site.product
     return (
         becomes == "becomes" and product is not None and _rewritten(product, "servers", tenants.SERVER, {"role": role})
     )
@@ -242,20 +238,20 @@ def server(site: Site, becomes: str, role: str) -> bool:
     ),
 )
 def listener(site: Site, port: str, how: str) -> bool:
-    if site.tenants is None:
+    if site.product is None:
         return False
     ports = set(tenants.PORTS) if port == "all" else {int(port)}
-    before = set(site.tenants.listeners)
-    site.tenants.listeners = before | ports if how == "comes" else before - ports
-    return site.tenants.listeners != before
+    before = set(site.listeners)
+    site.listeners = before | ports if how == "comes" else before - ports
+    return site.listeners != before
 
 
 def mend(site: Site) -> None:
     """All is well with the database, and its people have put right what was wrong in it."""
-    product = _product(site)
-    if site.tenants is None or product is None:
+    product = site.product
+    if product is None:
         return
-    product.gone, product.emptied, site.tenants.listeners = "", False, set()
+    product.gone, product.emptied, site.listeners = "", False, set()
     for code in list(product.rows("tenants")):
         if product.rows("tenants")[code].get("status") not in STATUSES:
             _rewritten(product, "tenants", code, {"status": "active"})

@@ -5,6 +5,7 @@ A script is text: one move a line (`zpmd simulate --moves` lists them), `#` begi
     converge            all faults end, and the site has to come to rest within its passes, and stay at rest
     expect SLOT STATE   SLOT is running, healthy, exited, absent or two, or of this image
     expect patch ID STAGE
+    expect job JOB STATE COUNT   so many rows of its ledger are at this step, or have this ending
     expect still        nothing is to be done and nothing under way
 
 The services are those of a file, or of an appliance named in the first line: `appliance small`.
@@ -13,10 +14,12 @@ The services are those of a file, or of an appliance named in the first line: `a
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from zpmd.model.observed import Health, Phase
+from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.simulation import appliances, liveness, moves, tenants
 from zpmd.simulation.breach import Violation
@@ -30,8 +33,11 @@ ROW_CHANCE = 0.04
 PATCH_CHANCE, PATCHED = 0.025, 0.4
 """Beside the two, in the share of the sessions in which there are patches. Which ones is told from the seed alone, so
 that the others go as they went before there were any."""
-SALT = 226
-"""By which the sessions that once broke something are still those that they were (tests/properties/test_seeds.py)."""
+JOB_CHANCE, WITH_JOBS, RUNS_AT_ONCE = 0.02, 0.4, (1, 2, 10)
+"""The same of jobs: asked for and changed, beside all else, in the share of the sessions that have any."""
+SALT, JOB_SALT = 226, 244
+"""Of patches and of jobs. By these the sessions that once broke something are still those that they were
+(tests/properties/test_seeds.py)."""
 CALM_SEEDS = 5
 """Of so many seeds one has a single fault, and is held to the tighter bound."""
 
@@ -56,7 +62,11 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
     chance, calm = random.Random(seed), seed % CALM_SEEDS == 0  # nosec B311 # drawn again from a seed
     desired = appliances.drawn(chance, hopeless=not calm)
     patches = random.Random(f"patches {seed}") if is_patched(seed) else None  # nosec B311 # drawn again from a seed
-    site = Site(desired, seed, product=tenants.product(chance) if chance.random() < 0.5 else None)
+    limits, runs = Limits(), random.Random(f"jobs {seed}") if has_jobs(seed) else None  # nosec B311 # the same
+    if runs is not None:
+        desired = appliances.with_jobs(desired, runs)
+        limits = Limits(runs_at_once=runs.choice(RUNS_AT_ONCE))
+    site = Site(desired, seed, limits, product=tenants.product(chance) if chance.random() < 0.5 else None)
     site.trace.muted = muted
     faults_left = 1 if calm else steps
     done: list[str] = []
@@ -65,7 +75,7 @@ def from_seed(seed: int, steps: int = STEPS, muted: bool = False) -> Ended:
         if calm:
             liveness.settle(site)
         for _ in range(steps):
-            line = _draw(site, chance, faults_left, patches)
+            line = _draw(site, chance, faults_left, patches, runs)
             if line is None:
                 continue
             done.append(line)
@@ -84,11 +94,24 @@ def is_patched(seed: int) -> bool:
     return random.Random(f"patched {SALT} {seed}").random() < PATCHED  # nosec B311 # drawn again from a seed
 
 
-def _draw(site: Site, chance: random.Random, faults_left: int, patches: random.Random | None) -> str | None:
+def has_jobs(seed: int) -> bool:
+    """Whether there are jobs in the session of this seed."""
+    return random.Random(f"jobs {JOB_SALT} {seed}").random() < WITH_JOBS  # nosec B311 # drawn again from a seed
+
+
+def _draw(
+    site: Site,
+    chance: random.Random,
+    faults_left: int,
+    patches: random.Random | None,
+    runs: random.Random | None,
+) -> str | None:
+    if faults_left > 0 and runs is not None and runs.random() < JOB_CHANCE:
+        return moves.draw(site, runs, JOB_MOVES)
     if faults_left > 0 and patches is not None and patches.random() < PATCH_CHANCE:
         return moves.draw(site, patches, PATCH_MOVES)
     dice = chance.random()
-    if faults_left > 0 and site.tenants is not None and dice < ROW_CHANCE:
+    if faults_left > 0 and site.product is not None and dice < ROW_CHANCE:
         return moves.draw(site, chance, ROW_MOVES)
     if faults_left > 0 and dice < FAULT_CHANCE:
         return moves.draw(site, chance, FAULTS)
@@ -114,8 +137,9 @@ def _enabled(site: Site) -> Iterable[tuple[str, object]]:
 
 
 PATCH_MOVES = ("patch",) * 12 + ("spoil",)
+JOB_MOVES = ("job",)
 FAULTS = tuple(word for word in moves.of_kind("fault") if word not in PATCH_MOVES)
-WISHES = tuple(word for word in moves.of_kind("wish") if word not in PATCH_MOVES)
+WISHES = tuple(word for word in moves.of_kind("wish") if word not in (*PATCH_MOVES, *JOB_MOVES))
 ROW_MOVES = ("mongo", "tenant", "row", "row", "row", "rows-lost", "server", "listener", "approve")
 
 
@@ -177,6 +201,11 @@ def _expect(site: Site, words: list[str]) -> None:
     elif len(words) == 3 and words[0] == "patch":
         words = ["patch " + words[1], words[2]]
         fine = words[1] in _states(site, words[0])
+    elif len(words) == 4 and words[0] == "job":
+        rows = _of_job(site, words[1])
+        if rows[words[2]] != int(words[3]):
+            raise Violation("expectation", f"expect {' '.join(words)}; of its runs there are {dict(rows)}")
+        return
     elif len(words) == 2:
         fine = words[1] in _states(site, words[0]) or words[1] in _images(site, words[0])
     else:
@@ -190,15 +219,23 @@ def _states(site: Site, slot: str) -> set[str]:
     word, _, id = slot.partition(" ")
     if word == "patch":
         return {str(row.stage) for row in site.ledger if row.id == id} or {"absent"}
-    now, boxes = site.true.now(), site.slots().get(slot, [])
+    now, boxes = site.true.now(), site.places().get(slot, [])
     states = {str(b.phase(now)) for b in boxes} | {str(b.health(now)) for b in boxes if b.health(now) != Health.NONE}
     if any(b.phase(now) is Phase.RUNNING for b in boxes) and len(boxes) == 2:
         states.add("two")
     return states or {"absent"}
 
 
+def _of_job(site: Site, job: str) -> Counter[str]:
+    """Due instants by the step of their rows, or by their ending."""
+    found = Counter[str]()
+    for row in site.learned.runs.get(job, {}).values():
+        found[str(row.ending or row.step)] += row.count
+    return found
+
+
 def _images(site: Site, slot: str) -> set[str]:
-    return {box.image for box in site.slots().get(slot, ())}
+    return {box.image for box in site.places().get(slot, ())}
 
 
 def shortened(lines: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> list[str]:

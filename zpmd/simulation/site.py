@@ -1,4 +1,4 @@
-"""One simulated site: a host with an engine, service files, a store, and the daemon that may die on it.
+"""One simulated site: a host, the daemon that lives and may die on it, and the laws that watch both.
 
 Rules: nothing happens by itself. Time goes on, a pass is made, a worker begins or ends an action only when a move says
 so (moves.py), so that a session is its list of moves. After each move the invariants are asked. The same seed and moves
@@ -8,9 +8,7 @@ give the same lines of trace, byte for byte.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.chronicle import Chronicle
@@ -19,61 +17,39 @@ from zpmd.daemon.desire import Desire
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
-from zpmd.engines import labels
 from zpmd.engines.simulated import SimulatedEngine
-from zpmd.engines.simulated_container import Box
-from zpmd.engines.simulated_faults import Faults
-from zpmd.engines.simulated_world import SimulatedWorld
-from zpmd.engines.virtual_time import VirtualClock
 from zpmd.errors import ConfigError, StoreError
+from zpmd.model.action import RunHook, verb
 from zpmd.model.events import Reason, Snapshot
-from zpmd.model.patch import Patch
-from zpmd.model.plan import verb
 from zpmd.model.policy import Limits
 from zpmd.model.service import Desired
 from zpmd.ports import Source
-from zpmd.simulation.clocks import HostClock
-from zpmd.simulation.drops import DropThread, Folder
+from zpmd.simulation.drops import DropThread
 from zpmd.simulation.engine import Call, WatchedEngine
 from zpmd.simulation.events import Stream
 from zpmd.simulation.failpoints import Failpoints, Killed
+from zpmd.simulation.host import JOURNAL_ENTRIES, Daemon, SimulatedHost
 from zpmd.simulation.invariants import Invariants
+from zpmd.simulation.job_history import RunHistory
+from zpmd.simulation.job_laws import JobLaws
 from zpmd.simulation.patch_laws import PatchLaws
 from zpmd.simulation.product import Product
-from zpmd.simulation.programs import Programs
 from zpmd.simulation.row_laws import RowLaws
-from zpmd.simulation.sources import ScriptedSource, SecondSource
-from zpmd.simulation.tenants import IntegrationSource, Tenants
+from zpmd.simulation.tenants import IntegrationSource, source_of
 from zpmd.simulation.trace import Trace
+from zpmd.simulation.truth import Truth
 from zpmd.simulation.workers import ScheduledWorkers
 from zpmd.sources.integrations import Integrations
-from zpmd.stores.memory import Learned, MemoryStore, Tablet
+from zpmd.sources.zones import zone
+from zpmd.stores.memory import MemoryStore, Tablet
 
 PROJECT = "zpmd"
-BEGINNING = 1_700_000_000.0
-JOURNAL_ENTRIES = 2000
 RESTART_SECONDS = 1.0
 """RestartSec of the unit."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Daemon:
-    """One life of zpmd: what is lost when it is killed."""
-
-    engine: WatchedEngine
-    store: MemoryStore
-    mailbox: Mailbox
-    board: Board
-    workers: ScheduledWorkers
-    control: DaemonControl
-    loop: Loop
-    drops: DropThread
-    pass_due_at: float
-    """True time at which its sleep ends."""
-
-
-class Site:
-    """`daemon` is None while none runs. `faults` and `world` belong to the engine and survive it, as does `tablet`."""
+class Site(SimulatedHost):
+    """A host that is driven by moves, and judged. `gone` is why the engine does not answer, or ""."""
 
     def __init__(
         self,
@@ -83,85 +59,32 @@ class Site:
         resync_seconds: float = 30.0,
         product: Product | None = None,
     ) -> None:
-        """With a `product` the site has tenants and integrations, by the rows of its database."""
+        super().__init__(desired, limits or Limits(), product)
         self.chance = random.Random(seed)  # nosec B311 # drawn again from a seed
-        self.limits = limits or Limits()
         self.resync_seconds = resync_seconds
-        self.true = VirtualClock(BEGINNING)
-        self.clock = HostClock(self.true)
-        self.original = desired
-        self.source = ScriptedSource(desired)
-        self.second = SecondSource()
-        self.tenants = Tenants(self, product) if product is not None else None
-        self.rows_answered: Desired | None = None
-        """The last answer of the source of integrations."""
-        self.row_laws = RowLaws(self) if product is not None else None
-        self.programs = Programs()
-        self.programs.declare(desired)
-        images = {service.container.image for service in desired.services}
-        self.world = SimulatedWorld(self.true, self.programs, images=set(images), registry=set(images))
-        self.true.listeners.append(self.world.settle)
-        self.faults = Faults()
         self.gone = ""
-        self.tablet = Tablet()
-        self.folder = Folder()
-        self.patch_laws = PatchLaws(self)
         self.disk_full = False
         self.revives = False
         """Whether systemd starts the daemon again when it has died. Otherwise a move has to."""
         self.failpoints = Failpoints()
         self.trace = Trace(self.true)
         self.stream = Stream()
-        self.invariants = Invariants(self)
-        self.counts: Counter[str] = Counter()
-        self.daemon: Daemon | None = None
-        self._marks: dict[str, labels.Marks | None] = {}
-
-    # --- what is there ------------------------------------------------------------------------------------------------
-
-    def marks(self, box: Box) -> labels.Marks | None:
-        """What the labels of a container of ours say; None for a stranger."""
-        if box.id not in self._marks:
-            ours = (labels.OWNER, self.tablet.owner) in box.labels
-            self._marks[box.id] = labels.marks_of(dict(box.labels)) if ours else None
-        return self._marks[box.id]
-
-    def slots(self) -> dict[str, list[Box]]:
-        """Every container of ours, by slot (`service/number`), the oldest first."""
-        found: dict[str, list[Box]] = {}
-        for box in self.world.present():
-            marks = self.marks(box)
-            if marks is not None:
-                found.setdefault(f"{marks.service}/{marks.slot}", []).append(box)
-        return found
-
-    def running(self, slot: str) -> Box | None:
-        """The container that runs in a slot, the oldest where there are two."""
-        now = self.true.now()
-        return next((box for box in self.slots().get(slot, ()) if box.running(now)), None)
-
-    @property
-    def integrations(self) -> IntegrationSource | None:
+        self.integrations: IntegrationSource | None = None
         """Of the daemon that lives, or lived last."""
-        return self.tenants.source if self.tenants is not None else None
+        self.row_laws = RowLaws(self) if product is not None else None
+        self.patch_laws = PatchLaws(self)
+        self.job_laws = JobLaws(self, RunHistory(self))
+        self.invariants = Invariants(self, self.patch_laws, self.job_laws)
+
+    def complaints(self) -> list[str]:
+        """In what the site is not as its files, rows and operators want it; empty when it is converged."""
+        truth = Truth.of(self)
+        return truth.complaints() + self.job_laws.complaints(truth)
 
     @property
     def pass_is_due(self) -> bool:
         daemon = self.daemon
         return daemon is not None and (daemon.mailbox.pending or daemon.pass_due_at <= self.true.now())
-
-    @property
-    def learned(self) -> Learned:
-        """What zpmd has learned: what the running daemon knows, or what the next one will find."""
-        return self.daemon.store.learned if self.daemon is not None else self.tablet.learned
-
-    @property
-    def ledger(self) -> tuple[Patch, ...]:
-        """The rows of patches: what the running daemon knows, or what the next one will find."""
-        if not self.folder.files:
-            return ()
-        store = self.daemon.store if self.daemon is not None else MemoryStore(self.tablet, JOURNAL_ENTRIES)
-        return store.memory().patches
 
     # --- the daemon's life --------------------------------------------------------------------------------------------
 
@@ -172,7 +95,7 @@ class Site:
         store = MemoryStore(self.tablet, JOURNAL_ENTRIES, self._boundary)
         # What the daemon before it was told and could not keep (the disk was full) this one has never heard.
         self.source.answered = self.tablet.good.get(self.source.name)
-        self.rows_answered = self.tablet.good.get(Integrations.name) if self.tenants is not None else None
+        self.rows_answered = self.tablet.good.get(Integrations.name) if self.product is not None else None
         desire = Desire([self.source, self.second, *self._begin_reading(store)], store)
         try:
             desire.first(self.clock.now())
@@ -207,8 +130,9 @@ class Site:
             owner=self.tablet.owner,
             passed=lambda _: None,
             chance=self.chance,
+            zone=zone,
         )
-        control = DaemonControl(board, store, engine, self.clock, mailbox.wake, _waker(mailbox))
+        control = DaemonControl(board, store, engine, self.clock, mailbox.wake, _waker(mailbox), zone=zone)
         self.stream.connect(inner, mailbox.wake)
         self.daemon = Daemon(
             engine=engine,
@@ -228,10 +152,11 @@ class Site:
 
     def _begin_reading(self, store: MemoryStore) -> list[Source]:
         """A new daemon's source of integrations, where there are any."""
-        if self.tenants is None or self.row_laws is None:
+        if self.product is None or self.row_laws is None:
             return []
         self.row_laws.daemon_starts()
-        return [self.tenants.begin(store)]
+        self.integrations = source_of(self, self.product, store, self.row_laws.answered)
+        return [self.integrations]
 
     def kill(self, where: str) -> None:
         """kill -9: nothing of the daemon is left but what it has stored. A pull ends with whoever asked for it."""
@@ -240,6 +165,7 @@ class Site:
         self.stream.disconnect(self.world)
         self.invariants.daemon_died()
         self.patch_laws.daemon_died()
+        self.job_laws.daemon_died()
         self.counts["kills"] += 1
         self.trace.say(f"zpmd is killed ({where})")
 
@@ -254,6 +180,7 @@ class Site:
         self.tablet = Tablet(owner=self.tablet.owner)
         self.invariants.memory_lost()
         self.patch_laws.memory_lost()
+        self.job_laws.memory_lost()
         if self.row_laws is not None:
             self.row_laws.memory_lost()
 
@@ -323,6 +250,7 @@ class Site:
             return False
         outcome = daemon.workers.hand_over(subject)
         self.trace.ended(outcome)
+        self.job_laws.history.handed_over(outcome)
         return True
 
     def next_instant(self) -> float | None:
@@ -338,11 +266,20 @@ class Site:
     def _called(self, call: Call) -> None:
         self.counts[f"call {verb(call.action)}"] += 1
         self.trace.called(call)
+        self._hooked(call)
         self.invariants.called(call)
+        self.job_laws.history.called(call)
         if self.row_laws is not None:
             self.row_laws.called(call)
 
+    def _hooked(self, call: Call) -> None:
+        box = self.world.boxes.get(call.action.replica.id) if isinstance(call.action, RunHook) else None
+        run = box.run(self.true.now()) if box is not None and call.outcome.ok else None
+        if box is not None and run is not None:
+            self.hooked.add((box.id, run.started_at))
+
     def _boundary(self, name: str) -> None:
+        self.job_laws.stale |= "run" in name
         if self.disk_full and name.endswith("before"):
             raise StoreError("cannot write the database: disk full")
         self.failpoints.reach(f"store {name}")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
+from zpmd.model.job import Ending
 from zpmd.model.patch import Stage
 from zpmd.simulation import session, tenants
 from zpmd.simulation.patch_moves import FORGERIES, KINDS
@@ -28,10 +29,12 @@ BOUNDARIES = tuple(
     [f"store {name}: {where}" for name in (
         "journal", "outcome", "ready", "attempt", "verdict", "hooked", "pulled", "forget", "dossier", "last good",
         "intent", "rows", "leases", "timing", "begin patch", "file patch", "ask revert",
+        "keep runs", "run evidence", "ask run",
         *(f"keep patch {stage}" for stage in Stage if stage is not Stage.SEEN),
     ) for where in ("before", "after")]
     + [f"{verb}: {where}" for verb in (
-        "run", "start", "restart", "stop", "remove", "run hook", "pull", "load", "create volume", "create network",
+        "run", "start", "restart", "stop", "remove", "run hook", "keep evidence", "pull", "load",
+        "create volume", "create network",
         "remove volume", "remove network",
     ) for where in ("before", "after")]
     + ["observe: after"]
@@ -43,6 +46,8 @@ SOMETIMES = (
     *(f"patches dropped {kind}" for kind in KINDS),
     *(f"patches forged {how}" for how in FORGERIES),
     *(f"patches {stage}" for stage in Stage if stage is not Stage.SEEN),
+    "runs begun",
+    *(f"runs {ending}" for ending in Ending if ending is not Ending.REPEATED),
 )
 
 
@@ -79,6 +84,7 @@ class Total:
             f"wishes: {_listed(self.counts, 'wish ')}",
             f"rows: {_listed(self.counts, 'rows ')}",
             f"patches: {_listed(self.counts, 'patches ')}",
+            f"jobs: {_listed(self.counts, 'runs ')}",
             f"boundaries: {len(BOUNDARIES) - len(self.never_reached())} of {len(BOUNDARIES)} reached",
         ]
         lines += [f"never happened: {', '.join(self.never_happened())}"] if self.never_happened() else []

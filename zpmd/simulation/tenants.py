@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import random
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from zpmd.model.observed import Health, Phase
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Away
 from zpmd.planning.servers import own_server, role_and_vms
 from zpmd.ports import Store, Wake
 from zpmd.settings import VMS
+from zpmd.simulation.host import SimulatedHost
 from zpmd.simulation.product import Product, ProductRegistry
 from zpmd.sources.compose.desired import understand
 from zpmd.sources.compose.service import Host
@@ -28,13 +28,8 @@ from zpmd.sources.intake import Intake
 from zpmd.sources.integrations import Integrations
 from zpmd.sources.integrations import Site as Surroundings
 
-if TYPE_CHECKING:
-    from zpmd.simulation.site import Site
-
 SERVER = "here"
 """The name of this host in `servers`."""
-DATABASE = "mongo"
-"""The service in which MongoDB runs, where the files have one of that name."""
 PORTS = range(9100, 9112)
 MOST_ROWS = 10
 COOLDOWN_SECONDS = 60.0
@@ -101,56 +96,21 @@ def integration_document(service: str, code: str, number: int) -> dict[str, obje
     }
 
 
-@dataclass(slots=True)
-class Tenants:
-    """`listeners` are ports on which somebody else listens. `source` is the last daemon's."""
-
-    site: Site
-    product: Product
-    listeners: set[int] = field(default_factory=set)
-    source: IntegrationSource | None = None
-
-    def begin(self, store: Store) -> IntegrationSource:
-        """A daemon starts: nothing has been read yet."""
-        registry = ProductRegistry(self.product, self.why_silent, self.site.clock)
-        intake = Intake(registry, store, self.site.clock, self.site.limits)
-        surroundings = Surroundings(
-            templates=lambda: templates(role_of(intake)),
-            declared=lambda: self.site.source.answered or Desired(),
-            listening=self.listening,
-            connections=dict,
-            materials_dir=Path("/nonexistent"),
-            salt=store.salt(),
-            cooldown_seconds=COOLDOWN_SECONDS,
-            project="zpmd",
-        )
-        inner = Integrations(intake, surroundings, store, self.site.clock)
-        self.source = IntegrationSource(self.site, inner, intake, registry)
-        return self.source
-
-    def why_silent(self) -> str:
-        """Why the database does not answer; "" where it does."""
-        if self.product.gone:
-            return self.product.gone
-        where = self.site.original.service(DATABASE)
-        if self.product.elsewhere or where is None or where.one_shot:
-            return ""
-        now = self.site.true.now()
-        boxes = [b for slot, boxes in self.site.slots().items() if slot.startswith(f"{DATABASE}/") for b in boxes]
-        well = (Health.HEALTHY, Health.NONE)
-        up = any(b.phase(now) is Phase.RUNNING and b.health(now) in well for b in boxes)
-        return "" if up else "connection refused"
-
-    def listening(self) -> frozenset[int]:
-        """On which ports of the host somebody listens: also those of containers, as the kernel sees it."""
-        now = self.site.true.now()
-        published = (p for b in self.site.world.present(now) if b.running(now) for p in b.ports)
-        return frozenset(self.listeners).union(int(p.rpartition(":")[2].partition("/")[0]) for p in published)
-
-    @property
-    def role(self) -> str:
-        """The role of this host by the rows that count."""
-        return role_of(self.source.intake) if self.source is not None else "active"
+def source_of(host: SimulatedHost, product: Product, store: Store, answered: Answered) -> IntegrationSource:
+    """A daemon starts: nothing has been read yet."""
+    registry = ProductRegistry(product, host.why_silent, host.clock)
+    intake = Intake(registry, store, host.clock, host.limits)
+    surroundings = Surroundings(
+        templates=lambda: templates(role_of(intake)),
+        declared=lambda: host.source.answered or Desired(),
+        listening=host.listening,
+        connections=dict,
+        materials_dir=Path("/nonexistent"),
+        salt=store.salt(),
+        cooldown_seconds=COOLDOWN_SECONDS,
+        project="zpmd",
+    )
+    return IntegrationSource(host, Integrations(intake, surroundings, store, host.clock), intake, registry, answered)
 
 
 def role_of(intake: Intake) -> str:
@@ -161,22 +121,22 @@ def role_of(intake: Intake) -> str:
 
 @dataclass(slots=True)
 class IntegrationSource:
-    """`ports.Source`: the real one, whose every answer the invariants hear of."""
+    """`ports.Source`: the real one, whose every answer somebody else hears of."""
 
-    site: Site
+    host: SimulatedHost
     inner: Integrations
     intake: Intake
     registry: ProductRegistry
+    answered: Answered
     name: str = Integrations.name
 
     def load(self) -> Desired:
         answer = self.inner.load()
         images = {s.container.image for s in answer.services}
-        self.site.world.registry |= images
-        self.site.counts.update(self._happened(answer))
-        self.site.rows_answered = answer
-        if self.site.row_laws is not None:
-            self.site.row_laws.answered(answer, self)
+        self.host.world.registry |= images
+        self.host.counts.update(self._happened(answer))
+        self.host.rows_answered = answer
+        self.answered(answer, self)
         return answer
 
     def away(self) -> Away | None:
@@ -206,6 +166,8 @@ class IntegrationSource:
             }
         return {name for name, so in found.items() if so}
 
+
+Answered = Callable[[Desired, IntegrationSource], None]
 
 SOMETIMES = ("rows held", "rows retired", "rows unheard of", "rows in trouble", "rows away", "rows ports skipped",
              "rows ports short", "rows ports released")  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zpmd.engines.virtual_time import VirtualClock
+from zpmd.model.action import verb
 from zpmd.model.events import Outcome, Snapshot
-from zpmd.model.plan import verb
 from zpmd.simulation.engine import Call
 
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from zpmd.engines.simulated_container import Box
+from zpmd.model.job import Ending
 from zpmd.model.memory import Down, Verdict
 from zpmd.model.observed import Health, Phase
 from zpmd.model.patch import Patch
 from zpmd.model.service import GROUPS, Condition, Desired, Group, ServiceData
 from zpmd.model.spechash import spec_hash
 from zpmd.simulation import patch_truth
+from zpmd.simulation.host import DATABASE, SimulatedHost
 from zpmd.simulation.patch_truth import Layered
 from zpmd.simulation.row_laws import expected
-from zpmd.simulation.tenants import DATABASE
 
-if TYPE_CHECKING:
-    from zpmd.simulation.site import Site
+MEANT = frozenset({Ending.OK, Ending.FAILED, Ending.TIMED_OUT, Ending.STOPPED, Ending.VANISHED, Ending.FAILED_START,
+                   Ending.TOO_LATE})  # fmt: skip
+"""Endings of runs that were meant to run."""
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Truth:
     """One instant. `desired` is the last answer that the source gave, with the patches over it: what a daemon may
     know."""
 
-    site: Site
+    host: SimulatedHost
     desired: Desired
     slots: Mapping[str, list[Box]]
     now: float
@@ -38,22 +39,22 @@ class Truth:
     """What patches make of services, by name; empty where there are none."""
 
     @staticmethod
-    def of(site: Site, rows: Sequence[Patch] | None = None) -> Truth:
+    def of(host: SimulatedHost, rows: Sequence[Patch] | None = None) -> Truth:
         """`rows` are those of the ledger that count, by default those of now."""
-        desired = site.source.answered or site.source.desired
-        answers = [desired, site.rows_answered] if site.rows_answered is not None else [desired]
+        desired = host.source.answered or host.source.desired
+        answers = [desired, host.rows_answered] if host.rows_answered is not None else [desired]
         desired = replace(
             desired,
             services=tuple(sorted((s for a in answers for s in a.services), key=lambda s: (s.group.order, s.name))),
-            complete=all(a.complete for a in answers) and not site.second.silent,
+            complete=all(a.complete for a in answers) and not host.second.silent,
             retired=tuple(pair for a in answers for pair in a.retired),
         )
-        rows = [row for row in (site.ledger if rows is None else rows) if row.moves]
+        rows = [row for row in (host.ledger if rows is None else rows) if row.moves]
         patched = {s.name: patch_truth.layered(s, rows) for s in desired.services} if rows else {}
         if patched:
             services = tuple(patch_truth.over(s, patched[s.name]) for s in desired.services)
             desired = replace(desired, services=services)
-        return Truth(site, desired, site.slots(), site.true.now(), patched)
+        return Truth(host, desired, host.slots(), host.true.now(), patched)
 
     def boxes(self, service: str) -> list[Box]:
         return [b for slot, boxes in self.slots.items() for b in boxes if slot.rpartition("/")[0] == service]
@@ -67,8 +68,8 @@ class Truth:
         run = box.run(self.now)
         if run is None or not service.container.post_start:
             return run is not None
-        known = self.site.learned.hooked.get(box.id) == self.site.clock.wall(run.started_at)
-        return known and (box.id, run.started_at) in self.site.invariants.hooked
+        known = self.host.learned.hooked.get(box.id) == self.host.clock.wall(run.started_at)
+        return known and (box.id, run.started_at) in self.host.hooked
 
     def completed(self, service: ServiceData, box: Box) -> bool:
         run = box.run(self.now)
@@ -82,31 +83,33 @@ class Truth:
     # --- one service --------------------------------------------------------------------------------------------------
 
     def leaving(self, name: str) -> bool:
-        return self.site.tablet.down is not Down.NO or name in self.site.tablet.stopped
+        return self.host.tablet.down is not Down.NO or name in self.host.tablet.stopped
 
     def held(self, name: str) -> bool:
         """By a hold that is in force."""
-        found = [h for h in self.site.tablet.holds.values() if h.service in (name, "*")]
-        return any(h.until is None or h.until > self.site.clock.now() for h in found)
+        found = [h for h in self.host.tablet.holds.values() if h.service in (name, "*")]
+        return any(h.until is None or h.until > self.host.clock.now() for h in found)
 
     def replicas(self, service: ServiceData) -> int:
-        return 0 if self.leaving(service.name) else self.site.tablet.scaled.get(service.name, service.replicas)
+        if service.job is not None:
+            return 0
+        return 0 if self.leaving(service.name) else self.host.tablet.scaled.get(service.name, service.replicas)
 
     def generation(self, name: str) -> int:
         """Replicas of a lower one are to be replaced: an operator or a patch has asked for it."""
         found = self.patched.get(name)
-        return max(self.site.tablet.generations.get(name, 0), found.generation if found else 0)
+        return max(self.host.tablet.generations.get(name, 0), found.generation if found else 0)
 
     def stuck(self, name: str) -> bool:
         """Going back from a patch has failed, and nobody has asked for more since: what runs is kept."""
         found = self.patched.get(name)
-        return found is not None and found.stuck and self.site.tablet.generations.get(name, 0) <= found.after
+        return found is not None and found.stuck and self.host.tablet.generations.get(name, 0) <= found.after
 
     def specs(self, service: ServiceData) -> frozenset[str]:
         """The spec hashes that its replicas may have now: the declared one, or after a failed rollout the stable one;
         of a paused one both."""
         declared = spec_hash(service.container)
-        revision = self.site.learned.revisions.get(service.name)
+        revision = self.host.learned.revisions.get(service.name)
         if revision is None or revision.judged != declared or revision.stable is None:
             return frozenset({declared})
         stable = spec_hash(revision.stable.container)
@@ -118,7 +121,7 @@ class Truth:
 
     def drifted(self, service: ServiceData) -> bool:
         """Whether a container of it is of another definition."""
-        marks = [self.site.marks(box) for box in self.boxes(service.name)]
+        marks = [self.host.marks(box) for box in self.boxes(service.name)]
         return any(m is not None and m.spec not in self.specs(service) for m in marks)
 
     def database_is_wanted(self) -> bool:
@@ -130,10 +133,21 @@ class Truth:
         """Whether it cannot start, whatever zpmd does, because people do not want what it depends on to run."""
         for dependency in service.depends_on:
             needed = self.desired.service(dependency.service)
-            unwanted = needed is None or self.replicas(needed) == 0 or self.barred(needed)
+            unwanted = needed is None or not self._wanted(needed) or self.barred(needed)
             if dependency.required and unwanted:
                 return True
         return False
+
+    def _wanted(self, service: ServiceData) -> bool:
+        """By people; of a job, whether what it is to have done is done."""
+        if service.job is not None:
+            return not self.leaving(service.name) and self.ran_well(service.name)
+        return self.replicas(service) > 0
+
+    def ran_well(self, job: str) -> bool:
+        """Whether its newest run that was meant to run has ended well."""
+        meant = [row for row in self.host.learned.runs.get(job, {}).values() if row.ending in MEANT]
+        return bool(meant) and max(meant, key=lambda row: row.due).ending is Ending.OK
 
     def up(self, service: ServiceData) -> bool:
         """Every slot of it is ready, or completed."""
@@ -174,6 +188,8 @@ class Truth:
                     met = any(self.ready(needed, b) for b in boxes)
                 case Condition.COMPLETED:
                     met = any(self.completed(needed, b) for b in boxes)
+            if needed.job is not None:
+                met = self.ran_well(needed.name)
             if not met:
                 return f"{dependency.service} ({dependency.condition})"
         return ""
@@ -197,8 +213,8 @@ class Truth:
     # --- the whole ----------------------------------------------------------------------------------------------------
 
     def complaints(self) -> list[str]:
-        """In what the site is not as its files, rows and operators want it; empty when it is converged."""
-        found = self._of_rows() + [f"patch {row.id} is {row.stage}" for row in self.site.ledger if not row.ended]
+        """In what the host is not as its files, rows and operators want it, but for jobs (job_laws.py)."""
+        found = self._of_rows() + [f"patch {row.id} is {row.stage}" for row in self.host.ledger if not row.ended]
         expected: set[str] = set()
         for service in self.desired.services:
             for number in range(1, self.replicas(service) + 1):
@@ -208,7 +224,7 @@ class Truth:
                     found += self._of_slot(service, slot)
         for slot, boxes in self.slots.items():
             name = slot.rpartition("/")[0]
-            stopped = name in self.site.tablet.stopped and self.site.tablet.down is Down.NO
+            stopped = name in self.host.tablet.stopped and self.host.tablet.down is Down.NO
             unknown = not self.desired.complete and self.desired.service(name) is None
             if slot in expected or unknown or (stopped and not any(b.running(self.now) for b in boxes)):
                 continue
@@ -217,19 +233,19 @@ class Truth:
 
     def _of_rows(self) -> list[str]:
         """Between the rows and what is known of them: asked when all rows are well."""
-        if self.site.tenants is None:
+        if self.host.product is None:
             return []
-        if self.site.tenants.why_silent():
+        if self.host.why_silent():
             return ["the database does not answer"]
         known = {s.name for s in self.desired.services if s.tenant}
-        difference = sorted(known ^ expected(self.site))
+        difference = sorted(known ^ expected(self.host))
         return [f"the rows and zpmd differ in {', '.join(difference)}"] if difference else []
 
     def _of_slot(self, service: ServiceData, slot: str) -> list[str]:
         boxes = self.slots.get(slot, [])
         if len(boxes) != 1:
             return [f"{slot} has {len(boxes)} containers"]
-        marks = self.site.marks(boxes[0])
+        marks = self.host.marks(boxes[0])
         found = []
         if not self.ready(service, boxes[0]) and not self.completed(service, boxes[0]):
             found.append(f"{slot} is {boxes[0].phase(self.now)}, {boxes[0].health(self.now)}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zpmd.errors import NotFound, Refused, StoreError
 from zpmd.model.events import Reason
+from zpmd.model.job import JobPolicy
 from zpmd.model.memory import Hold
 from zpmd.model.service import Desired, ServiceData
 from zpmd.simulation import schedule
@@ -29,7 +30,7 @@ def a_service(site: Site, chance: random.Random) -> str | None:
 
 def a_number(site: Site, chance: random.Random) -> str | None:
     """Of replicas, for a service that can have any: one with a fixed host port can have one."""
-    found = [s.name for s in site.source.desired.services if not s.container.ports]
+    found = [s.name for s in site.source.desired.services if not s.container.ports and s.job is None]
     return f"{chance.choice(found)} {chance.randint(0, 3)}" if found else None
 
 
@@ -154,6 +155,11 @@ def _change(site: Site, name: str, change: Callable[[ServiceData], ServiceData |
     changed = [s if s is not found else change(s) for s in site.source.desired.services]
     declare(site, replace(site.source.desired, services=tuple(s for s in changed if s is not None)))
     return True
+
+
+def change_job(site: Site, name: str, change: Callable[[JobPolicy], JobPolicy]) -> bool:
+    """The files say something else of when and how a job runs."""
+    return _change(site, name, lambda s: s if s.job is None else replace(s, job=change(s.job)))
 
 
 @move(

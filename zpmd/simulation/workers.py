@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from zpmd.model.action import Action, verb
 from zpmd.model.events import Outcome
 from zpmd.model.observed import InFlight
-from zpmd.model.plan import Action, verb
 from zpmd.ports import Clock, Engine
 
 
