@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -86,8 +86,8 @@ class Page:
         self.find("#token").send_keys(token, Keys.ENTER)
 
     def press(self, *keys: str) -> None:
-        """Where the focus is."""
-        self.driver.switch_to.active_element.send_keys(*keys)
+        """As a keyboard does: what has the focus when a key goes down gets it, also where that has just changed."""
+        ActionChains(self.driver).send_keys(*keys).perform()
 
     # what a person sees
 

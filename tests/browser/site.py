@@ -17,9 +17,10 @@ from zpmd.interfaces import api_keys
 from zpmd.interfaces.rest.access import Scope
 from zpmd.interfaces.rest.app import create_app
 from zpmd.interfaces.rest.server import ApiServer
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Result, Snapshot
 from zpmd.model.observed import Dossier, InFlight, Phase, World
-from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
+from zpmd.model.plan import Plan, Standing, State, Waiting
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.model.token import ApiToken
 from zpmd.settings import Api

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.browser.chromium import PHONE, Keys, Page
@@ -350,6 +352,7 @@ def test_silence_is_told_and_ended_by_asking_anew(site: Site, page: Page) -> Non
     page.open(site.forwarded)
     page.says("#connection", "live")
     site.wire.hang()
+    time.sleep(1.0)  # what was on its way has arrived: it would be news, at the time that is set below
     page.run("const now = Date.now; Date.now = () => now() + 25000")
     page.says("#connection", "No news for 2")
     page.run("const now = Date.now; Date.now = () => now() + 25000")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zpmd.model.plan import Code, State
+from zpmd.model.cause import Code
+from zpmd.model.plan import State
 
 BELOW = "see its last words below"
 
@@ -30,6 +31,8 @@ ADVICE: dict[Code, tuple[bool, str]] = {
     Code.SOURCE_UNKNOWN: (False, "`zpmctl status` names the source and its problems"),
     Code.WATCH_SUSPENDED: (True, "`zpmctl restart {service}` puts what is there into effect now, and watches again"),
     Code.WATCH_UNKNOWN: (True, "it is looked at again by itself; mend the path, or change `develop.watch`"),
+    Code.RUNS_FULL: (True, "it begins when a run of another job has ended"),
+    Code.OVERLAP: (True, "it begins when the run before it has ended"),
     Code.DEGRADED_GATE: (True, "the others went on without it"),
     Code.PATCH_WAITS: (True, "it goes on by itself; `zpmctl patch show ID` follows it"),
 }

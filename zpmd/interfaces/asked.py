@@ -125,8 +125,12 @@ class FeedQuery(Asked):
     """The id of the entry to go on from; null: from now on. A `Last-Event-ID` goes before it."""
 
 
+Place = Annotated[int, Field(ge=1, le=INSTANT_MOST)]
+"""Of a replica from 1; of a job's run the instant that it is due at."""
+
+
 class LogsQuery(Asked):
-    slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    slot: Place | None = None
     tail: Annotated[int, Field(ge=0, le=100_000)] = 100
     follow: bool = False
     since: Annotated[float, Field(ge=0, le=INSTANT_MOST, allow_inf_nan=False)] | None = None
@@ -148,7 +152,7 @@ class DossiersQuery(Asked):
     """Without a service: the newest of all."""
 
     service: Service | None = None
-    slot: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    slot: Place | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 10
 
 
@@ -175,6 +179,30 @@ class PortsQuery(Asked):
     tenant: Word | None = None
     state: Literal["leased", "released"] | None = None
     service: Service | None = None
+
+
+class JobsQuery(Asked):
+    group: Group | None = None
+    tenant: Word | None = None
+
+
+class RunsQuery(Asked):
+    """`bad`: only runs that somebody has to look at. `since`: only those due at this instant or later. `before` is the
+    `before` of the last page, an instant."""
+
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 100
+    before: Annotated[int, Field(ge=0, le=INSTANT_MOST)] | None = None
+    since: Annotated[float, Field(ge=0, le=INSTANT_MOST, allow_inf_nan=False)] | None = None
+    bad: bool = False
+
+
+class AllRunsQuery(RunsQuery):
+    before_job: Service | None = None
+    """The `before_job` of the last page; without it, the page begins with what is due earlier than `before`."""
+
+
+class NextQuery(Asked):
+    count: Annotated[int, Field(ge=1, le=100)] = 10
 
 
 class PatchesQuery(Asked):

@@ -17,8 +17,8 @@ from pathlib import Path
 from zpmd.interfaces.registry import DATA_FILES, goes_on, troubles
 from zpmd.interfaces.views import CheckView
 from zpmd.interfaces.words import plural, span
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import Code
 from zpmd.model.tenant import Tenancy
 
 OK, WARN, FAIL = "ok", "warn", "fail"

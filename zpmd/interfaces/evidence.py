@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zpmd.interfaces.why_views import ChangeView, DossierView, LimitsView, NeighbourView
+from zpmd.interfaces.evidence_views import ChangeView, DossierView, LimitsView, NeighbourView
 from zpmd.interfaces.words import exit_meaning
 from zpmd.model.observed import Dossier
 

@@ -20,13 +20,14 @@ class ServicesView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentView:
     """What operators asked of one service, and what holds still. `scaled` is null where its file says how many;
-    `generation` is 0 where no restart was asked for."""
+    `generation` is 0 where no restart was asked for; `suspended` is who has suspended a job."""
 
     service: str
     stopped: bool
     scaled: int | None
     generation: int
     approved: bool
+    suspended: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from zpmd.interfaces.listing_views import (
     ServicesView,
 )
 from zpmd.interfaces.status import status
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import Code
 
 
 def services(snapshot: Snapshot, now: float, asked: ServicesQuery) -> ServicesView:
@@ -32,7 +32,8 @@ def services(snapshot: Snapshot, now: float, asked: ServicesQuery) -> ServicesVi
 
 def intents(snapshot: Snapshot, now: float) -> IntentsView:
     intent = snapshot.memory.intent
-    names = {*intent.stopped, *intent.scaled, *intent.approved, *(n for n, one in intent.generations.items() if one)}
+    restarted = (name for name, generation in intent.generations.items() if generation)
+    names = {*intent.stopped, *intent.scaled, *intent.approved, *intent.suspended, *restarted}
     return IntentsView(
         now=now,
         down=intent.down.value,
@@ -43,6 +44,7 @@ def intents(snapshot: Snapshot, now: float) -> IntentsView:
                 scaled=intent.scaled.get(name),
                 generation=intent.generations.get(name, 0),
                 approved=name in intent.approved,
+                suspended=intent.suspended.get(name, ""),
             )
             for name in sorted(names)
         ),

@@ -2,7 +2,8 @@
 counted (daemon/meters.py). Pure.
 
 Nothing is counted here between two questions, so a restart of zpmd loses nothing. Every state that can be is told, with
-0 where nothing is in it: a series that comes and goes cannot be alerted on. No label names a service or a tenant.
+0 where nothing is in it: a series that comes and goes cannot be alerted on. No label names a service or a tenant, but
+for those of jobs (job_metrics.py).
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.metrics_core import Metric
 
-from zpmd.interfaces import patches
+from zpmd.interfaces import job_metrics, patches
 from zpmd.interfaces.asked import IntegrationsQuery
 from zpmd.interfaces.tenancy import NONE, OFF, integrations
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
 from zpmd.model.patch import ENDS
-from zpmd.model.plan import Code, State
+from zpmd.model.plan import State
 from zpmd.model.service import GROUPS
 from zpmd.model.tenant import Connection, Status, Tenancy
 
@@ -51,6 +53,7 @@ class SnapshotCollector:
     def collect(self) -> Iterator[Metric]:
         yield from _daemon(self.snapshot, self.now)
         yield from _services(self.snapshot)
+        yield from job_metrics.collect(self.snapshot)
         yield from _patches(self.snapshot, self.now)
         if self.snapshot.tenancy is not None:
             yield from _registry(self.snapshot.tenancy, self.now)
@@ -87,14 +90,15 @@ def _daemon(snapshot: Snapshot, now: float) -> Iterator[Metric]:
 
 def _services(snapshot: Snapshot) -> Iterator[Metric]:
     standings = snapshot.plan.standings
+    scheduled = {s.name for s in snapshot.desired.services if s.job is not None}
     states = Counter((s.group, s.state) for s in standings)
-    services = Gauge("zpmd_services", "Services by group and state.", labels=["group", "state"])
+    services = Gauge("zpmd_services", "Services by group and state, jobs too.", labels=["group", "state"])
     desired = Gauge("zpmd_replicas_desired", "Replicas that are wanted.", labels=["group"])
     ready = Gauge("zpmd_replicas_ready", "Replicas that are wanted and ready.", labels=["group"])
     for group in GROUPS:
         for state in State:
             services.add_metric([group.value, state.value], states[group, state])
-        members = [s for s in standings if s.group is group]
+        members = [s for s in standings if s.group is group and s.service not in scheduled]
         desired.add_metric([group.value], sum(s.desired for s in members))
         ready.add_metric([group.value], sum(min(s.ready, s.desired) for s in members))
     yield from (services, desired, ready)

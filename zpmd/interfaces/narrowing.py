@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+from zpmd.model.action import service_of
 from zpmd.model.events import Snapshot
 from zpmd.model.memory import Intent, Memory
 from zpmd.model.observed import Dossier, InFlight, Observed, World
-from zpmd.model.plan import Plan, Waiting, service_of
+from zpmd.model.plan import Plan, Waiting
 from zpmd.model.service import Desired
 from zpmd.model.tenant import Rows, Tenancy
 
@@ -78,11 +79,13 @@ def _memory(memory: Memory, names: frozenset[str]) -> Memory:
             generations=MappingProxyType({name: one for name, one in intent.generations.items() if name in names}),
             holds=tuple(hold for hold in intent.holds if hold.service in names or hold.service == EVERYTHING),
             approved=intent.approved & names,
+            suspended=MappingProxyType({name: who for name, who in intent.suspended.items() if name in names}),
             down=intent.down,
         ),
         attempts=MappingProxyType({slot: one for slot, one in memory.attempts.items() if slot.service in names}),
         revisions=MappingProxyType({name: one for name, one in memory.revisions.items() if name in names}),
         timings=MappingProxyType({name: one for name, one in memory.timings.items() if name in names}),
+        jobs=MappingProxyType({name: one for name, one in memory.jobs.items() if name in names}),
     )
 
 
@@ -93,6 +96,7 @@ def _plan(plan: Plan, names: frozenset[str]) -> Plan:
         wake_at=plan.wake_at,
         standings=tuple(standing for standing in plan.standings if standing.service in names),
         gates=plan.gates,
+        dues=MappingProxyType({name: at for name, at in plan.dues.items() if name in names}),
     )
 
 

@@ -23,7 +23,7 @@ UNDER = {
     Under.BACK: "goes back from patch {}",
     Under.STUCK: "could not go back from patch {}",
 }
-WELL = frozenset({State.RUNNING, State.COMPLETED, State.STOPPED})
+WELL = frozenset({State.RUNNING, State.COMPLETED, State.SCHEDULED, State.SUSPENDED, State.STOPPED})
 SUBJECT = "patch:"
 TOLD = 20
 """How many patches a status tells at most."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from zpmd.model.action import verb
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import verb
 from zpmd.model.spechash import spec_hash
 
 
@@ -24,9 +24,12 @@ def plan_id(snapshot: Snapshot) -> str:
 def _parts(snapshot: Snapshot) -> Iterator[tuple[str, ...]]:
     for service in snapshot.desired.services:
         yield "service", service.name, spec_hash(service.container), str(service.replicas)
+        if service.job is not None:
+            yield "job", service.name, repr(service.job)
     intent = snapshot.memory.intent
     yield "down", intent.down.value
     yield from (("stopped", name) for name in intent.stopped)
+    yield from (("suspended", name) for name in intent.suspended)
     yield from (("scaled", name, str(count)) for name, count in intent.scaled.items())
     yield from (("generation", name, str(number)) for name, number in intent.generations.items())
     yield from (("held", hold.service) for hold in intent.holds if hold.until is None or hold.until > snapshot.at)

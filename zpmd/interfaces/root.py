@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from zpmd.interfaces.views import ReplicaView, ServiceView
 from zpmd.interfaces.words import exit_brief
-from zpmd.model.plan import Code, State
+from zpmd.model.cause import Code
+from zpmd.model.plan import State
 
 FOLLOWED = frozenset({Code.DEPENDENCY, Code.GROUP})
 SPOKEN = {
@@ -109,7 +110,8 @@ def standing(service: ServiceView | None) -> str:
     if state is State.HELD and service.hold is not None:
         return f"is held by {service.hold.owner}" + (f": {service.hold.reason}" if service.hold.reason else "")
     told = f"is {spoken(state)}"
-    if state in (State.CRASH_LOOP, State.BACKOFF, State.FAILED, State.UNHEALTHY) and (how := _ended(service)):
+    troubled = state in (State.CRASH_LOOP, State.BACKOFF, State.FAILED, State.UNHEALTHY)
+    if troubled and service.job is None and (how := _ended(service)):
         return f"{told}, {how}"
     reason = service.reason or next((w.text for w in service.waiting), "")
     return told + (f": {reason}" if reason else "")

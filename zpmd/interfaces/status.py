@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from zpmd.interfaces import patches
+from zpmd.interfaces import jobs, patches
 from zpmd.interfaces.planid import plan_id
 from zpmd.interfaces.registry import goes_on, registry
 from zpmd.interfaces.root import Roots
@@ -22,10 +22,13 @@ from zpmd.interfaces.views import (
     StatusView,
     WaitingView,
 )
+from zpmd.model.action import Action, service_of, verb
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
 from zpmd.model.memory import Down, Hold
+from zpmd.model.naming import rfc3339
 from zpmd.model.observed import InFlight, Replica
-from zpmd.model.plan import Action, Code, Standing, State, Waiting, service_of, verb
+from zpmd.model.plan import Standing, State, Waiting
 from zpmd.model.service import GROUPS, ServiceData
 
 CONVERGED, CHANGING, TROUBLED, DEGRADED, DOWN = "converged", "changing", "troubled", "degraded", "down"
@@ -169,13 +172,22 @@ def _groups(services: Iterable[ServiceView]) -> tuple[GroupView, ...]:
     return tuple(
         GroupView(
             name=group.value,
-            ready=sum(min(s.ready, s.desired) for s in members[group]),
-            desired=sum(s.desired for s in members[group]),
+            ready=ready_of(members[group]),
+            desired=desired_of(members[group]),
             services=tuple(members[group]),
         )
         for group in GROUPS
         if members[group]
     )
+
+
+def ready_of(services: Iterable[ServiceView]) -> int:
+    """Replicas that are ready, as far as they are wanted; a job has none."""
+    return sum(min(s.ready, s.desired) for s in services if s.job is None)
+
+
+def desired_of(services: Iterable[ServiceView]) -> int:
+    return sum(s.desired for s in services if s.job is None)
 
 
 def _services(snapshot: Snapshot) -> list[ServiceView]:
@@ -232,7 +244,7 @@ def service_view(
 ) -> ServiceView:
     name, intent = standing.service, snapshot.memory.intent
     generation = intent.generations.get(name, 0)
-    holds = [h for h in intent.holds if h.service in (name, "*") and (h.until is None or h.until > snapshot.at)]
+    hold = intent.hold_on(name, snapshot.at)
     return ServiceView(
         name=name,
         group=standing.group.value,
@@ -249,11 +261,12 @@ def service_view(
         scaled=intent.scaled.get(name),
         generation=generation,
         outdated=sum(r.generation < generation for r in replicas) if generation else 0,
-        hold=next((_hold(h) for h in holds), None),
+        hold=_hold(hold) if hold else None,
         replicas=tuple(_replica(r) for r in sorted(replicas, key=lambda r: (r.slot, r.created_at))),
         waiting=tuple(_waiting(w) for w in waiting),
         in_flight=tuple(_in_flight(f) for f in in_flight),
         patched=patches.patched(declared),
+        job=jobs.brief(snapshot, declared),
     )
 
 
@@ -273,6 +286,7 @@ def _replica(replica: Replica) -> ReplicaView:
         exit_code=replica.exit_code,
         oom_killed=replica.oom_killed,
         error=replica.error,
+        due="" if replica.due is None else rfc3339(replica.due),
     )
 
 

@@ -26,8 +26,9 @@ from zpmd.interfaces.row_views import (
 )
 from zpmd.interfaces.status import TROUBLE, status
 from zpmd.interfaces.views import ServiceView
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import Code, State
+from zpmd.model.plan import State
 from zpmd.model.tenant import (
     Connection,
     Integration,
@@ -224,6 +225,9 @@ class _Counts:
 
 
 def _ready(service: ServiceView) -> bool:
+    """A job is, as long as nothing is wrong with it."""
+    if service.job is not None:
+        return service.state in (State.SCHEDULED, State.RUNNING)
     return service.ready >= service.desired > 0
 
 
@@ -330,4 +334,4 @@ def _rank(view: IntegrationView) -> int:
         return 1
     if view.state == OFF:
         return 4
-    return 3 if view.state in (State.RUNNING, State.COMPLETED) else 2
+    return 3 if view.state in (State.RUNNING, State.COMPLETED, State.SCHEDULED) else 2

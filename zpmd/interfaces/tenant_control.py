@@ -14,7 +14,9 @@ from zpmd.daemon.control import unknown
 from zpmd.errors import NotFound
 from zpmd.interfaces import narrowing
 from zpmd.model.events import Entry, Lines, Snapshot
+from zpmd.model.job import Run, Upcoming
 from zpmd.model.memory import Hold
+from zpmd.model.naming import rfc3339
 from zpmd.model.observed import Dossier, LogLine, Replica
 from zpmd.ports import Control
 
@@ -88,6 +90,43 @@ class TenantControl:
     def release(self, service: str, actor: str) -> None:
         self._own(service)
         self._whole.release(service, actor)
+
+    def runs(self, job: str | None, limit: int, before: tuple[int, str] | None = None) -> tuple[Run, ...]:
+        """Of one job, or of all of the tenant's that are known now; nothing of another's."""
+        if job is not None:
+            self._own(job)
+            return self._theirs(self._whole.runs(job, limit, before))
+        snapshot = self.snapshot()
+        own = {s.name for s in snapshot.desired.services if s.job is not None} | set(snapshot.memory.jobs)
+        each = (self._theirs(self._whole.runs(name, limit, before)) for name in sorted(own))
+        return tuple(heapq.merge(*each, key=lambda run: (-run.due, run.job)))[:limit]
+
+    def run(self, job: str, due: int) -> Run:
+        self._own(job)
+        found = self._theirs((self._whole.run(job, due),))
+        if not found:
+            raise NotFound(f"the ledger has no run of {job} that was due at {rfc3339(due)}")
+        return found[0]
+
+    def upcoming(self, job: str, count: int) -> tuple[Upcoming, ...]:
+        self._own(job)
+        return self._whole.upcoming(job, count)
+
+    def run_job(self, job: str, actor: str) -> Run:
+        self._own(job)
+        return self._whole.run_job(job, actor)
+
+    def suspend(self, job: str, actor: str) -> None:
+        self._own(job)
+        self._whole.suspend(job, actor)
+
+    def resume(self, job: str, actor: str) -> None:
+        self._own(job)
+        self._whole.resume(job, actor)
+
+    def _theirs(self, runs: Collection[Run]) -> tuple[Run, ...]:
+        """Without those of a time when the job was another's."""
+        return tuple(run for run in runs if run.tenant in ("", self._tenant))
 
     def _services(self) -> frozenset[str]:
         return narrowing.services_of(self._whole.snapshot(), self._tenant)

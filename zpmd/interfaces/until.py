@@ -39,6 +39,9 @@ def runs(name: str, replicas: int | None = None) -> Goal:
             return Met(False, f"{name} is not declared any more")
         if service.hold is not None:
             return Met(False, f"{name} is held by {service.hold.owner}: {service.hold.reason or 'no reason given'}")
+        if service.job is not None:
+            again = f"somebody has stopped {name} again"
+            return Met(not service.stopped, again if service.stopped else f"{name} runs when it is due")
         if service.state in STUCK:
             return Met(False, _stands(service))
         if replicas is not None and service.desired != replicas:
@@ -64,7 +67,7 @@ def stopped(name: str) -> Goal:
             return Met(False, f"{name} is held by {service.hold.owner}: {service.hold.reason or 'no reason given'}")
         alive = sum(r.phase in ("running", "paused", "restarting") for r in service.replicas)
         if alive or service.in_flight:
-            return Met(None, f"{plural(alive, 'replica')} of {name} still running")
+            return Met(None, f"{plural(alive, 'replica' if service.job is None else 'run')} of {name} still running")
         if not service.stopped:
             return Met(False, f"somebody has started {name} again")
         return Met(True, f"{name} is stopped")
@@ -96,10 +99,11 @@ def all_removed(view: StatusView) -> Met:
 
 
 def all_run(view: StatusView) -> Met:
-    """Fails as soon as nothing is on the way any more and some are stuck, not at the first sign of trouble."""
+    """Fails as soon as nothing is on the way any more and some are stuck, not at the first sign of trouble. Jobs are
+    not waited for: they run when they are due."""
     if view.down != "no":
         return Met(False, "somebody has called `down` meanwhile")
-    services = [s for s in view.services() if not s.stopped and s.hold is None]
+    services = [s for s in view.services() if not s.stopped and s.hold is None and s.job is None]
     stuck = [s for s in services if s.state in STUCK]
     pending = [s for s in services if s.state not in STUCK and (s.state not in GOOD or s.in_flight)]
     if pending:

@@ -37,7 +37,7 @@ class InFlightView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaView:
-    """One container of ours."""
+    """One container of ours. `due` is of a job's run the instant that it is due at, as RFC 3339; "" of any other."""
 
     slot: int
     name: str
@@ -53,6 +53,34 @@ class ReplicaView:
     exit_code: int | None
     oom_killed: bool
     error: str
+    due: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRunView:
+    """How a run ended that was meant to run, in short; job_views.RunView has all of it."""
+
+    due: str
+    due_at: int
+    ending: str
+    bad: bool
+    exit_code: int | None
+    finished_at: float | None
+    lasted_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobBriefView:
+    """What makes a service a job: `schedule` as it is written, `next_at` when its next run starts, null where none is
+    to come, `open` how many runs have not ended, `running` how many of them run."""
+
+    schedule: str
+    time_zone: str
+    suspended_by: str
+    next_at: float | None
+    open: int
+    running: int
+    last: LastRunView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +96,8 @@ class HoldView:
 class ServiceView:
     """One service. `outdated` counts replicas made before the last restart that an operator asked for; `patched` is
     null where no patch says what it is. `root` says of one that waits for another where the waiting ends, and why:
-    "zookeeper is in a crash loop, exit 1"; "" for any other."""
+    "zookeeper is in a crash loop, exit 1"; "" for any other. `job` is null for a service that is none: of one that is,
+    `ready` and `desired` count runs, those that run and those that have not ended."""
 
     name: str
     group: str
@@ -91,10 +120,13 @@ class ServiceView:
     in_flight: tuple[InFlightView, ...]
     patched: PatchedView | None = None
     root: str = ""
+    job: JobBriefView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
+    """`ready` and `desired` count replicas: jobs have none."""
+
     name: str
     ready: int
     desired: int
@@ -217,7 +249,7 @@ class CheckView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoneView:
     """The answer to a verb: it is durable. A snapshot with `at` above this `at` knows of it. `patches` are those that
-    go back, the latest first.
+    go back, the latest first; `run` is the due instant of the run that was asked for, as RFC 3339.
 
     Where it was to be waited for, `met` says whether it is true (false: it will not be by itself, null: not yet), and
     `outcome` what became of it, or what it waits for.
@@ -227,5 +259,6 @@ class DoneView:
     at: float
     services: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
+    run: str = ""
     met: bool | None = None
     outcome: str = ""

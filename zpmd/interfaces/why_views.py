@@ -1,70 +1,15 @@
-"""The shapes of why: stories of services, tenants and patches, and the evidence. The rules of views.py hold here."""
+"""The shapes of why: stories of services, jobs, tenants and patches. The rules of views.py hold here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from zpmd.interfaces.evidence_views import DossierView
+from zpmd.interfaces.job_views import RunView
 from zpmd.interfaces.patch_views import PatchStoryView
 from zpmd.interfaces.row_views import TenantView, TroubleView
 from zpmd.interfaces.views import EntryView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsView:
-    """What a container was allowed; 0: as much as there is."""
-
-    memory_bytes: int
-    cpus: float
-    pids: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeighbourView:
-    """How a service that another one depends on stood at an instant."""
-
-    service: str
-    state: str
-    ready: int
-    desired: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeView:
-    """What was done in the hour before a failure, and who asked for it."""
-
-    at: float
-    text: str
-    actor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DossierView:
-    """The evidence kept of a replica that failed; `meaning` puts its exit into words. `limits` is null where they are
-    not known; `restart`: it was the result of the how many-th restart in a row. `changes` are of the hour before,
-    `dependencies` as they stood when the failure was seen."""
-
-    slot: int
-    container_id: str
-    at: float
-    exit_code: int | None
-    oom_killed: bool
-    meaning: str
-    error: str
-    image: str
-    started_at: float | None
-    finished_at: float | None
-    health_output: tuple[str, ...]
-    log_tail: tuple[str, ...]
-    service: str = ""
-    stopped: bool = False
-    limits: LimitsView | None = None
-    restart: int = 0
-    generation: int = 0
-    spec: str = ""
-    revision: str = ""
-    changes: tuple[ChangeView, ...] = ()
-    dependencies: tuple[NeighbourView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +64,38 @@ class RootView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobStoryView:
+    """What makes the story of a job: what it does when, its runs that have not ended, and its newest rows of others,
+    the newest first.
+
+    `run` is the run whose last words are told: the one that is asked about, or the one that went wrong last, if it is
+    the last of all, or is being tried again; null where there is none. `retries_left` is how many more tries it has.
+    `log_tail` are the last lines of its last try of which they were kept, `dossiers` the evidence of its tries that
+    failed, the newest first.
+    """
+
+    schedule: str
+    time_zone: str
+    suspended_by: str
+    next_at: float | None
+    open: tuple[RunView, ...]
+    runs: tuple[RunView, ...]
+    run: RunView | None
+    retries_left: int
+    log_tail: tuple[str, ...]
+    dossiers: tuple[DossierView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhyView:
     """The causal story of one service, or of one slot of it: the answer in one line, whether it is being handled, then
-    the evidence.
+    the evidence. Of a job, slots are its runs, each numbered by the instant that it is due at; `replicas` has the one
+    that is asked about.
 
     `made_of` tells from which row and template it was made, `row_trouble` what is wrong with that row; "" for a service
     that is no integration, or has none. `patch` says which patch made it what it is, "" where none did. `root` is null
-    for a service that waits for no other. `awaited_by` are the services that wait for this one, over others too.
+    for a service that waits for no other, `job` for one that is none. `awaited_by` are the services that wait for this
+    one, over others too.
     """
 
     service: str
@@ -148,6 +118,7 @@ class WhyView:
     name: str = ""
     root: RootView | None = None
     awaited_by: tuple[str, ...] = ()
+    job: JobStoryView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

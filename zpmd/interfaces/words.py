@@ -8,6 +8,8 @@ from datetime import datetime, tzinfo
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
+_RUN = re.compile(r"([^:]+)/([0-9]{9,11})", re.ASCII)
+"""A subject whose slot is an instant: no service has so many replicas."""
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 EXITS = {
@@ -46,6 +48,19 @@ def clock(at: float, now: float, zone: tzinfo | None) -> str:
     """An instant: the time alone when it lies within the last 12 hours or the next, else with its date."""
     moment = datetime.fromtimestamp(at, zone)
     return moment.strftime("%H:%M:%S" if abs(now - at) < DAY / 2 else "%Y-%m-%d %H:%M:%S")
+
+
+def moment(at: float, zone: tzinfo | None) -> str:
+    """An instant to the second with its offset, RFC 3339: it means the same wherever it is read, and names a run."""
+    told = datetime.fromtimestamp(int(at), zone).astimezone(zone).isoformat()
+    return told.removesuffix("+00:00") + "Z" if told.endswith("+00:00") else told
+
+
+def named(subject: str, zone: tzinfo | None) -> str:
+    """`report/1774746000` -> `report/2026-03-29T01:00:00Z`: the slot of a run is the instant that it is due at. Any
+    other subject as it is."""
+    found = _RUN.fullmatch(subject)
+    return f"{found[1]}/{moment(int(found[2]), zone)}" if found else subject
 
 
 def exit_meaning(code: int | None, oom_killed: bool) -> str:

@@ -19,15 +19,17 @@ from zpmd.interfaces.rest.authentication import Authenticator
 from zpmd.interfaces.rest.json_web_tokens import Signer
 from zpmd.interfaces.rest.parts import ApiParts
 from zpmd.interfaces.rest.server import ApiServer
+from zpmd.model.action import Action
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.events import Outcome, Reason, Snapshot
 from zpmd.model.memory import Memory
 from zpmd.model.observed import Health, LogLine, Observed, Phase, Replica, World
-from zpmd.model.plan import Action, Plan, Standing, State
+from zpmd.model.plan import Plan, Standing, State
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.model.usage import Usage
 from zpmd.ports import Wake
 from zpmd.settings import Api, Patches
+from zpmd.sources.zones import zone
 from zpmd.stores.embedded import EmbeddedStore
 
 NOON = 1_700_049_600.0
@@ -184,7 +186,9 @@ class Surface:
         self.store = EmbeddedStore(folder / "zpmd.db", journal_entries=1000, clock=self.clock)
         self.woken: list[Reason] = []
         self.reloads = 0
-        self.control = DaemonControl(self.board, self.store, self.engine, self.clock, self.woken.append, self._reload)
+        self.control = DaemonControl(
+            self.board, self.store, self.engine, self.clock, self.woken.append, self._reload, zone=zone
+        )
         self.authenticator = Authenticator(self.store.tokens, self.clock.now, signer)
         self.meters = Meters("0.1.0")
         self.recorder = Recorder(self.store.audit, self.store, self.clock.now, self.meters.unrecorded)

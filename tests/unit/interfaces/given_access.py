@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 
 from tests.unit.interfaces.given import NOON, Surface, replica, service, standing
+from tests.unit.interfaces.given_jobs import TWO_O_CLOCK, job, keep, run, scheduled
 from tests.unit.interfaces.given_rows import app, stamped, tenancy
 from zpmd.interfaces import api_keys
+from zpmd.model.action import RestartReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Snapshot, SourceState, Unwritable
+from zpmd.model.job import JobMemory
 from zpmd.model.memory import Hold
 from zpmd.model.observed import Dossier, InFlight, Observed, World
-from zpmd.model.plan import Cause, Code, Plan, RestartReplica, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Desired, Group, Problem
 from zpmd.model.tenant import IntegrationKey, PortLease, RowTrouble
 from zpmd.model.token import ApiToken, Scope
@@ -30,6 +35,9 @@ OPEN = Api(
 )
 """Limits that no test gets to that is not about them."""
 OWN, FOREIGN, SITE = "splunk-acme-1", "splunk-beta-1", "redis"
+JOBS = {OWN: "nightly-acme-1", FOREIGN: "nightly-beta-1", SITE: "redis-dump"}
+"""A job of each of them."""
+DUE = TWO_O_CLOCK
 
 
 def two_tenants(surface: Surface) -> Snapshot:
@@ -43,6 +51,8 @@ def two_tenants(surface: Surface) -> Snapshot:
         store.keep_dossier(Dossier(service=name, slot=1, container_id=name, at=NOON, log_tail=(f"last of {name}",)))
         store.hold(Hold(service=name, owner="root", reason=f"about {name}", since=NOON))
     store.begin(Entry(id=0, at=NOON, kind="note", verb="down", subject="*", text="redis and beta go down"))
+    rows = [run(name, tenant=code) for name, code in zip(JOBS.values(), ("acme", "beta", ""), strict=True)]
+    keep(surface, *rows)
     replicas = tuple(
         replica(name, group=Group.APP, tenant=code, id=f"{name}-id", image=f"{name}:1")
         for name, code in ((OWN, "acme"), (FOREIGN, "beta"), (SITE, ""))
@@ -55,7 +65,9 @@ def two_tenants(surface: Surface) -> Snapshot:
                 app(OWN, state=State.CRASH_LOOP, ready=0, reason="exited with code 1"),
                 app(FOREIGN, state=State.CRASH_LOOP, ready=0, reason="beta's own"),
                 standing(SITE, Group.SYSTEM),
+                *(scheduled(row.job, Group.APP, tenant=row.tenant) for row in rows),
             ),
+            dues={row.job: NOON + 3600 for row in rows},
             waiting=tuple(
                 Waiting(subject=f"{name}/1", service=name, cause=Cause(Code.MASS_REMOVAL, f"{name} waits"))
                 for name in (OWN, FOREIGN, SITE)
@@ -65,8 +77,16 @@ def two_tenants(surface: Surface) -> Snapshot:
                 for one in replicas
             ),
         ),
+        memory=replace(
+            store.memory(),
+            intent=replace(store.memory().intent, suspended={row.job: "root" for row in rows}),
+            jobs={row.job: JobMemory(runs=(row,)) for row in rows},
+        ),
         desired=Desired(
-            services=(service(SITE, Group.SYSTEM), stamped(OWN), stamped(FOREIGN)),
+            services=(
+                *(service(SITE, Group.SYSTEM), stamped(OWN), stamped(FOREIGN)),
+                *(job(row.job, Group.APP, row.tenant) for row in rows),
+            ),
             retired=(("misp-beta-7", "beta is suspended"),),
         ),
         observed=Observed(world=World(replicas=replicas, images=frozenset({"beta:1"}))),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.interfaces.given import NOON, standing
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container
-from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
+from zpmd.model.plan import Plan, Standing, State, Waiting
 from zpmd.model.secret import Secret
 from zpmd.model.service import Desired, Group, ServiceData
 from zpmd.model.tenant import (

@@ -18,10 +18,11 @@ from tests.lab.eventually import eventually
 from tests.unit.interfaces.given import NOON, Surface, service
 from zpmd.errors import Refused, ZpmdError
 from zpmd.interfaces.rest.server import ApiServer
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Reason, Result
 from zpmd.model.memory import Attempt, Down, Tried
 from zpmd.model.observed import LogLine, Slot
-from zpmd.model.plan import Cause, Code, Plan, Waiting
+from zpmd.model.plan import Plan, Waiting
 from zpmd.model.service import Desired
 
 ME = "root" if os.getuid() == 0 else f"uid:{os.getuid()}({getpass.getuser()})"

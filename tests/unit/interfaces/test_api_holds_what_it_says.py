@@ -10,13 +10,15 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.unit.interfaces.given import NOON, Surface, replica, standing
+from tests.unit.interfaces.given import NOON, Surface, replica, service, standing
+from tests.unit.interfaces.given_jobs import TWO_O_CLOCK, facts, job, keep, run, scheduled
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.interfaces import api_keys
 from zpmd.interfaces.rest import access
@@ -24,6 +26,7 @@ from zpmd.interfaces.rest.app import document
 from zpmd.interfaces.rest.writes import KEY as KEY_HEADER
 from zpmd.interfaces.rest.writes import KEY_FORM
 from zpmd.model.events import Entry, Result
+from zpmd.model.job import Ending
 from zpmd.model.memory import Hold
 from zpmd.model.observed import World
 from zpmd.model.service import Group
@@ -97,8 +100,11 @@ def peopled(surface: Surface) -> None:
         Entry(id=0, at=NOON, kind="action", verb="start", subject="redis/1", service="redis", code="died", text="x")
     )
     surface.store.finish(entry, Result.OK, "", 0.5, "c1")
+    jobs = facts(services=(job("report", zone="Europe/Berlin"), service("redis", Group.SYSTEM)))
+    keep(surface, run(), run(due=TWO_O_CLOCK + 60, ending=Ending.MISSED_DOWN))
+    standings = (standing("redis", Group.SYSTEM), standing("zona_user", ready=2, desired=2), scheduled("report"))
     surface.publish(
-        standing("redis", Group.SYSTEM), standing("zona_user", ready=2, desired=2), world=world, tenancy=tenancy()
+        plan=replace(jobs["plan"], standings=standings), desired=jobs["desired"], world=world, tenancy=tenancy()
     )
     surface.store.tokens.keep(
         ApiToken(

@@ -16,7 +16,8 @@ from tests.unit.interfaces.given import Surface
 from tests.unit.interfaces.test_api import ME
 from zpmd.interfaces.rest.access import RULES
 from zpmd.model.audit import Head, Link, Record, verify
-from zpmd.model.plan import Cause, Code, Plan, Waiting
+from zpmd.model.cause import Cause, Code
+from zpmd.model.plan import Plan, Waiting
 
 
 def database(surface: Surface) -> Path:

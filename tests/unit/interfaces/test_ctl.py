@@ -21,9 +21,11 @@ from tests.unit.interfaces.conftest import Ctl
 from tests.unit.interfaces.given import NOON, Surface, replica, standing
 from zpmd.interfaces.rest.server import ApiServer
 from zpmd.interfaces.status import status
+from zpmd.model.action import StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Result, SourceState
 from zpmd.model.observed import Dossier, Health, InFlight, Observed, Phase, World
-from zpmd.model.plan import Cause, Code, Plan, State, StopReplica, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Group, Problem
 
 Spawn = Callable[..., subprocess.Popen[str]]
@@ -130,7 +132,7 @@ def test_json_has_the_stable_names(surface: Surface, ctl: Ctl) -> None:
     assert set(view["groups"][0]["services"][0]) == {
         *("name", "group", "state", "ready", "desired", "restarts", "since", "image", "tenant", "reason", "declared"),
         *("stopped", "scaled", "generation", "outdated", "hold", "replicas", "waiting", "in_flight", "patched"),
-        "root",
+        *("root", "job"),
     }
 
 

@@ -12,9 +12,10 @@ from tests.unit.interfaces.given import NOON, service, snapshot
 from zpmd.interfaces import doctor
 from zpmd.interfaces.doctor import MIB, HostFacts
 from zpmd.interfaces.views import CheckView
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container, PortBinding
 from zpmd.model.observed import Stranger, World
-from zpmd.model.plan import Cause, Code, Plan, Waiting
+from zpmd.model.plan import Plan, Waiting
 from zpmd.model.service import Desired, NetworkSpec, VolumeSpec
 
 FINE = HostFacts(

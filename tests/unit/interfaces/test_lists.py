@@ -13,10 +13,11 @@ import zpmd
 from tests.unit.interfaces.given import NOON, Surface, snapshot, standing
 from zpmd.interfaces.listings import readiness
 from zpmd.interfaces.rest.access import Principal, Scope
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Unwritable
 from zpmd.model.memory import Down, Hold
 from zpmd.model.observed import Observed
-from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Group
 
 
@@ -64,8 +65,15 @@ def test_what_operators_asked_for_and_still_holds_is_listed(surface: Surface, ap
         "now": surface.clock.at,
         "down": "containers",
         "services": [
-            {"service": "redis", "stopped": True, "scaled": None, "generation": 0, "approved": False},
-            {"service": "zona_user", "stopped": False, "scaled": 3, "generation": 1, "approved": False},
+            {"service": "redis", "stopped": True, "scaled": None, "generation": 0, "approved": False, "suspended": ""},
+            {
+                "service": "zona_user",
+                "stopped": False,
+                "scaled": 3,
+                "generation": 1,
+                "approved": False,
+                "suspended": "",
+            },
         ],
     }
     (hold,) = api.get("/v1/holds").json()["holds"]

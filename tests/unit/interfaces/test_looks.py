@@ -24,9 +24,10 @@ from zpmd.interfaces.ctl.top import top_lines
 from zpmd.interfaces.firstrun.checks import setup
 from zpmd.interfaces.usage_views import ReplicaUsageView, ServiceUsageView, UsageView
 from zpmd.interfaces.views import CheckView
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Snapshot
 from zpmd.model.observed import InFlight
-from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Group
 
 KEPT = Path(__file__).parents[2] / "data" / "looks"

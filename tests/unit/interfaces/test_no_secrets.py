@@ -14,9 +14,11 @@ from tests.unit.interfaces.given import NOON, Surface, replica, service, standin
 from zpmd.daemon import masking
 from zpmd.daemon.chronicle import Chronicle
 from zpmd.daemon.desire import Desire
+from zpmd.model.action import RunReplica, StopReplica
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Outcome, Result
 from zpmd.model.observed import Dossier, World
-from zpmd.model.plan import Cause, Code, Plan, RunReplica, State, StopReplica, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.secret import Secret
 from zpmd.model.service import Desired, ServiceData
 from zpmd.model.tenant import Away, Integration, Param, Rows, Status, Tenancy, Tenant, TenantDB

@@ -18,10 +18,10 @@ from tests.unit.interfaces.given_patches import (
     manifest,
     put,
 )
+from zpmd.model.cause import Code
 from zpmd.model.memory import Timing
 from zpmd.model.observed import World
 from zpmd.model.patch import Patch, Stage
-from zpmd.model.plan import Code
 from zpmd.patching.building import build
 
 PLAN = "id: hotfix-1050\nservices: [redis, zona_user]\ntag: '9'\n"

@@ -34,9 +34,10 @@ from tests.unit.interfaces.given_patches import (
 )
 from zpmd.interfaces.ctl import follow
 from zpmd.interfaces.ctl.patch_lines import moved_text
+from zpmd.model.cause import Cause, Code
 from zpmd.model.observed import Dossier
 from zpmd.model.patch import Patch, Stage
-from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Desired, Group, Patched, ServiceData, Under
 
 UPDATING = standing("zona_user", state=State.UPDATING, ready=1, desired=2, reason="40 s to get ready")

@@ -11,10 +11,11 @@ from tests.unit.interfaces.given import NOON, service, snapshot, standing
 from zpmd.interfaces.advice import ADVICE
 from zpmd.interfaces.why import why
 from zpmd.interfaces.why_views import WhyView
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry
 from zpmd.model.memory import Down, Hold, Intent, Memory, Revision, Verdict
 from zpmd.model.observed import InFlight, Observed
-from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 
 REDIS = service("redis")
 

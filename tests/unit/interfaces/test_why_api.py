@@ -22,9 +22,10 @@ from tests.unit.interfaces.given_rows import (
     STATUS_OF_JIRA,
     tenancy,
 )
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Result
 from zpmd.model.observed import Change, ContainerLimits, Dossier, Neighbour
-from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Group
 from zpmd.model.tenant import Connection
 from zpmd.model.token import Scope

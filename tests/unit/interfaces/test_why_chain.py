@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.interfaces.given import NOON
 from zpmd.interfaces.why import chain
+from zpmd.model.cause import Code
 from zpmd.model.events import Entry, Result
-from zpmd.model.plan import Code
 
 DAY = 86_400.0
 

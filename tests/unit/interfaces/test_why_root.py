@@ -11,10 +11,11 @@ from tests.unit.interfaces.given import NOON, replica, service, snapshot, standi
 from zpmd.interfaces.status import status
 from zpmd.interfaces.why import why
 from zpmd.interfaces.why_views import WhyView
+from zpmd.model.cause import Cause, Code
 from zpmd.model.events import Entry, Result, Snapshot
 from zpmd.model.memory import Hold, Intent, Memory
 from zpmd.model.observed import InFlight, Phase, World
-from zpmd.model.plan import Cause, Code, Plan, Standing, State, Waiting
+from zpmd.model.plan import Plan, Standing, State, Waiting
 from zpmd.model.service import Desired, Group
 
 DEAD = replica("zookeeper", phase=Phase.EXITED, exit_code=137, oom_killed=True, finished_at=NOON - 8)

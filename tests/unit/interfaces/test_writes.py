@@ -13,9 +13,10 @@ import pytest
 from tests.lab.eventually import eventually
 from tests.unit.interfaces.given import NOON, Surface, replica, standing
 from zpmd.interfaces.rest.writes import KEY, MATCH, REPLAYED
+from zpmd.model.cause import Cause, Code
 from zpmd.model.container import Container
 from zpmd.model.observed import InFlight, Phase, World
-from zpmd.model.plan import Cause, Code, Plan, State, Waiting
+from zpmd.model.plan import Plan, State, Waiting
 from zpmd.model.service import Desired, Group, ServiceData
 
 RESTART = "/v1/services/redis/restart"

@@ -25,7 +25,7 @@ GOOD, NOTICE, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
 
 
 def state_style(state: str) -> str:
-    if state in (State.RUNNING, State.COMPLETED):
+    if state in (State.RUNNING, State.COMPLETED, State.SCHEDULED):
         return GOOD
     return BAD if state in status.TROUBLE or state == State.UNKNOWN else NOTICE
 

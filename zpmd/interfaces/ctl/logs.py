@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from zpmd.interfaces.ctl.client import Exit, Failure
-from zpmd.interfaces.ctl.options import Follow, Json, OfGroup, complete_service, duration
+from zpmd.interfaces.ctl.options import Follow, Json, OfGroup, complete_service, duration, place
 from zpmd.interfaces.ctl.screen import Screen
 
 TAIL, ALL = 100, 100_000
@@ -18,7 +18,9 @@ TAIL, ALL = 100, 100_000
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="SERVICE", help="Names, or NAME/SLOT; none: of everything.", autocompletion=complete_service
+        metavar="SERVICE",
+        help="Names, or NAME/SLOT (of a job: JOB/DUE); none: of everything.",
+        autocompletion=complete_service,
     ),
 ]
 
@@ -49,15 +51,14 @@ def logs(
     Examples:
       zpmctl logs zona_user
       zpmctl logs zona_user/2 redis --since 10m --timestamps
+      zpmctl logs report/02:00
       zpmctl logs --group core --grep 'error|refused'
     """
-    for word in services or ():
-        name, slash, slot = word.partition("/")
-        if not name or (slash and not slot.isdecimal()):
-            raise typer.BadParameter(f"{word!r} is no SERVICE/SLOT: the slot is a number from 1")
+    if "" in (services or ()):
+        raise typer.BadParameter("'' is no SERVICE")
     lines = ctx.obj.lines(
         "/v1/logs",
-        service=services or None,
+        service=[place(word) for word in services or ()] or None,
         group=group.value if group else None,
         tail=tail if tail is not None else TAIL if since is None else ALL,
         follow=str(follow).lower(),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from zpmd.interfaces.ctl.client import Daemon, Failure
+from zpmd.interfaces.job_views import JobsView
+from zpmd.interfaces.jobs import due_of
 from zpmd.interfaces.patch_views import PatchesView
 from zpmd.interfaces.row_views import TenantsView
 from zpmd.interfaces.views import StatusView
@@ -47,6 +51,15 @@ def complete_tenant(ctx: typer.Context, incomplete: str) -> list[str]:
     return [t.tenantcode for t in view.tenants if t.tenantcode.startswith(incomplete)]
 
 
+def complete_job(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of jobs, as above."""
+    try:
+        view = _daemon(ctx).get(JobsView, "/v1/jobs")
+    except Failure:
+        return []
+    return [job.name for job in view.jobs if job.name.startswith(incomplete)]
+
+
 def _daemon(ctx: typer.Context) -> Daemon:
     """One that is not waited for: somebody has pressed Tab."""
     named = (ctx.find_root().params or {}).get("socket") or os.environ.get("ZPMD_SOCKET") or DEFAULT_SOCKET
@@ -59,6 +72,34 @@ def duration(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise typer.BadParameter(f"{text!r} is no duration: write 90s, 30m, 1h30m or 2d")
     return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[unit] for number, unit in parts)
+
+
+def run_due(text: str) -> int:
+    """The instant that a run is named by, in Unix seconds: of RFC 3339, of a date and a time, or of a time alone, whose
+    last coming that is, both in the local time zone."""
+    try:
+        if len(text) <= len("02:00:00"):
+            now = datetime.now()
+            today = datetime.combine(now.date(), clock.fromisoformat(text))
+            return int((today if today <= now else today - timedelta(days=1)).timestamp())
+        found = due_of(text)
+        return int(datetime.fromisoformat(text).timestamp()) if found is None else found
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} names no run: write when it is due, 2026-03-29T01:00:00Z, '2026-03-29 02:00' or 02:00"
+        ) from None
+
+
+def place(word: str) -> str:
+    """`SERVICE/SLOT` as zpmd takes it: the slot of a job's run is when it is due, of any other a number from 1."""
+    name, slash, slot = word.partition("/")
+    if not slash or slot.isdecimal():
+        return word
+    if not name or "/" in slot or ":" not in slot:
+        raise typer.BadParameter(
+            f"{word!r} is no SERVICE/SLOT: the slot is a number from 1, of a job when its run is due"
+        )
+    return f"{name}/{run_due(slot)}"
 
 
 Name = Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the service.", autocompletion=complete_service)]

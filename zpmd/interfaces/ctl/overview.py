@@ -20,9 +20,11 @@ from zpmd.interfaces.ctl.lines import BAD, FAINT, GOOD, NOTICE, STRONG, Row, Zon
 from zpmd.interfaces.ctl.patch_lines import told_lines
 from zpmd.interfaces.ctl.render import in_flight_lines, waiting_lines
 from zpmd.interfaces.ctl.rows import away_text, registry_lines
+from zpmd.interfaces.run_words import story
 from zpmd.interfaces.views import GroupView, ServiceView, StatusView
-from zpmd.interfaces.words import clock, due, plural, span
-from zpmd.model.plan import Code, State
+from zpmd.interfaces.words import clock, due, named, plural, span
+from zpmd.model.cause import Code
+from zpmd.model.plan import State
 
 HEADER = {
     status.CONVERGED: GOOD,
@@ -35,8 +37,10 @@ TITLES = ("SERVICE", "GROUP", "READY", "STATE", "AGE", "RESTARTS")
 REASON = "REASON"
 BESIDE = 50
 """Columns that a reason needs to stand beside its service; with fewer it stands below."""
-FINE = frozenset({State.RUNNING, State.COMPLETED, State.STOPPED})
+FINE = frozenset({State.RUNNING, State.COMPLETED, State.SCHEDULED, State.SUSPENDED, State.STOPPED})
 CHANGING = frozenset({State.STARTING, State.UPDATING, State.REMOVING})
+TOLD_BY_RUNS = frozenset({State.RUNNING, State.SCHEDULED, State.SUSPENDED, State.FAILED})
+"""States of a job of which its last run and its next say all that there is to say."""
 KNOWN = frozenset(State)
 TROUBLE, WAITING, ON_ITS_WAY, WELL = range(4)
 WORDS = {TROUBLE: "needs a look", WAITING: "waiting", ON_ITS_WAY: "changing"}
@@ -53,8 +57,7 @@ def narrowed(view: StatusView, group: str | None, tenant: str | None) -> StatusV
     for each in view.groups:
         services = tuple(s for s in each.services if group in (None, s.group) and tenant in (None, s.tenant))
         if services:
-            ready = sum(min(s.ready, s.desired) for s in services)
-            desired = sum(s.desired for s in services)
+            ready, desired = status.ready_of(services), status.desired_of(services)
             groups.append(GroupView(name=each.name, ready=ready, desired=desired, services=services))
     names = {s.name for g in groups for s in g.services}
     return replace(view, groups=tuple(groups), troubled=tuple(name for name in view.troubled if name in names))
@@ -104,19 +107,23 @@ def _flat(blocks: Iterable[Block]) -> list[Text]:
 
 
 def rank(service: ServiceView) -> int:
-    if service.state in status.TROUBLE or service.state == State.UNKNOWN:
+    return rank_of_state(service.state)
+
+
+def rank_of_state(state: str) -> int:
+    if state in status.TROUBLE or state == State.UNKNOWN:
         return TROUBLE
-    if service.state in FINE:
+    if state in FINE:
         return WELL
-    return ON_ITS_WAY if service.state in CHANGING else WAITING
+    return ON_ITS_WAY if state in CHANGING else WAITING
 
 
 def _header(view: StatusView, zone: Zone) -> list[Text]:
-    services = view.services()
-    ready = sum(min(s.ready, s.desired) for s in services)
-    counts = (
-        f"{plural(len(services), 'service')}, {ready} of {plural(sum(s.desired for s in services), 'replica')} ready"
-    )
+    services = [s for s in view.services() if s.job is None]
+    replicas = plural(status.desired_of(services), "replica")
+    counts = f"{plural(len(services), 'service')}, {status.ready_of(services)} of {replicas} ready"
+    if jobs := len(view.services()) - len(services):
+        counts += f", {plural(jobs, 'job')}"
     state = view.state
     if view.since is not None:
         state += f" since {clock(view.since, view.now, zone)} ({span(view.now - view.since)})"
@@ -124,7 +131,8 @@ def _header(view: StatusView, zone: Zone) -> list[Text]:
         line((f"zpmd {view.version}", STRONG), ("  ", ""), (state, HEADER.get(view.state, "")), (f"  {counts}", ""))
     ]
     if len(view.groups) > 1:
-        parts = ((f"  {g.name} {g.ready}/{g.desired}", "" if g.ready >= g.desired else NOTICE) for g in view.groups)
+        counted = (g for g in view.groups if any(s.job is None for s in g.services))
+        parts = ((f"  {g.name} {g.ready}/{g.desired}", "" if g.ready >= g.desired else NOTICE) for g in counted)
         lines.append(line(*parts))
     for reason in view.degraded:
         text = reason.text
@@ -163,7 +171,7 @@ def _tail(view: StatusView, zone: Zone) -> list[Text]:
     names = {s.name for s in view.services()}
     lines: list[Text] = []
     if in_flight := [f for f in view.in_flight if f.subject.rpartition("/")[0] not in names]:
-        lines += [Text(""), line(("under way", STRONG)), *in_flight_lines(in_flight, view.now)]
+        lines += [Text(""), line(("under way", STRONG)), *in_flight_lines(in_flight, view.now, zone)]
     told = {f"{patches.SUBJECT}{patch.id}" for patch in view.patches}
     if waiting := [w for w in view.waiting if w.subject not in told]:
         lines += [Text(""), line(("waiting", STRONG)), *waiting_lines(waiting, view.now, zone)]
@@ -201,10 +209,11 @@ def _beside(row: Text, reasons: Sequence[tuple[str, str]], start: int) -> Text:
 
 
 def _row(service: ServiceView, now: float) -> Row:
+    ready = f"{service.ready}/{service.desired}" if service.job is None or service.desired else "-"
     return (
         (service.name, ""),
         (service.group, FAINT),
-        (f"{service.ready}/{service.desired}", GOOD if service.ready >= service.desired else NOTICE),
+        (ready, GOOD if service.ready >= service.desired else NOTICE),
         (service.state, state_style(service.state)),
         ("-" if service.since is None else span(now - service.since), ""),
         (str(service.restarts), NOTICE if service.restarts else FAINT),
@@ -214,6 +223,8 @@ def _row(service: ServiceView, now: float) -> Row:
 def _reasons(service: ServiceView, view: StatusView, zone: Zone) -> list[tuple[str, str]]:
     """Why it is as it is, and what becomes of that."""
     parts = [service.reason or next((w.text for w in service.waiting), "")]
+    if service.job is not None and service.state in TOLD_BY_RUNS:
+        parts = [story(service.job, view.now, zone)]
     parts.append(service.root)
     if service.scaled is not None:
         parts.append(f"scaled to {service.scaled} by an operator")
@@ -231,7 +242,10 @@ def handling(service: ServiceView, view: StatusView, zone: Zone) -> tuple[bool, 
     """(whether nobody needs to do anything, one line about it); what `zpmctl why` says, in short."""
     for action in service.in_flight:
         progress = f" ({action.progress})" if action.progress else ""
-        return True, f"being handled: {action.verb} {action.subject} for {span(view.now - action.since)}{progress}"
+        about = named(action.subject, zone)
+        return True, f"being handled: {action.verb} {about} for {span(view.now - action.since)}{progress}"
+    if service.job is not None and service.state == State.FAILED:
+        return False, f"needs a look: `zpmctl job show {service.name}`"
     everything = service.hold is not None and service.hold.service == "*"
     for waiting in service.waiting:
         by_itself, what = _advice(waiting.code, "'*'" if everything and waiting.code == Code.HELD else service.name)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import zpmd
-from zpmd.interfaces.ctl import audit, logs, look, patch, tell, token, top, why
+from zpmd.interfaces.ctl import audit, job, logs, look, patch, tell, token, top, why
 from zpmd.interfaces.ctl.client import Daemon, Exit, Failure
 from zpmd.interfaces.ctl.options import DEFAULT_SOCKET
 from zpmd.interfaces.ctl.screen import COLOUR, Colour
@@ -39,6 +39,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(job.app)
 app.add_typer(patch.app)
 app.add_typer(token.app)
 

@@ -28,7 +28,7 @@ from zpmd.interfaces.views import (
     PlanView,
     WaitingView,
 )
-from zpmd.interfaces.words import clock, due, span
+from zpmd.interfaces.words import clock, due, named, span
 
 LEVEL = {"ok": GOOD, "warn": NOTICE, "fail": BAD}
 NO_CAUSES: Mapping[str, str] = MappingProxyType({})
@@ -39,10 +39,10 @@ def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
     causes = {a.subject: a.text for a in view.actions}
     under_way = {f.subject for f in view.in_flight}
     if view.in_flight:
-        lines += [line(("under way", STRONG)), *in_flight_lines(view.in_flight, view.now, causes)]
+        lines += [line(("under way", STRONG)), *in_flight_lines(view.in_flight, view.now, zone, causes)]
     following = [a for a in view.actions if a.subject not in under_way]
     if following:
-        rows = [((f"  {a.verb}", GOOD), (a.subject, ""), (a.text, FAINT)) for a in following]
+        rows = [((f"  {a.verb}", GOOD), (named(a.subject, zone), ""), (a.text, FAINT)) for a in following]
         lines += [line(("next", STRONG)), *table(rows)]
     if view.waiting:
         lines += [line(("waiting", STRONG)), *waiting_lines(view.waiting, view.now, zone)]
@@ -52,12 +52,14 @@ def plan_lines(view: PlanView, zone: Zone) -> list[Text]:
     return lines or [line(("nothing to do", GOOD))]
 
 
-def in_flight_lines(actions: Iterable[InFlightView], now: float, causes: Mapping[str, str] = NO_CAUSES) -> list[Text]:
+def in_flight_lines(
+    actions: Iterable[InFlightView], now: float, zone: Zone, causes: Mapping[str, str] = NO_CAUSES
+) -> list[Text]:
     return table(
         [
             (
                 (f"  {a.verb}", NOTICE),
-                (a.subject, ""),
+                (named(a.subject, zone), ""),
                 (f"for {span(now - a.since)}", ""),
                 ("; ".join(text for text in (a.progress, causes.get(a.subject, "")) if text), FAINT),
             )
@@ -70,7 +72,7 @@ def waiting_lines(waiting: Iterable[WaitingView], now: float, zone: Zone) -> lis
     return table(
         [
             (
-                (f"  {w.subject}", ""),
+                (f"  {named(w.subject, zone)}", ""),
                 (w.code, NOTICE),
                 ("-" if w.until is None else due(w.until, now, zone), ""),
                 (w.text, ""),
@@ -91,14 +93,21 @@ def entries_table(entries: Sequence[EntryView], now: float, zone: Zone, indent: 
 def _entry(entry: EntryView, now: float, zone: Zone, indent: str) -> Row:
     outcome, style = _outcome(entry)
     who = "" if entry.actor == "zpmd" else f"{entry.actor}: "
-    text = f"{who}{entry.text}" + (f" (restart {entry.attempt})" if entry.attempt else "")
+    text = f"{who}{entry.text}{_attempt(entry, zone)}"
     return (
         (f"{indent}{clock(entry.at, now, zone)}", FAINT),
         (entry.verb, ""),
-        (entry.subject, ""),
+        (named(entry.subject, zone), ""),
         (outcome, style),
         (text, ""),
     )
+
+
+def _attempt(entry: EntryView, zone: Zone) -> str:
+    """Of a job's run the number of the try, from the second on."""
+    if named(entry.subject, zone) != entry.subject:
+        return f" (try {entry.attempt})" if entry.attempt > 1 else ""
+    return f" (restart {entry.attempt})" if entry.attempt else ""
 
 
 def _outcome(entry: EntryView) -> Cell:

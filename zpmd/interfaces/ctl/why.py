@@ -7,24 +7,25 @@ from urllib.parse import quote
 
 import typer
 
-from zpmd.interfaces.ctl import why_lines
+from zpmd.interfaces.ctl import dossier_lines, why_lines
 from zpmd.interfaces.ctl.client import Exit, Failure
-from zpmd.interfaces.ctl.options import Json, NameAndSlot, complete_service
+from zpmd.interfaces.ctl.options import Json, NameAndSlot, complete_service, place
 from zpmd.interfaces.ctl.screen import Screen
-from zpmd.interfaces.why_views import AnyWhy, DossierView
+from zpmd.interfaces.evidence_views import DossierView
+from zpmd.interfaces.why_views import AnyWhy
 
 Anything = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="SERVICE, SERVICE/SLOT, a tenant's code, or the id of a patch; `tenant:acme` and `patch:ID` say which.",
+        help="SERVICE, SERVICE/SLOT, JOB/DUE, a tenant's code, a patch's id; `tenant:acme` and `patch:ID` say which.",
         autocompletion=complete_service,
     ),
 ]
 
 
 def why(ctx: typer.Context, name: Anything, as_json: Json = False) -> None:
-    """Tell why a service, a slot, a tenant or a patch is as it is.
+    """Tell why a service, a slot, a job or a run of it, a tenant or a patch is as it is.
 
     The answer comes first, followed to its root; then whether it is being handled, then the evidence.
 
@@ -32,11 +33,13 @@ def why(ctx: typer.Context, name: Anything, as_json: Json = False) -> None:
     Examples:
       zpmctl why zona_user
       zpmctl why zona_user/2
+      zpmctl why report/2026-03-29T01:00:00Z
       zpmctl why tenant:acme
       zpmctl why patch:hotfix-1042
       zpmctl why zona_user --json | jq -r .answer
     """
-    view = ctx.obj.get(AnyWhy, f"/v1/why/{_path(name)}")
+    of_run = ":" in name.partition("/")[2]
+    view = ctx.obj.get(AnyWhy, f"/v1/why/{_path(place(name) if of_run else name)}")
     screen = Screen()
     screen.say(as_json, view, why_lines.lines(view, screen.zone))
 
@@ -57,12 +60,10 @@ def dossier(
       zpmctl dossier zona_user
       zpmctl dossier zona_user/2 --last 3
     """
-    name, _, slot = service.partition("/")
-    if slot and not slot.isdecimal():
-        raise typer.BadParameter(f"{service!r} is no SERVICE/SLOT: the slot is a number from 1")
+    name, _, slot = place(service).partition("/")
     found = ctx.obj.get(list[DossierView], "/v1/dossiers", service=name, slot=slot or None, limit=last)
     screen = Screen()
-    screen.say(as_json, found, why_lines.dossiers_lines(service, found, screen.zone))
+    screen.say(as_json, found, dossier_lines.dossiers_lines(service, found, screen.zone))
 
 
 def _path(name: str) -> str:

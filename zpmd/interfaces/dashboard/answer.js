@@ -1,11 +1,12 @@
 // The headline: is all as wanted, and if not, what is it. One sentence each for the states of a status.
 import { attribute, byId, el, keyed, text } from "./dom.js";
+import { story } from "./runs.js";
 import { clock, ends, listed, plural, span } from "./words.js";
 
 export const TROUBLE = new Set(["crash-loop", "failed", "blocked", "rolled-back", "paused", "unhealthy"]);
-export const GOOD = new Set(["running", "completed"]);
+export const GOOD = new Set(["running", "completed", "scheduled"]);
 /** Neither well nor in trouble, and nothing that zpmd would change by itself. */
-export const ASKED = new Set(["stopped", "held"]);
+export const ASKED = new Set(["stopped", "held", "suspended"]);
 
 /** trouble, moving, asked or good: how much a state wants to be seen. */
 export function rank(state) {
@@ -47,13 +48,15 @@ export function showAnswer(status, now, openService, allTrouble) {
   attribute(byId("answer"), "data-tone", tone);
   document.title = tone === "good" ? "zpmd: as wanted" : `${tone === "bad" ? "(!) " : ""}${said} - zpmd`;
   const all = servicesOf(status);
-  const ready = all.reduce((sum, s) => sum + Math.min(s.ready, s.desired), 0);
-  const desired = all.reduce((sum, s) => sum + s.desired, 0);
+  const lasting = all.filter((s) => !s.job);
+  const ready = lasting.reduce((sum, s) => sum + Math.min(s.ready, s.desired), 0);
+  const desired = lasting.reduce((sum, s) => sum + s.desired, 0);
+  const jobs = all.length - lasting.length;
   const by = (state) => all.filter((s) => s.state === state).length;
-  const also = [["stopped", "stopped by an operator"], ["held", "held"], ["completed", "completed"]]
+  const also = [["stopped", "stopped by an operator"], ["held", "held"], ["suspended", "suspended"], ["completed", "completed"]]
     .filter(([state]) => by(state))
     .map(([state, words]) => `${by(state)} ${words}`);
-  text(byId("counts"), [plural(all.length, "service"), `${ready} of ${plural(desired, "replica")} ready`, ...also,
+  text(byId("counts"), [plural(lasting.length, "service"), ...(jobs ? [plural(jobs, "job")] : []), `${ready} of ${plural(desired, "replica")} ready`, ...also,
     `zpmd up ${span(now - status.started_at)}`].join(" · "));
   showDegraded(status, now);
   showAttention(status, now, openService, allTrouble);
@@ -76,7 +79,7 @@ const ATTENTION_SHOWN = 8;
 
 function showAttention(status, now, openService, allTrouble) {
   const troubled = servicesOf(status).filter((s) => TROUBLE.has(s.state)).map((s) => ({
-    key: s.name, name: s.name, service: s.name, what: s.state, why: ends(s.reason || s.waiting[0]?.text),
+    key: s.name, name: s.name, service: s.name, what: s.state, why: s.job ? story(s.job, now) : ends(s.reason || s.waiting[0]?.text),
   }));
   const failed = status.patches.filter((p) => p.attention === "failed").map((p) => ({
     key: `patch:${p.number}`, name: `patch ${p.id || p.name}`, what: "could not be rolled back", why: p.reason,

@@ -62,3 +62,4 @@ export async function* lines(answer) {
 }
 
 export const service = (name) => `/v1/services/${encodeURIComponent(name)}`;
+export const job = (name) => `/v1/jobs/${encodeURIComponent(name)}`;

@@ -2,10 +2,11 @@
 import { rank, servicesOf } from "./answer.js";
 import { Problem, ask, lines, open, service as path } from "./api.js";
 import { byId, el, keyed, replaced, text } from "./dom.js";
+import { History, lastRun } from "./runs.js";
 import { alsoOf } from "./services.js";
 import { entryNode, updateEntry } from "./side.js";
 import { TITLES, perform, verbsFor } from "./verbs.js";
-import { clock, due, ends, listed, plural, span } from "./words.js";
+import { clock, due, ends, listed, named, plural, span } from "./words.js";
 
 const TAIL = 200;
 const HAPPENINGS = 6;
@@ -28,7 +29,7 @@ export class Detail {
     this.root.hidden = false;
     this.build();
     this.title.focus();
-    this.mark = this.containers = undefined;
+    this.mark = this.containers = this.history = undefined;
     this.story();
   }
 
@@ -47,6 +48,7 @@ export class Detail {
     this.handling = el("p", { class: "handling" });
     this.buttons = el("div", { class: "buttons verbs" });
     this.facts = el("dl", { class: "facts" });
+    this.runs = el("div");
     this.body = el("div");
     this.log = el("pre", { class: "log", tabindex: "0", role: "region", "aria-label": `Log of ${this.name}` });
     this.logNote = el("span", { class: "dim", role: "status" });
@@ -55,6 +57,7 @@ export class Detail {
       el("header", {}, this.title, this.state, el("span", { class: "space" }),
         el("button", { type: "button", onclick: () => this.openService(""), "aria-keyshortcuts": "Escape" }, "Close")),
       part("How it stands", this.answer, this.handling, this.buttons, this.facts),
+      this.runs,
       this.body,
       part("Last log lines", el("div", { class: "tools" }, el("h3", {}, "Last log lines"), this.logNote, again), this.log),
     );
@@ -72,8 +75,9 @@ export class Detail {
       el("button", { type: "button", "data-verb": verb, onclick: () => this.service && perform(verb, this.service, this.learn) }, `${TITLES[verb]} …`)));
     this.buttons.hidden = !verbs.length;
     if (!found) return;
+    const { job } = found;
     const facts = [
-      ["Ready", `${found.ready} of ${found.desired}`], ["Group", found.group], ["Tenant", found.tenant], ["Image", found.image],
+      ...(job ? jobFacts(job, now) : [["Ready", `${found.ready} of ${found.desired}`]]), ["Group", found.group], ["Tenant", found.tenant], ["Image", found.image],
       ["Age", found.since === null ? "" : `${span(now - found.since)}, since ${clock(found.since, now)}`],
       ["Restarts", found.restarts ? String(found.restarts) : ""], ["Also", alsoOf(found, now)],
     ].filter(([, value]) => value);
@@ -81,12 +85,21 @@ export class Detail {
       text(node.firstChild, name);
       text(node.lastChild, value);
     });
-    const mark = JSON.stringify([found.state, found.restarts, found.hold, found.replicas.map((r) => [r.id, r.phase, r.health]), found.waiting.map((w) => w.code)]);
+    const mark = JSON.stringify([found.state, found.restarts, found.hold, found.replicas.map((r) => [r.id, r.phase, r.health]), found.waiting.map((w) => w.code), job]);
     if (this.mark !== undefined && this.mark !== mark) this.soon();
     this.mark = mark;
+    if (job) this.showRuns();
     const containers = found.replicas.map((r) => `${r.id} ${r.phase}`).join();
     if (this.containers !== containers) this.readLogs();
     this.containers = containers;
+  }
+
+  /** The ledger of a job: read when it is opened, and again when something has become of it. */
+  showRuns() {
+    if (this.history) return;
+    this.history = new History(this.name, this.abort.signal);
+    this.runs.replaceChildren(this.history.root);
+    this.history.read();
   }
 
   /** The story again, once things have settled for a moment. */
@@ -97,6 +110,7 @@ export class Detail {
 
   async story() {
     const { name, abort } = this;
+    this.history?.read();
     try {
       const why = await ask(`${path(name)}/why`, { signal: abort.signal });
       if (this.name === name) this.tell(why);
@@ -157,6 +171,15 @@ export class Detail {
   }
 }
 
+function jobFacts(job, now) {
+  return [
+    ["Schedule", job.schedule + (job.time_zone === "UTC" ? "" : ` (${job.time_zone})`)],
+    ["Last run", lastRun(job, now)],
+    ["Next start", job.next_at === null ? "none is to come" : due(job.next_at, now)],
+    ["Suspended", job.suspended_by && `by ${job.suspended_by}`],
+  ];
+}
+
 function notes(why) {
   const all = [why.patch, why.made_of && `made of ${why.made_of}`, why.row_trouble && `its row: ${why.row_trouble}`, why.rollout].filter(Boolean);
   return all.length ? el("ul", { class: "plain-list" }, ...all.map((note) => el("li", {}, note))) : null;
@@ -181,7 +204,7 @@ function reasons(why, now) {
   if (!why.reasons.length) return null;
   return el("section", { "aria-label": "Waiting" }, el("h3", {}, "Waiting"),
     el("ul", { class: "list" }, ...why.reasons.map((r) => el("li", {},
-      el("strong", {}, r.subject), el("span", { class: "state" }, r.code), el("span", { class: "dim" }, r.until === null ? "" : due(r.until, now)),
+      el("strong", {}, named(r.subject)), el("span", { class: "state" }, r.code), el("span", { class: "dim" }, r.until === null ? "" : due(r.until, now)),
       el("span", { class: "why" }, r.text),
       el("span", { class: "dim why" }, r.advice)))));
 }
@@ -189,7 +212,7 @@ function reasons(why, now) {
 function story(replica, now, opened, first) {
   const key = replica.subject;
   return el("section", { "aria-label": `Replica ${replica.subject}` },
-    el("h3", {}, replica.subject, " ", el("span", { class: "dim" }, ends(replica.standing))),
+    el("h3", {}, named(replica.subject), " ", el("span", { class: "dim" }, ends(replica.standing))),
     replica.chains?.length ? chains(replica.chains, key) : happenings(replica.happenings, now),
     ...replica.dossiers.map((d, at) => evidence(d, now, `${key} ${d.at}`, opened, first && at === 0)));
 }

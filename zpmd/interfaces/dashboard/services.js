@@ -1,18 +1,22 @@
 // The table of services: a body for each group, a row for each service, updated in place; its filter, and the arrow keys.
 import { rank } from "./answer.js";
 import { attribute, byId, el, keyed, text } from "./dom.js";
+import { story } from "./runs.js";
 import { clock, due, ends, plural, span } from "./words.js";
 
 const ORDER = { trouble: 0, moving: 1, asked: 2, good: 3 };
-export const STATES = [["", "State"], ["trouble", "needs a look"], ["moving", "on its way"], ["asked", "stopped or held"], ["good", "well"]];
+export const STATES = [["", "State"], ["trouble", "needs a look"], ["moving", "on its way"], ["asked", "stopped, held or suspended"], ["good", "well"]];
 
 const UNDER = { trial: "on trial under patch", applied: "patched by", back: "goes back from patch", stuck: "could not go back from patch" };
+
+/** States of a job of which its last run and its next say all that there is to say. */
+const TOLD_BY_RUNS = new Set(["running", "scheduled", "suspended", "failed"]);
 
 /** Why it is as it is, and what it waits for until when. */
 export function reasonOf(service, now) {
   const waiting = service.waiting[0];
   return ends(
-    service.reason || waiting?.text,
+    service.job && TOLD_BY_RUNS.has(service.state) ? story(service.job, now) : service.reason || waiting?.text,
     service.root && `root cause: ${service.root}`,
     waiting?.until ? `${waiting.code}, ${due(waiting.until, now)}` : "",
     alsoOf(service, now),
@@ -45,7 +49,7 @@ export function showServices(status, now, filter, opened, openService) {
   keyed(byId("services"), groups, (g) => g.name, makeGroup, (body, group) => {
     const row = body.firstChild;
     text(row.firstChild.firstChild, group.name);
-    text(row.firstChild.lastChild, `${group.ready}/${group.desired}`);
+    text(row.firstChild.lastChild, group.desired ? `${group.ready}/${group.desired}` : "");
     const rows = [{ head: true }, ...group.services];
     keyed(body, rows, (s) => (s.head ? " " : s.name), (s) => (s.head ? row : makeRow(s, openService)),
       (node, s) => s.head || updateRow(node, s, now, opened));
@@ -88,7 +92,7 @@ function updateRow(row, service, now, opened) {
   attribute(head.firstChild, "aria-expanded", service.name === opened);
   row.classList.toggle("opened", service.name === opened);
   text(state.lastChild, service.state);
-  text(ready, `${service.ready}/${service.desired}`);
+  text(ready, service.job && !service.desired ? "" : `${service.ready}/${service.desired}`);
   ready.classList.toggle("short", service.ready < service.desired);
   text(age, service.since === null ? "-" : span(now - service.since));
   text(restarts, service.restarts ? String(service.restarts) : "");

@@ -1,7 +1,8 @@
 // What stands beside the services: under way, waiting, patches, jobs, tenants, events. What is empty is not shown.
 import { servicesOf } from "./answer.js";
 import { attribute, byId, el, keyed, text } from "./dom.js";
-import { clock, due, ends, plural, span } from "./words.js";
+import { lastRun } from "./runs.js";
+import { clock, due, ends, named, plural, span } from "./words.js";
 
 const SETTLED = new Set(["stopped", "held"]);
 const EVENTS_SHOWN = 80;
@@ -26,7 +27,7 @@ const line = (openService, ...classes) => () => {
 };
 
 function subject(node, name, service) {
-  text(node.firstChild, name);
+  text(node.firstChild, named(name));
   attribute(node, "data-service", service);
   attribute(node.firstChild, "disabled", service ? null : "");
 }
@@ -93,17 +94,31 @@ function showPatches(status, stories, now) {
 }
 
 function showJobs(status, now, openService) {
-  const all = servicesOf(status).filter((s) => s.state === "completed" || (s.state === "failed" && s.replicas.some((r) => r.phase === "exited")));
+  const once = (s) => s.state === "completed" || (s.state === "failed" && s.replicas.some((r) => r.phase === "exited"));
+  const all = servicesOf(status).filter((s) => s.job || once(s));
   shown("jobs", all.length);
   keyed(byId("jobs"), all, (s) => s.name, line(openService, "state", "dim", "why"), (node, s) => {
-    const last = [...s.replicas].sort((a, b) => (b.finished_at ?? 0) - (a.finished_at ?? 0))[0];
     subject(node, s.name, s.name);
     attribute(node, "data-tone", s.state === "failed" ? "bad" : "");
     text(node.children[1], s.state);
-    text(node.children[2], last?.finished_at ? `${clock(last.finished_at, now)} (${span(now - last.finished_at)} ago)` : "");
-    const took = last?.finished_at && last.started_at ? `took ${span(last.finished_at - last.started_at)}` : "";
-    text(node.children[3], ends(took, last?.exit_code ? `exit code ${last.exit_code}` : "", s.reason));
+    const [when, why] = s.job ? scheduled(s, now) : ranOnce(s, now);
+    text(node.children[2], when);
+    text(node.children[3], why);
   });
+}
+
+/** When a job runs next, and how it went last. */
+function scheduled({ job, state, reason }, now) {
+  const next = job.next_at === null ? "" : `next in ${due(job.next_at, now)}`;
+  const waits = ["waiting", "backoff", "held", "stopped"].includes(state) ? reason : "";
+  return [next, ends(job.suspended_by && `suspended by ${job.suspended_by}`, job.last ? `last run ${lastRun(job, now)}` : "no run yet", waits)];
+}
+
+function ranOnce(s, now) {
+  const last = [...s.replicas].sort((a, b) => (b.finished_at ?? 0) - (a.finished_at ?? 0))[0];
+  const took = last?.finished_at && last.started_at ? `took ${span(last.finished_at - last.started_at)}` : "";
+  const when = last?.finished_at ? `${clock(last.finished_at, now)} (${span(now - last.finished_at)} ago)` : "";
+  return [when, ends(took, last?.exit_code ? `exit code ${last.exit_code}` : "", s.reason)];
 }
 
 function showTenants(tenants, filterTenant) {
@@ -138,7 +153,9 @@ export function outcome(entry) {
 
 export function entryText(entry) {
   const who = entry.actor === "zpmd" || !entry.actor ? "" : `${entry.actor}: `;
-  return `${who}${entry.text}${entry.attempt ? ` (restart ${entry.attempt})` : ""}`;
+  const run = named(entry.subject) !== entry.subject;
+  const attempt = run ? entry.attempt > 1 && ` (try ${entry.attempt})` : entry.attempt && ` (restart ${entry.attempt})`;
+  return `${who}${entry.text}${attempt || ""}`;
 }
 
 export const entryNode = () => el("li", {}, el("time"), el("span", { class: "verb" }), el("span", { class: "subject" }), el("span", { class: "outcome" }), el("span", { class: "why" }));
@@ -148,7 +165,7 @@ export function updateEntry(node, entry, now) {
   text(at, clock(entry.at, now));
   attribute(at, "datetime", new Date(entry.at * 1000).toISOString());
   text(verb, entry.verb);
-  text(about, entry.subject);
+  text(about, named(entry.subject));
   text(result, outcome(entry));
   attribute(node, "data-result", entry.result ?? "open");
   text(why, entryText(entry));

@@ -1,7 +1,8 @@
 // Start, stop, restart, hold and release: asked for by name, and told truthfully: accepted is not done.
 import { TROUBLE, servicesOf } from "./answer.js";
-import { ask, may, service as path } from "./api.js";
+import { ask, job, may, service } from "./api.js";
 import { attribute, byId, el, keyed, text } from "./dom.js";
+import { ended } from "./runs.js";
 import { plural } from "./words.js";
 
 const GIVE_UP_SECONDS = 300;
@@ -11,16 +12,30 @@ const DONE_SHOWN_MS = 15000;
 export function verbsFor(service) {
   if (!may("operate")) return [];
   const hold = service.hold?.service === service.name ? "release" : "hold";
+  if (service.job) return jobVerbs(service, hold);
   if (!service.declared) return service.stopped ? [hold] : ["stop", hold];
   if (service.stopped) return ["start", hold];
   const waits = TROUBLE.has(service.state) || ["backoff", "waiting"].includes(service.state);
   return [...(waits ? ["start"] : []), "restart", "stop", hold];
 }
 
-export const TITLES = { start: "Start", stop: "Stop", restart: "Restart", hold: "Hold", release: "Release" };
+/** What its own file suspends, nobody can resume from here. */
+function jobVerbs({ job: { suspended_by: by, open }, stopped, hold: held }, hold) {
+  if (stopped) return ["start", hold];
+  const suspend = by === "its file" ? [] : [by ? "resume" : "suspend"];
+  return [...(held ? [] : ["run"]), ...suspend, ...(open ? ["stop"] : []), hold];
+}
+
+export const TITLES = { start: "Start", stop: "Stop", restart: "Restart", hold: "Hold", release: "Release", run: "Run", suspend: "Suspend", resume: "Resume" };
+
+const OF_JOBS = new Set(["run", "suspend", "resume"]);
+const path = (name, verb) => `${OF_JOBS.has(verb) ? job(name) : service(name)}/${verb}`;
 
 const MEANS = {
-  start: () => "It is to run at once: a stop ends, and the wait after a failure is skipped.",
+  start: (s) => (s.job ? "It runs again when it is due: a stop ends." : "It is to run at once: a stop ends, and the wait after a failure is skipped."),
+  run: () => "It runs once, now, whatever its schedule says.",
+  suspend: () => "It does not run when it is due, until somebody resumes it. What runs goes on.",
+  resume: (s) => `It runs again when it is due. Suspended by ${s.job.suspended_by}.`,
   stop: (s) => `It stays stopped until somebody starts it. ${plural(s.replicas.filter((r) => r.phase === "running").length, "replica runs", "replicas run")} now.`,
   restart: (s) => `${s.desired === 1 ? "Its replica is" : `Each of its ${s.desired} replicas is`} replaced, by its own update_config.`,
   hold: () => "zpmd keeps its hands off: nothing of it is started, stopped or replaced, whatever happens to it.",
@@ -57,6 +72,7 @@ function runs(s) {
   if (!s) return [false, "it is not declared any more"];
   if (s.hold) return [false, `it is held by ${s.hold.owner}: ${s.hold.reason || "no reason given"}`];
   if (s.stopped) return [false, "somebody has stopped it"];
+  if (s.job) return [true, "it runs when it is due"];
   if (TROUBLE.has(s.state) && s.state !== "unhealthy") return [false, stands(s)];
   const extra = s.replicas.filter((r) => r.phase === "running").length > s.desired;
   if (s.state === "completed" || (s.ready >= s.desired && !s.outdated && !s.in_flight.length && !extra)) return [true, `it is ${s.state}`];
@@ -71,7 +87,19 @@ function isStopped(s) {
   return s.stopped ? [true, "it is stopped"] : [false, "somebody has started it again"];
 }
 
+/** It runs, or has ended by now: a run may take hours. */
+function hasBegun(s, { run }) {
+  if (!s?.job) return [false, "it is not declared any more"];
+  if (s.job.last?.due === run) return [!s.job.last.bad, ended(s.job.last)];
+  return s.job.running ? [true, "it runs"] : [null, s.reason || "it has not begun"];
+}
+
+const isSuspended = (s) => (s?.job?.suspended_by ? [true, "it is suspended"] : [null, "not seen as suspended yet"]);
+
 const GOALS = {
+  run: hasBegun,
+  suspend: isSuspended,
+  resume: (s) => (s?.job?.suspended_by ? [null, "still suspended"] : [true, "it runs when it is due"]),
   start: runs,
   restart: runs,
   stop: isStopped,
@@ -111,9 +139,9 @@ export async function perform(verb, service, learn) {
   const began = performance.now();
   tell(one, "moving", "asking …");
   try {
-    const done = await ask(`${path(service.name)}/${verb}`, { method: "POST", body });
+    const done = await ask(path(service.name, verb), { method: "POST", body });
     tell(one, "moving", "accepted; waiting for its effect …");
-    const [met, said] = await effect(one, done.at, GOALS[verb], learn);
+    const [met, said] = await effect(one, done, GOALS[verb], learn);
     const took = `${((performance.now() - began) / 1000).toFixed(1)} s`;
     if (met) tell(one, "good", `done after ${took}: ${said}`);
     else if (met === false) tell(one, "bad", `accepted, and its effect did not come: ${said}`);
@@ -125,7 +153,7 @@ export async function perform(verb, service, learn) {
 }
 
 /** Statuses of passes that began after the verb was durable, until one shows the effect. */
-async function effect(one, at, goal, learn) {
+async function effect(one, done, goal, learn) {
   let last = [null, "no pass since"];
   let after = 0;
   const until = Date.now() + GIVE_UP_SECONDS * 1000;
@@ -134,8 +162,8 @@ async function effect(one, at, goal, learn) {
     if (status === null) continue;
     after = status.number;
     learn(status);
-    if (status.at <= at) continue;
-    last = goal(servicesOf(status).find((s) => s.name === one.name));
+    if (status.at <= done.at) continue;
+    last = goal(servicesOf(status).find((s) => s.name === one.name), done);
     if (last[0] !== null) return last;
     tell(one, "moving", `accepted; ${last[1]} …`);
   }

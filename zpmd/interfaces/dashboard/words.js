@@ -11,6 +11,15 @@ export function span(seconds) {
   return `${(s / DAY).toFixed(0)} d`;
 }
 
+/** As `span`, with a tenth where that says more. */
+export const lasting = (seconds) => (seconds < 10 ? `${Math.max(seconds, 0).toFixed(1)} s` : span(seconds));
+
+/** `report/1774746000` as `report/2026-03-29T01:00:00Z`: the slot of a job's run is the instant that it is due at. */
+export function named(subject) {
+  const found = /^([^:]+)\/(\d{9,11})$/.exec(subject);
+  return found ? `${found[1]}/${new Date(Number(found[2]) * 1000).toISOString().replace(".000", "")}` : subject;
+}
+
 const two = (n) => String(n).padStart(2, "0");
 
 /** The time alone within 12 hours of `now`, else with its date; in the browser's time zone. */

@@ -31,7 +31,7 @@ from zpmd.interfaces.asked import (
     WaitQuery,
 )
 from zpmd.interfaces.rest import audit as audit_routes
-from zpmd.interfaces.rest import domain, feed, health, lists, openapi, pages, session, streams, uploads, verbs
+from zpmd.interfaces.rest import domain, feed, health, jobs, lists, openapi, pages, session, streams, uploads, verbs
 from zpmd.interfaces.rest import logs as logs_routes
 from zpmd.interfaces.rest import patches as patches_routes
 from zpmd.interfaces.rest import tokens as tokens_routes
@@ -112,6 +112,7 @@ def create_app(parts: ApiParts) -> FastAPI:
         feed.router(control, now, stopping),
         lists.router(control, now),
         verbs.router(control, now, stopping),
+        jobs.router(control, now),
         patches_routes.router(control, now),
         uploads.router(control, parts.patches, now),
         why_routes.router(control, now),

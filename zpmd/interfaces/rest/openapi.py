@@ -68,6 +68,7 @@ TAGS = {
     "services": "Services, and what they can be told",
     "everything": "What concerns all services",
     "journal": "What was done and noted",
+    "jobs": "Services that run when they are due, and the ledger of their runs",
     "rows": "Tenants, integrations and their ports",
     "patches": "Patches, and their ledger",
     "daemon": "zpmd itself",

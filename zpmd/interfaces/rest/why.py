@@ -11,11 +11,14 @@ from pydantic import Field
 from zpmd.errors import NotFound
 from zpmd.interfaces import evidence, patch_story, registry
 from zpmd.interfaces.asked import DossiersQuery
+from zpmd.interfaces.evidence_views import DossierView
 from zpmd.interfaces.rest.access import principal
 from zpmd.interfaces.rest.problems import StrictRoute
-from zpmd.interfaces.why import patch, subject, tenant, why
-from zpmd.interfaces.why_views import AnyWhy, DossierView, PatchWhyView, WhyView
+from zpmd.interfaces.why import job, patch, subject, tenant, why
+from zpmd.interfaces.why_views import AnyWhy, PatchWhyView, WhyView
 from zpmd.model.events import Entry, Snapshot
+from zpmd.model.job import Run
+from zpmd.model.naming import rfc3339
 from zpmd.ports import Control
 
 ENTRIES = 200
@@ -60,11 +63,28 @@ def router(control: Control, now: Callable[[], float]) -> APIRouter:
 
 def story(control: Control, snapshot: Snapshot, name: str, now: float, slot: int | None = None) -> WhyView:
     """Of a service, or of one slot. Raises NotFound for a slot that it has not, and never had."""
-    entries = control.journal(name, 0, None, ENTRIES)
-    told = why(name, snapshot, entries, control.dossiers(name), now, slot=slot, journal=journal_of(control))
-    if slot is not None and not told.replicas and not 1 <= slot <= told.desired:
+    entries, kept = control.journal(name, 0, None, ENTRIES), _run(control, snapshot, name, slot)
+    dossiers = control.dossiers(name)
+    told = why(name, snapshot, entries, dossiers, now, slot=slot, journal=journal_of(control), kept=kept)
+    if slot is not None and slot >= job.FIRST_RUN and kept is None and not told.replicas:
+        raise NotFound(
+            f"{name} has no run that was due at {rfc3339(slot)}: `zpmctl job history {name}` has those it had"
+        )
+    if slot is not None and kept is None and not told.replicas and not 1 <= slot <= told.desired:
         raise NotFound(f"{name} has no slot {slot}: it is to have {told.desired}")
     return told
+
+
+def _run(control: Control, snapshot: Snapshot, name: str, slot: int | None) -> Run | None:
+    """The row of the ledger whose last words are told, with its logs."""
+    culprit = job.culprit(snapshot, name)
+    due = slot if slot is not None else culprit.due if culprit is not None else None
+    if due is None or due < job.FIRST_RUN:
+        return None
+    try:
+        return control.run(name, due)
+    except NotFound:
+        return None
 
 
 def journal_of(control: Control, entries: int = ENTRIES) -> Callable[[str], Sequence[Entry]]:

@@ -15,8 +15,8 @@ from datetime import tzinfo
 
 from zpmd.interfaces.why_views import ChainView
 from zpmd.interfaces.words import clock, lasting, plural
+from zpmd.model.cause import Code
 from zpmd.model.events import Entry, Result
-from zpmd.model.plan import Code
 
 MAKING = frozenset({"run", "start", "restart"})
 LEAVING = frozenset({Code.DOWN_ASKED, Code.UNDECLARED, Code.RETIRED, Code.SCALED_DOWN, Code.SURPLUS})
@@ -25,7 +25,7 @@ ASKED = frozenset({Code.STOP_ASKED, Code.DOWN_ASKED, Code.RESTART_ASKED})
 PREDICATES = frozenset(
     {
         *(Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.STUCK, Code.MISSING, Code.STARTING),
-        *(Code.UNDECLARED, Code.ROLLBACK),
+        *(Code.UNDECLARED, Code.ROLLBACK, Code.DUE, Code.TIMED_OUT),
     }
 )
 """Codes whose text has the replica for its subject: "exited with 137"."""
@@ -40,6 +40,20 @@ def chains(
     """Of the actions on one slot, oldest first. `notes` are what operators asked, oldest first: a chain that somebody
     asked for says who."""
     return tuple(_told(slot, chain, notes, now, zone) for chain in grouped(entries))
+
+
+def of_run(
+    due: int, entries: Iterable[Entry], notes: Sequence[Entry], now: float, zone: tzinfo | None = None
+) -> tuple[ChainView, ...]:
+    """As `chains`, of a run of a job: nothing takes the place of a run, so what is tried again is all that belongs
+    together."""
+    found: list[list[Entry]] = []
+    for entry in entries:
+        if found and entry.verb == found[-1][-1].verb and not _well(found[-1][-1]):
+            found[-1].append(entry)
+        else:
+            found.append([entry])
+    return tuple(_told(due, chain, notes, now, zone, who=f"the run of {clock(due, now, zone)}") for chain in found)
 
 
 def grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
@@ -75,7 +89,9 @@ def _well(entry: Entry) -> bool:
     return entry.result is Result.OK
 
 
-def _told(slot: int, chain: Sequence[Entry], notes: Sequence[Entry], now: float, zone: tzinfo | None) -> ChainView:
+def _told(
+    slot: int, chain: Sequence[Entry], notes: Sequence[Entry], now: float, zone: tzinfo | None, who: str = ""
+) -> ChainView:
     first, last = chain[0], next((e for e in reversed(chain) if e.verb != "run hook"), chain[-1])
     what = f"{_verb(chain)} at {clock(first.at, now, zone)}{_because(chain, notes)}"
     parts = [what, *_old(chain), *_new(chain), *_unknown(chain)]
@@ -84,7 +100,7 @@ def _told(slot: int, chain: Sequence[Entry], notes: Sequence[Entry], now: float,
         slot=slot,
         code=first.code,
         ok=None if last.result is None else last.result is Result.OK,
-        text=f"replica {slot} {'; '.join(parts)}",
+        text=f"{who or f'replica {slot}'} {'; '.join(parts)}",
         entries=tuple(entry.id for entry in chain),
     )
 
@@ -95,6 +111,12 @@ def _verb(chain: Sequence[Entry]) -> str:
     if gone and "run" in verbs:
         return "was replaced"
     match first.verb:
+        case "run" if first.code in (Code.DUE, Code.RUN_ASKED):
+            return "was begun"
+        case "run" if first.code == Code.RETRIED:
+            return "was tried again"
+        case "remove" if first.code == Code.HISTORY:
+            return "had its container removed"
         case "run" if first.code in (Code.MISSING, Code.NEEDED):
             return "was made"
         case "run" if first.code in (Code.VANISHED, Code.FAILED_START, Code.DIED):
@@ -126,7 +148,7 @@ def _because(chain: Sequence[Entry], notes: Sequence[Entry]) -> str:
         text = f"it {text}"
         if first.code == Code.UNHEALTHY:
             text = text.replace("it is unhealthy", "it was unhealthy", 1)
-    return f" because {text}"
+    return f": {text}" if first.code == Code.RETRIED else f" because {text}"
 
 
 def asked(notes: Sequence[Entry], before: float) -> Entry | None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from zpmd.interfaces.advice import advice, standing_advice
+from zpmd.interfaces.advice import BELOW, advice, standing_advice
 from zpmd.interfaces.row_views import IntegrationView
 from zpmd.interfaces.status import TROUBLE
 from zpmd.interfaces.tenancy import NONE
-from zpmd.interfaces.views import ServiceView, WaitingView
+from zpmd.interfaces.views import JobBriefView, ServiceView, WaitingView
+from zpmd.interfaces.why import job
 from zpmd.interfaces.why_views import ReasonView
 from zpmd.interfaces.words import due, span
+from zpmd.model.cause import Code
 from zpmd.model.events import Snapshot
 from zpmd.model.memory import Down
-from zpmd.model.plan import Code, State
+from zpmd.model.plan import State
 
 NOTHING = "nothing to do"
 
@@ -36,8 +38,18 @@ def handling(
         return False, f"needs you: {advice(Code.ENGINE_UNKNOWN, view.name)[1]}"
     if what := _lasting(view, snapshot):
         return False, f"needs you: {what}"
+    if view.job is not None:
+        return _of_job(view, view.job, now, zone)
     if view.state in TROUBLE:
         return False, f"needs a look: `zpmctl logs {view.name}`"
+    return True, NOTHING
+
+
+def _of_job(view: ServiceView, brief: JobBriefView, now: float, zone: tzinfo | None) -> tuple[bool, str]:
+    if view.state == State.SUSPENDED:
+        return False, f"needs you: {job.resume(view, brief)}"
+    if view.state in TROUBLE:
+        return False, f"needs a look: {BELOW}; {job.again(view, brief, now, zone)}"
     return True, NOTHING
 
 
@@ -45,13 +57,15 @@ def _lasting(view: ServiceView, snapshot: Snapshot) -> str:
     """What would end a state that an operator, or a failed rollout, has brought about."""
     if snapshot.memory.intent.down is not Down.NO:
         return "`zpmctl up` ends `zpmctl down`"
-    if view.scaled == 0 and not view.stopped:
+    if view.scaled == 0 and not view.stopped and view.job is None:
         return f"it is scaled to 0; `zpmctl scale {view.name} file` goes back to what its file says"
     return standing_advice(view.state, _held_name(view) if view.state == State.HELD else view.name)
 
 
 def reason(waiting: WaitingView, view: ServiceView) -> ReasonView:
     by_itself, what = advice(waiting.code, _held_name(view) if waiting.code == Code.HELD else view.name)
+    if view.job is not None and waiting.code == Code.BACKOFF:
+        by_itself, what = True, f"its next try comes by itself; {BELOW}"
     return ReasonView(
         subject=waiting.subject,
         code=waiting.code,

@@ -15,13 +15,15 @@ from zpmd.interfaces.row_views import IntegrationView
 from zpmd.interfaces.status import status
 from zpmd.interfaces.tenancy import story
 from zpmd.interfaces.views import EntryView, ReplicaView, ServiceView
-from zpmd.interfaces.why import chain, handling, waits
+from zpmd.interfaces.why import chain, handling, job, waits
 from zpmd.interfaces.why_views import ChainView, ReplicaStory, RootView, WhyView
 from zpmd.interfaces.words import clock, exit_meaning, plural, span
+from zpmd.model.cause import Code
 from zpmd.model.events import Entry, Snapshot
+from zpmd.model.job import Run
 from zpmd.model.memory import Revision, Verdict
 from zpmd.model.observed import Dossier
-from zpmd.model.plan import Code, State
+from zpmd.model.plan import State
 
 FAILURES = frozenset({Code.DIED, Code.UNHEALTHY, Code.FAILED_START, Code.VANISHED, Code.CRASH_LOOP})
 ROLLOUTS = frozenset(
@@ -29,6 +31,10 @@ ROLLOUTS = frozenset(
 )
 WORTH_TELLING = FAILURES | ROLLOUTS
 """Causes of what is told of a service that runs."""
+
+ITS_ROW = "needs you: correct its row; until then it goes on as the row was when it was last good"
+JOB = "job"
+"""The verb of lines that say how runs of a job have ended: the ledger has them."""
 
 
 def nothing(_service: str) -> Sequence[Entry]:
@@ -45,8 +51,10 @@ def why(
     zone: tzinfo | None = None,
     slot: int | None = None,
     journal: waits.Journal = nothing,
+    kept: Run | None = None,
 ) -> WhyView:
-    """`entries` oldest first, `dossiers` newest first, both of this service. `journal` is asked for those of others."""
+    """`entries` oldest first, `dossiers` newest first, both of this service. `journal` is asked for those of others.
+    `kept` is the run of a job whose last words are told: the one that is asked about, or job.culprit's."""
     views = {s.name: s for s in status(snapshot, now).services()}
     view = views.get(service)
     roots = Roots(views)
@@ -61,19 +69,19 @@ def why(
     else:
         handled, what = handling.absent(integration, against)
     if what == handling.NOTHING and integration is not None and integration.trouble:
-        handled, what = (
-            False,
-            "needs you: correct its row; until then it goes on as the row was when it was last good",
-        )
+        handled, what = False, ITS_ROW
     happenings = tuple(entry_view(e) for e in entries)
     notes = waits.notes(entries, journal)
     replicas = _replicas(service, view, entries, notes, dossiers, now, zone)
+    replicas = tuple(r for r in replicas if _is_of(r, slot))
     if slot is not None:
-        replicas = tuple(r for r in replicas if r.subject == f"{service}/{slot}")
         reasons = tuple(r for r in reasons if r.subject in (service, f"{service}/{slot}"))
     awaited_by = roots.awaiting(service)
     answer = _answer(service, view, snapshot, entries, against, root, notes, replicas, now, zone)
-    if slot is not None and replicas:
+    if slot is not None and kept is not None and kept.due == slot:
+        answer = job.answer_of_run(kept, now, zone)
+        handled, what = (handled, what) if _goes_on(kept, snapshot, service) else (True, handling.NOTHING)
+    elif slot is not None and replicas:
         answer = _of_slot(service, slot, replicas[0], answer, root)
     return WhyView(
         kind="service" if slot is None else "slot",
@@ -90,13 +98,26 @@ def why(
         replicas=replicas,
         rollout=_rollout(snapshot.memory.revisions.get(service), now, zone),
         rollouts=tuple(e for e in happenings if e.kind == "action" and e.code in ROLLOUTS),
-        operators=tuple(e for e in happenings if e.kind == "note"),
+        operators=tuple(e for e in happenings if e.kind == "note" and e.verb != JOB),
         made_of=_made_of(integration, snapshot) if integration else "",
         row_trouble=integration.trouble if integration else "",
         patch=_patch(view, snapshot, now, zone),
         root=root,
         awaited_by=awaited_by,
+        job=job.story(snapshot, service, view.job if view else None, kept, dossiers),
     )
+
+
+def _is_of(replica: ReplicaStory, slot: int | None) -> bool:
+    """Whether it is asked about: the replica of this slot, or any; the runs of a job are told from its ledger."""
+    number = int(replica.subject.rpartition("/")[2])
+    return number < job.FIRST_RUN if slot is None else number == slot
+
+
+def _goes_on(run: Run, snapshot: Snapshot, service: str) -> bool:
+    """Whether what is to be done about the job is to be done about this run."""
+    last = job.culprit(snapshot, service)
+    return run.open or (last is not None and last.due == run.due)
 
 
 def _of_slot(service: str, slot: int, replica: ReplicaStory, answer: str, root: RootView | None) -> str:
@@ -157,12 +178,15 @@ def _answer(
         return f"{service} is not declared and has no container{last}"
     if root is not None:
         return waits.waits(root, view, now)
+    stopped = waits.stopped(view, notes, now, zone)
+    if view.job is not None:
+        return job.answer(view, view.job, snapshot, notes, stopped, now, zone)
     count = f"{view.ready} of {plural(view.desired, 'replica')} ready"
     state = State(view.state)
     if state is State.RUNNING:
         since = f" since {clock(view.since, now, zone)} ({span(now - view.since)})" if view.since is not None else ""
         return f"{service} runs{since}: {count}{_last(replicas)}"
-    if stopped := waits.stopped(view, notes, now, zone):
+    if stopped:
         return stopped
     reason = view.reason or next((w.text for w in view.waiting), "")
     return f"{service} is {spoken(state)}: {count}" + (f"; {reason}" if reason else "")
@@ -214,7 +238,9 @@ def _replicas(
             standing=_standing(present.get(slot), now),
             happenings=tuple(entry_view(e) for e in happened.get(slot, ())),
             dossiers=tuple(evidence.view(d) for d in dossiers if d.slot == slot),
-            chains=chain.chains(slot, happened.get(slot, ()), notes, now, zone),
+            chains=(chain.of_run if slot >= job.FIRST_RUN else chain.chains)(
+                slot, happened.get(slot, ()), notes, now, zone
+            ),
         )
         for slot in sorted({*present, *happened, *(d.slot for d in dossiers)})
     )

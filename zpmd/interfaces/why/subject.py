@@ -2,7 +2,7 @@
 
 Rules: a kind that is written down is taken at its word (`service:`, `tenant:`, `patch:`); a plain name is what it is
 the name of, and where it is the name of several, nothing is guessed. A service with a slot is `service/2`. A one-shot
-service is a service.
+service is a service, and so is a job: a run of it is `job/2026-03-29T01:00:00Z`, by when it is due.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from zpmd.errors import NotFound, Refused
+from zpmd.interfaces.jobs import due_of
 from zpmd.model.events import Snapshot
 
 SERVICE, SLOT, TENANT, PATCH = "service", "slot", "tenant", "patch"
@@ -88,8 +89,9 @@ def _of_kind(kind: str, name: str, known: Names) -> Subject | None:
     if known.has(kind, name):
         return Subject(kind=kind, name=name)
     service, slash, slot = name.rpartition("/")
-    if kind == SERVICE and slash and slot.isdecimal() and slot.isascii() and known.has(SERVICE, service):
-        return Subject(kind=SLOT, name=service, slot=int(slot))
+    number = due_of(slot)
+    if kind == SERVICE and slash and number is not None and known.has(SERVICE, service):
+        return Subject(kind=SLOT, name=service, slot=number)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 
 from zpmd.interfaces import tenancy
@@ -17,6 +17,7 @@ from zpmd.interfaces.why.service import entry_view
 from zpmd.interfaces.why_views import GroupedView, TenantWhyView
 from zpmd.interfaces.words import plural
 from zpmd.model.events import Entry, Snapshot
+from zpmd.model.plan import State
 from zpmd.model.tenant import Status
 
 HAPPENINGS = 20
@@ -24,6 +25,7 @@ SERVICES_ASKED = 100
 """So many of a tenant's services have their journal looked at."""
 IDLE = frozenset({tenancy.OFF, "completed", "stopped"})
 """States of an integration in which it is as it should be, though it is not ready."""
+JOB_WELL = frozenset({State.SCHEDULED, State.RUNNING})
 
 
 def story(
@@ -34,7 +36,8 @@ def story(
     integrations = tenancy.integrations(snapshot, now, IntegrationsQuery(tenant=code))
     troubles = (*found.troubles, *integrations.troubles)
     views = {s.name: s for s in status(snapshot, now).services()}
-    groups = _groups(integrations.integrations, views)
+    jobs = _jobs(code, integrations.integrations, views)
+    groups = _groups(integrations.integrations, jobs, views)
     handled, what = _handling(row, groups, troubles, views, snapshot, journal, now, zone)
     return TenantWhyView(
         name=code,
@@ -45,27 +48,45 @@ def story(
         tenant=row,
         groups=groups,
         troubles=troubles,
-        happenings=tuple(entry_view(e) for e in _happenings(code, integrations.integrations, journal)),
+        happenings=tuple(entry_view(e) for e in _happenings(code, integrations.integrations, jobs, journal)),
     )
 
 
-def _groups(integrations: Sequence[IntegrationView], views: dict[str, ServiceView]) -> tuple[GroupedView, ...]:
-    """What is to run and is not ready, by what that comes from: the most first."""
+def _jobs(
+    code: str, integrations: Sequence[IntegrationView], views: Mapping[str, ServiceView]
+) -> tuple[ServiceView, ...]:
+    """Its jobs that no integration has."""
+    theirs = {each.service for each in integrations}
+    return tuple(v for v in views.values() if v.job is not None and v.tenant == code and v.name not in theirs)
+
+
+def _groups(
+    integrations: Sequence[IntegrationView], jobs: Sequence[ServiceView], views: Mapping[str, ServiceView]
+) -> tuple[GroupedView, ...]:
+    """What is to run and is not ready, and jobs with which something is wrong, by what that comes from: the most
+    first."""
     groups: dict[str, list[str]] = {}
     for each in integrations:
-        if each.state in IDLE or (each.desired and each.ready >= each.desired):
+        service = views.get(each.service)
+        well = service is not None and service.job is not None and service.state in JOB_WELL
+        if well or each.state in IDLE or (each.desired and each.ready >= each.desired):
             continue
-        groups.setdefault(_comes_from(each, views.get(each.service)), []).append(each.service or each.title)
+        groups.setdefault(_comes_from(each, service), []).append(each.service or each.title)
+    for job in jobs:
+        if job.state not in JOB_WELL:
+            groups.setdefault(_of(job), []).append(job.name)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
     return tuple(GroupedView(text=text, services=tuple(services)) for text, services in ordered)
 
 
 def _comes_from(integration: IntegrationView, service: ServiceView | None) -> str:
-    if service is not None and service.root:
-        return service.root
     if service is not None:
-        return standing(service).removeprefix("is ")
+        return _of(service)
     return f"its row: {integration.trouble}" if integration.trouble else integration.reason or integration.state
+
+
+def _of(service: ServiceView) -> str:
+    return service.root or standing(service).removeprefix("is ")
 
 
 def _answer(
@@ -83,7 +104,9 @@ def _answer(
         return f"tenant {code} is {row.status}: its {count} {'is' if len(integrations) == 1 else 'are'} not to run"
     parts = [f"tenant {code} is active: {row.ready} of {plural(row.active, 'integration')} ready", *_database(row)]
     if groups:
-        parts.append(f"{plural(len(groups[0].services), 'integration')}: {groups[0].text}")
+        theirs = {name for each in integrations for name in (each.service, each.title)}
+        word = "integration" if theirs.issuperset(groups[0].services) else "service"
+        parts.append(f"{plural(len(groups[0].services), word)}: {groups[0].text}")
     if len(groups) > 1:
         rest = sum(len(group.services) for group in groups[1:])
         parts.append(f"{rest} more for {plural(len(groups) - 1, 'other reason')}")
@@ -127,9 +150,11 @@ def _handling(
     return handled, from_afar(what, worst.name)
 
 
-def _happenings(code: str, integrations: Sequence[IntegrationView], journal: waits.Journal) -> list[Entry]:
+def _happenings(
+    code: str, integrations: Sequence[IntegrationView], jobs: Sequence[ServiceView], journal: waits.Journal
+) -> list[Entry]:
     """The last that the journal has of its services and of its rows, oldest first."""
-    services = [each.service for each in integrations if each.service][:SERVICES_ASKED]
+    services = [*(each.service for each in integrations if each.service), *(job.name for job in jobs)][:SERVICES_ASKED]
     entries = {e.id: e for service in services for e in journal(service)[-HAPPENINGS:]}
     entries |= {e.id: e for e in journal("") if e.subject == code or e.subject.startswith(f"{code}/")}
     return [entries[number] for number in sorted(entries)][-HAPPENINGS:]

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from zpmd.interfaces.advice import from_afar
 from zpmd.interfaces.root import Roots
 from zpmd.interfaces.views import ServiceView
-from zpmd.interfaces.why import chain, handling
+from zpmd.interfaces.why import chain, handling, job
 from zpmd.interfaces.why_views import RootView
 from zpmd.interfaces.words import clock, plural, span
 from zpmd.model.events import Entry, Snapshot
@@ -46,6 +46,9 @@ def view(
         )  # fmt: skip
     reasons = tuple(handling.reason(w, found) for w in found.waiting)
     handled, what = handling.handling(found, snapshot, reasons, now, zone)
+    if what == handling.NOTHING and found.job is not None:
+        again = job.again(found, found.job, now, zone)
+        what = f"being handled: the others follow when a run of it has ended well; {again}"
     if what == handling.NOTHING:
         what = f"being handled: {name} is ready, and the others follow"
     what = from_afar(what, name)
@@ -71,7 +74,8 @@ def stopped(service: ServiceView, noted: Sequence[Entry], now: float, zone: tzin
 def waits(root: RootView, service: ServiceView, now: float) -> str:
     """The whole way to the root, and whether that is being handled."""
     names = root.path[1:]
-    half = f" runs with {service.ready} of {plural(service.desired, 'replica')}, and" if service.ready else ""
+    runs = service.ready and service.job is None
+    half = f" runs with {service.ready} of {plural(service.desired, 'replica')}, and" if runs else ""
     way = f"{service.name}{half} waits for {', which waits for '.join(names)}"
     next_try = f", next try in {span(root.until - now)}" if root.until is not None and root.until > now else ""
     return f"{way}: {root.text}; " + (f"being handled{next_try}" if root.handled else "needs you")
