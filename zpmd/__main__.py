@@ -364,8 +364,10 @@ def print_report(understood: Understood, rehearsed: Rehearsal | None = None) -> 
     if understood.problems:
         typer.echo(f"{counted(len(understood.problems), 'problem')}: nothing would be taken", err=True)
     else:
+        jobs = sum(service.job is not None for service in services)
+        of_them = f", {counted(jobs, 'job')} among them" if jobs else ""
         templates = f", {counted(len(understood.templates), 'template')}" if understood.templates else ""
-        typer.echo(f"{counted(len(services), 'service')} in {counted(groups, 'group')}{templates}: ok")
+        typer.echo(f"{counted(len(services), 'service')} in {counted(groups, 'group')}{of_them}{templates}: ok")
     if rehearsed is not None:
         print_rows(rehearsed)
 
@@ -404,6 +406,7 @@ def document(understood: Understood, rehearsed: Rehearsal | None = None) -> dict
     return {
         "ok": not problems,
         "services": len(services),
+        "jobs": sum(service.job is not None for service in services),
         "templates": len(understood.templates) if not understood.problems else 0,
         "groups": dict(Counter(str(service.group) for service in services)),
         "problems": [as_dict(problem) for problem in problems],

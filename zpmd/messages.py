@@ -45,6 +45,12 @@ class Message(Enum):
     UNHEALTHY = ("dd7b1f80685445b09eefa5b89123465a", WARNING, "service")
     ROLLOUT_FAILED = ("21b064ca3ea9480c8bbcb231c2c85e03", WARNING, "service")
     WATCH_SUSPENDED = ("a12b118797a54875ad4facc2d63addd1", WARNING, "service")
+    # jobs
+    JOB_FAILED = ("79f9cc56b3224c6bb1cf157772779661", ERROR, "service")
+    JOB_TOO_LATE = ("67525843bb134a709b2e1f9b252e1ef8", ERROR, "service")
+    JOB_TIMED_OUT = ("e7247b00e05149cba95cd9d2208b6c94", WARNING, "service")
+    JOB_MISSED = ("167c9144f0274a9abfcc57a02b6ae131", WARNING, "service")
+    JOB_SKIPPED = ("419d994f605b4d579dc713bedecb11c7", WARNING, "service")
     # the appliance
     WAITING_LONG = ("4788a3ca5b61401397153a641ef9b723", WARNING)
     GROUP_DEGRADED = ("e873166f363046ec9f70651d1500cbe5", WARNING, "group")
@@ -59,6 +65,7 @@ class Message(Enum):
     SOURCE_AWAY = ("47982e1f6ad14abd9f3197fd5eb8ca3c", WARNING, "source")
     SOURCE_GOOD = ("bb2c6c2cc6c144ee89f552ff99d32159", NOTICE, "source")
     ROW_WRONG = ("ed3bff133f574db78d9b032acf190c1a", WARNING)
+    CLOCK_SET = ("bcc7aab900274bef9cbf2b23d4f2cd92", NOTICE)
     # patches
     PATCH_REFUSED = ("401ee3a246f44f8e9f632b3b6c273d5b", WARNING, "patch")
     PATCH_ROLLED_BACK = ("247798c83a704d8ca0589165d57bf95d", WARNING, "patch")
