@@ -13,6 +13,8 @@ from tests.lab.engine import LabEngine
 from tests.lab.order import ordered
 
 FAILED = pytest.StashKey[bool]()
+SHRINKING_SECONDS = 900
+"""Hypothesis takes at most 300 s of them to shrink."""
 
 # How long an example takes is the machine's affair: speed is measured in benchmarks/, never in a test.
 settings.register_profile("untimed", deadline=None)
@@ -67,8 +69,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run. Files have their order."""
+    """Whatever uses the engine is marked, so that `-m "not engine"` is a quick run. Files have their order. A property
+    that fails has the time in which its example is made small: else nothing is left of what was found."""
     for item in items:
+        if (
+            getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+            and item.get_closest_marker("timeout") is None
+        ):
+            item.add_marker(pytest.mark.timeout(SHRINKING_SECONDS))
         if "lab_engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
     place = {file: number for number, file in enumerate(ordered(map(_file, items)))}

@@ -19,6 +19,7 @@ from tests.unit.interfaces.given_rows import tenancy
 from zpmd.daemon.meters import Meters
 from zpmd.interfaces import (
     audit,
+    job_views,
     listing_views,
     metrics,
     patch_file_views,
@@ -54,6 +55,7 @@ SHAPES = [
         why_views,
         token_views,
         usage_views,
+        job_views,
     )
     for shape in vars(module).values()
     if is_dataclass(shape) and shape.__module__ == module.__name__ and shape.__name__ not in IN_WORDS

@@ -43,6 +43,12 @@ services:
     stop_grace_period: 2s
     x-zpmd: {group: app, for_each: active-integration, ports: {range: 9100-9119}}
 """
+JOB = """\
+services:
+  report:
+    image: appliance/oneshot:1.0
+    x-zpmd: {group: batch, schedule: {cron: "0 2 * * *", time_zone: Europe/Berlin}}
+"""
 TENANT = {"id": 1, "name": "Acme", "tenantcode": "acme", "status": "active"}
 INTEGRATION = {"integration_id": 1, "tenantcode": "acme", "serviceName": "splunk", "status": "active"}
 EDITOR = "#!/bin/sh\nsed -i 's/stop_grace_period: 2s/stop_grace_period: 1s/' \"$1\"\n"
@@ -55,6 +61,8 @@ SUBSTITUTED = {
 """Paths and images of a customer's site, by those of this one. `zpmd` without --settings gets this appliance's."""
 
 BEFORE = {
+    "zpmctl job run report": "zpmctl up --wait",
+    "zpmctl job run report --wait && echo well": "sleep 3",  # the one that was asked for before it comes to its end
     "zpmctl restart zona_user --wait": "zpmctl start redis --wait",
     "$EDITOR services.d/20-core.yaml": "zpmctl release kafka",
     "zpmctl patch plan hotfix.patch.yaml": "cp hotfix-1042.patch.yaml hotfix.patch.yaml",
@@ -77,6 +85,10 @@ EXITS = {
     "zpmctl patch plan hotfix-1042.patch.yaml": {5},  # applied already
     "zpmctl token revoke 06221eb9": {4},  # nobody has made it here
     "zpmctl patch keygen --out vendor-2027": {5},  # nobody is there to type a password
+    "zpmctl why report/2026-03-29T01:00:00Z": {4},  # here it was not due yet
+    "zpmctl logs report/02:00": {4},
+    "zpmctl job show report 02:00": {4},
+    "zpmctl job show report 2026-03-29T01:00:00Z": {4},
 }
 GOES_ON = re.compile(r"zpmctl status --watch|zpmctl events -f|zpmd run")
 
@@ -105,6 +117,7 @@ def site(lab_engine: LabEngine, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for name, (group, services) in FILES.items():
         text = SERVICES.format(group=group)
         one.file(name, text + "".join(f"  {service}:\n    <<: *service\n" for service in services))
+    one.file("30-batch.yaml", JOB)
     one.file("40-app.yaml", TEMPLATE)
     one.rows(tenants=[TENANT], integrations=[INTEGRATION])
     lay_out(one)

@@ -17,6 +17,7 @@ from tests.integration.daemon import CHECKOUT
 from tests.lab.eventually import eventually
 from tests.lab.prometheus import Prometheus
 from tests.unit.interfaces.given import NOON, Surface, snapshot, standing
+from tests.unit.interfaces.given_jobs import facts, run
 from tests.unit.interfaces.given_rows import tenancy
 from zpmd.daemon.meters import Meters
 from zpmd.interfaces import metrics
@@ -75,7 +76,8 @@ def test_the_manual_has_every_alert() -> None:
 
 
 def test_rules_and_dashboard_speak_of_metrics_that_there_are() -> None:
-    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON, Meters("0.1.0")).decode()
+    made = snapshot(tenancy=tenancy(), **facts(run()))
+    exposed = metrics.exposition(made, NOON, Meters("0.1.0")).decode()
     there = set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
     for text in (*(rule["expr"] for rule in alerts()), *expressions()):
         used = {name.removesuffix("_bucket") for name in NAME.findall(text)}
@@ -83,7 +85,8 @@ def test_rules_and_dashboard_speak_of_metrics_that_there_are() -> None:
 
 
 def test_labels_that_rules_and_dashboard_compare_with_are_said_somewhere() -> None:
-    exposed = metrics.exposition(snapshot(tenancy=tenancy()), NOON, Meters("0.1.0")).decode()
+    made = snapshot(tenancy=tenancy(), **facts(run()))
+    exposed = metrics.exposition(made, NOON, Meters("0.1.0")).decode()
     for text in (*(rule["expr"] for rule in alerts()), *expressions()):
         for label, values in re.findall(r'(\w+)=~?"([^"$.]+)"', text):
             for value in values.split("|"):

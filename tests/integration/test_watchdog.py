@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 from tests.integration.appliance import worker
@@ -59,11 +60,15 @@ def test_a_quiet_zpmd_shows_the_watchdog_that_it_lives_and_a_reload_is_told(daem
 
 
 def test_where_it_hung_is_written_down_when_the_watchdog_ends_it(daemon: Daemon, tmp_path: Path) -> None:
+    """What hangs waits, and so do its threads here: Python writes down the frames of others without stopping them, and
+    may come to grief over one that is running (the process has ended then as well, by SIGSEGV)."""
     stacks = tmp_path / "logs" / "stacks"
     stacks.parent.mkdir()
     daemon.environment = {"LOGS_DIRECTORY": str(stacks.parent)}
     daemon.file("a.yaml", worker("quiet", "core", "network_mode: none\n"))
     daemon.start()
+    daemon.converged()
+    time.sleep(1.0)
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGABRT)
     assert daemon.process.wait(20) == -signal.SIGABRT

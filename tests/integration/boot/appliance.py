@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from docker.errors import NotFound
 
 from tests.lab.eventually import eventually
 from tests.lab.host import LabHost
@@ -74,8 +76,10 @@ class Appliance:
         """Ours, running or not, by name."""
         client = self.host.engine()
         try:
-            listed = client.containers(all=True, filters={"label": "io.zpmd.owner"})
-            told = [client.inspect_container(one["Id"]) for one in listed]
+            told = []
+            for one in client.containers(all=True, filters={"label": "io.zpmd.owner"}):
+                with contextlib.suppress(NotFound):  # it was removed since
+                    told.append(client.inspect_container(one["Id"]))
         finally:
             client.close()
         found = [_container(one) for one in told]

@@ -16,6 +16,7 @@ from typing import Any
 import docker.errors
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from tests.integration.appliance import service, worker
 from tests.integration.daemon import Daemon
@@ -136,7 +137,7 @@ class Product:
     def database(self) -> Iterator[Database[Row]]:
         """By a client of its own, once the server takes writes: one that has just been started is elected first."""
         with client_of(self.daemon) as client:
-            eventually(lambda: client.admin.command("hello")["isWritablePrimary"], 30, "a primary", 0.1)
+            eventually(lambda: takes_writes(client), 60, "a primary", 0.1)
             yield client[DATABASE]
 
     def insert(self, collection: str, *rows: Row) -> None:
@@ -183,6 +184,14 @@ class Product:
             connection.request("GET", "/")
             return connection.getresponse().read().decode()
         return ""
+
+
+def takes_writes(client: Client) -> bool:
+    """Not yet where nobody answers: it has just been started."""
+    try:
+        return bool(client.admin.command("hello")["isWritablePrimary"])
+    except PyMongoError:
+        return False
 
 
 def client_of(daemon: Daemon, **options: Any) -> Client:

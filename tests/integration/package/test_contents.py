@@ -122,7 +122,7 @@ def test_it_stands_on_debians_python_and_on_nothing_of_the_host_beside_it(built:
 def test_the_control_file_says_what_it_needs(built: Built) -> None:
     fields = dict(re.findall(r"^([\w-]+): (.*)$", (built.control / "control").read_text(), re.MULTILINE))
     needs = {need.split(" ")[0] for need in fields["Depends"].split(", ")}
-    assert needs == {"python3", "systemd", "init-system-helpers", "libc6", "libgcc-s1"}
+    assert needs == {"python3", "systemd", "init-system-helpers", "tzdata", "libc6", "libgcc-s1"}
     assert fields["Version"] == zpmd.__version__
     assert abs(int(fields["Installed-Size"]) * 1024 / sum(m.size for m in members(built)) - 1) < 0.25
 

@@ -90,9 +90,12 @@ def begun(daemon: Daemon, moment: str) -> None:
 
 @dataclass(slots=True)
 class Witness:
-    """How many containers the engine has made since the scenario began, by service."""
+    """What the engine has done since the scenario began: how many containers of each service it has made, and how often
+    it has created, and started, each by its name."""
 
     made: Counter[str] = field(default_factory=Counter)
+    created: Counter[str] = field(default_factory=Counter)
+    started: Counter[str] = field(default_factory=Counter)
 
 
 @contextlib.contextmanager
@@ -100,12 +103,17 @@ def witness(daemon: Daemon) -> Iterator[Witness]:
     """Listens to the engine itself: no container that comes and goes is missed."""
     client = docker.APIClient(base_url=daemon.engine.url, version=API_VERSION, timeout=3600)
     seen = Witness()
-    stream = client.events(decode=True, filters={"type": "container", "event": "create"})
+    stream = client.events(decode=True, filters={"type": "container", "event": ["create", "start"]})
 
     def listen() -> None:
         for event in stream:
             labels = event["Actor"]["Attributes"]
-            if "io.zpmd.service" in labels:
+            if "io.zpmd.service" not in labels:
+                continue
+            if event["Action"] == "start":
+                seen.started[labels["name"]] += 1
+            else:
+                seen.created[labels["name"]] += 1
                 seen.made[labels["io.zpmd.service"]] += 1
 
     thread = threading.Thread(target=listen, daemon=True)

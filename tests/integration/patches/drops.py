@@ -63,6 +63,13 @@ def ended(daemon: Daemon, id: str, timeout: float = 90) -> str:
     return str(row(daemon, id)["stage"])
 
 
+def refusal(daemon: Daemon) -> str:
+    """Why the one file in the quarantine was refused: it is put there after its row says so."""
+    folder = daemon.spool / "quarantine"
+    (told,) = eventually(lambda: list(folder.glob("*/reason.json")), 30, "a file in the quarantine")
+    return str(json.loads(told.read_text())["reason"])
+
+
 def images(daemon: Daemon) -> dict[str, list[str]]:
     """What every service runs, by the engine."""
     found: dict[str, list[str]] = {}

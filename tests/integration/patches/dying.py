@@ -22,8 +22,9 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zpmd import __main__
@@ -41,6 +42,7 @@ class Fate:
         self._when, self._what, *rest = moment.split()
         self._number = int(rest[0]) if rest else 1
         self._done: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def around(self, owner: Any, name: str, told: Callable[..., tuple[str, ...]]) -> None:
         """Die before or after calls of `owner.name`; `told` says from the arguments what such a call does."""
@@ -48,17 +50,22 @@ class Fate:
 
         @functools.wraps(original)
         def mortal(*args: Any, **options: Any) -> Any:
-            whats = told(*args, **options)
-            self._done.update(whats)
-            self._meet("before", whats)
+            numbers = self._counted(told(*args, **options))
+            self._meet("before", numbers)
             answer = original(*args, **options)
-            self._meet("after", whats)
+            self._meet("after", numbers)
             return answer
 
         setattr(owner, name, mortal)
 
-    def _meet(self, when: str, whats: tuple[str, ...]) -> None:
-        if when == self._when and self._what in whats and self._done[self._what] == self._number:
+    def _counted(self, whats: tuple[str, ...]) -> dict[str, int]:
+        """The how many-th time this is, of what a call does."""
+        with self._counting:
+            self._done.update(whats)
+            return {what: self._done[what] for what in whats}
+
+    def _meet(self, when: str, numbers: Mapping[str, int]) -> None:
+        if when == self._when and numbers.get(self._what) == self._number:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from tests.conftest import FAILED
 from tests.integration.conftest import keep
 from tests.integration.daemon import Daemon
 from tests.integration.patches import crashing
-from tests.integration.patches.drops import appliance, ended, images, row
+from tests.integration.patches.drops import appliance, ended, images, refusal, row
 from tests.lab import archives
 from tests.lab.engine import LabEngine
 from zpmd.model.patch import Change, Manifest
@@ -76,8 +75,7 @@ def test_a_bundle_for_which_the_engine_has_no_room_is_tried_again_and_then_refus
     assert "its images did not come within 20 s" in reason
     assert "no space left on device" in reason
     crashing.has_one_end(daemon, "hotfix-1", "quarantined")
-    (told,) = (daemon.spool / "quarantine").glob("*/reason.json")
-    assert "no space left on device" in json.loads(told.read_text())["reason"]
+    assert "no space left on device" in refusal(daemon)
     entries = daemon.journal()
     tries = [entry for entry in entries if entry["verb"] == "load"]
     assert len(tries) > 1, "it is tried again"
