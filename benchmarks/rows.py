@@ -32,8 +32,8 @@ from zpmd.assembly.rows import tenants as wired
 from zpmd.daemon import loop as passing
 from zpmd.daemon.clock import SystemClock
 from zpmd.daemon.desire import Desire
+from zpmd.model.action import service_of
 from zpmd.model.events import Snapshot
-from zpmd.model.plan import service_of
 from zpmd.planning import leasing
 from zpmd.settings import Settings
 from zpmd.sources import intake, materials

@@ -13,9 +13,9 @@ from zpmd.daemon.executor import Executor
 from zpmd.daemon.loop import Loop, Parts
 from zpmd.daemon.mailbox import Mailbox
 from zpmd.daemon.watchers import Watchers
+from zpmd.model.action import Action
 from zpmd.model.events import Outcome, Reason, Result, Snapshot
 from zpmd.model.observed import LogLine, Phase, Replica, World
-from zpmd.model.plan import Action
 from zpmd.model.service import Desired
 from zpmd.model.spechash import spec_hash
 from zpmd.model.tenant import Tenancy
