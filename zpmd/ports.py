@@ -74,8 +74,9 @@ class Engine(Protocol):
     def logs(
         self, container_id: str, tail: int, follow: bool, since: float | None = None, cut: Cut | None = None
     ) -> Iterator[LogLine]:
-        """Lines of a container's stdout and stderr, in the order of their times. Raises EngineUnknown, or
-        NotFound where it does not exist. `cut` ends it, also where it waits for a line."""
+        """Lines of a container's stdout and stderr, in the order of their times; `since`, the time of a line: from it
+        on, with all that have the same. Raises EngineUnknown, or NotFound where it does not exist. `cut` ends it, also
+        where it waits for a line."""
 
     def usage(self, container_ids: Collection[str]) -> Mapping[str, Usage]:
         """What those of them that run have used up to now, in milliseconds for all. Raises EngineUnknown."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 import queue
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from zpmd.cut import Cut
 from zpmd.daemon.board import Board
@@ -24,10 +25,35 @@ LINES_WAITING = 1000
 """Between the engine and a slow reader; beyond it the engine waits."""
 LOOK_SECONDS = 1.0
 """How often a follower looks whether its reader has gone."""
-TICK_SECONDS = 1e-6
-"""What times of lines are told apart by."""
 
 Line = tuple[Replica, LogLine]
+
+
+@dataclass(slots=True)
+class Told:
+    """How far the lines of one container have been told: up to which instant, and how many lines of that very instant.
+
+    An engine says again what was written at an instant that it is asked from, and several lines may have the same one.
+    """
+
+    at: float | None = None
+    lines: int = 0
+
+    def note(self, line: LogLine) -> None:
+        if self.at is None or line.at > self.at:
+            self.at, self.lines = line.at, 0
+        if line.at == self.at:
+            self.lines += 1
+
+    def news(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
+        """Of `lines`, which begin at `at`, those that were not told yet; each is noted as it goes out."""
+        begin, again = self.at, self.lines
+        for line in lines:
+            if again and line.at == begin:
+                again -= 1
+                continue
+            self.note(line)
+            yield line
 
 
 def tail_logs(
@@ -107,12 +133,12 @@ class Followed(Iterator[Line]):
         self._cut = Cut()
         self._past: Iterator[Line] | None = _merged(engine, replicas, tail, since) if tail else iter(())
         self._tail = LINES_WAITING if tail else 0
-        self._told: dict[str, float | None] = {replica.id: since for replica in replicas}
+        self._told = {replica.id: Told(since) for replica in replicas}
 
     def __next__(self) -> Line:
         if self._past is not None and not self._closed.is_set():
             for replica, line in self._past:
-                self._told[replica.id] = line.at + TICK_SECONDS
+                self._told[replica.id].note(line)
                 return replica, line
             self._past = None
             for replica in self._replicas:
@@ -129,20 +155,22 @@ class Followed(Iterator[Line]):
         self._closed.set()
         self._cut.now()
 
-    def _follow(self, replica: Replica, tail: int, since: float | None) -> None:
+    def _follow(self, replica: Replica, tail: int, told: Told) -> None:
         while not self._closed.is_set():
             seen = self._number()
             try:
-                for line in self._engine.logs(replica.id, tail, True, since, self._cut):
+                for line in told.news(self._engine.logs(replica.id, tail, True, told.at, self._cut)):
                     if not self._put((replica, line)):
                         return
             except ZpmdError as error:
                 self._put((replica, LogLine(self._clock.now(), f"[{error}]".encode())))
-            ended_at = self._clock.now()
+            if told.at is None:  # it has said nothing since it is followed
+                told.at = self._clock.now()
             next_run = self._next_run(replica.place, seen)
             if next_run is None:
                 return
-            since = ended_at if next_run.id == replica.id else None  # all of a new container is new
+            if next_run.id != replica.id:
+                told = Told()  # all of a new container is new
             replica, tail = next_run, LINES_WAITING
 
     def _next_run(self, place: Slot, seen: int) -> Replica | None:

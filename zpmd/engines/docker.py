@@ -145,7 +145,7 @@ class DockerEngine:
         """As ports.Engine.logs; the request is made with the first line that is asked for."""
         params = {"tail": str(tail), "follow": "1" if follow else "0"}
         if since is not None:
-            params["since"] = f"{since:.9f}"
+            params["since"] = f"{since:.6f}"  # times of lines are told to the microsecond, and cut off there
         try:
             wire = self._pool.dedicated()
             try:
