@@ -15,13 +15,14 @@ from zpmd.interfaces.rest.access import Scope
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        site, page = Site(Path(name)), Page(Path(name))
+        page = Page(Path(name))
+        site = Site(Path(name), page.network)
         try:
             site.well()
             _take(site, page, folder)
         finally:
-            page.close()
             site.close()
+            page.close()
 
 
 def _take(site: Site, page: Page, folder: Path) -> None:

@@ -32,7 +32,7 @@ def page(browser: Page, artifacts: Path, request: pytest.FixtureRequest) -> Iter
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path)
+def site(tmp_path: Path, browser: Page) -> Iterator[Site]:
+    made = Site(tmp_path, browser.network)
     yield made
     made.close()

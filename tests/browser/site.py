@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.lab.netns import Namespace
 from tests.lab.proxy import Proxy
 from tests.unit.interfaces import given_patches, given_rows
 from tests.unit.interfaces.given import NOON, Surface, replica, service, standing
@@ -48,18 +49,20 @@ LAST_WORDS = (
 
 class Site:
     """`url` is the page's on TCP, for whom has a token; `forwarded` the same through a wire to the unix socket, as
-    `ssh -L` makes one. `wire` can be cut."""
+    `ssh -L` makes one. `wire` can be cut. Both are on the loopback of `network`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, network: Namespace) -> None:
         self.surface = Surface(folder, Api(listen="127.0.0.1:0"))
         self.folder = folder
         self.app = self.surface.app
         self.server = self.surface.server
-        self.server.start()
+        self.network = network
+        with network.inside():
+            self.server.start()
+            self.wire = Proxy(str(self.surface.socket))
         assert self.server.tcp is not None
         self.port = self.server.tcp.ports[0]
         self.url = f"http://127.0.0.1:{self.port}/"
-        self.wire = Proxy(str(self.surface.socket))
         self.forwarded = f"http://localhost:{self.wire.port}/"
 
     def token(self, name: str, *scopes: Scope, tenant: str = "", seconds: float | None = None) -> str:
@@ -89,7 +92,8 @@ class Site:
         one = self.surface
         self.app = create_app(one.parts)
         self.server = ApiServer(self.app, one.socket, "", Api(listen=f"127.0.0.1:{self.port}"))
-        self.server.start()
+        with self.network.inside():
+            self.server.start()
 
     def close(self) -> None:
         self.wire.close()

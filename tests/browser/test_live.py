@@ -23,9 +23,10 @@ def daemon(engine_host: LabEngine, tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def url(daemon: Daemon) -> Iterator[str]:
+def url(daemon: Daemon, browser: Page) -> Iterator[str]:
     """Its unix socket, forwarded as `ssh -L` does."""
-    wire = Proxy(str(daemon.socket))
+    with browser.network.inside():
+        wire = Proxy(str(daemon.socket))
     yield f"http://localhost:{wire.port}/"
     wire.close()
 

@@ -214,7 +214,7 @@ def test_logs_are_read_from_their_end(world: Harness) -> None:
 
 
 def test_lines_of_a_log_have_times_and_are_read_from_one_on(world: Harness) -> None:
-    replica = world.ended(service(image=ONESHOT))
+    replica = world.ended(service(image=FLAKY, environment=(("LIFETIME", "0.2"),)))
     lines = list(world.engine.logs(replica.id, tail=100, follow=False))
     assert replica.started_at is not None
     assert replica.started_at - 1 <= lines[0].at <= lines[-1].at <= world.now() + 1

@@ -23,7 +23,13 @@ def test_the_page_is_for_everybody_and_names_the_hash_of_its_files(surface: Surf
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-cache"
     linked = re.findall(r'(?:src|href)="(/ui/[^"]+)"', answer.text)
-    assert {address.rpartition("/")[2] for address in linked} == {"app.js", "theme.js", "style.css", "icon.svg"}
+    assert {address.rpartition("/")[2] for address in linked} == {
+        "app.js",
+        "loading.js",
+        "theme.js",
+        "style.css",
+        "icon.svg",
+    }
     for address in linked:
         file = api.get(address)
         assert file.status_code == 200

@@ -13,8 +13,12 @@ export class Problem extends Error {
   }
 }
 
+const AGAIN_MS = 500;
+
 let loggedOut = () => {};
 export const onLoggedOut = (call) => (loggedOut = call);
+
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function open(path, { method = "GET", body, headers = {}, signal } = {}) {
   const sent = { Accept: "application/json", ...headers };
@@ -22,16 +26,18 @@ export async function open(path, { method = "GET", body, headers = {}, signal } 
     sent["Content-Type"] = "application/json";
     if (session.csrf) sent["X-CSRF-Token"] = session.csrf;
   }
-  let answer;
-  try {
-    answer = await fetch(path, {
-      method, signal, headers: sent, credentials: "same-origin", cache: "no-store", redirect: "error",
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-  } catch (error) {
+  const send = () => fetch(path, {
+    method, signal, headers: sent, credentials: "same-origin", cache: "no-store", redirect: "error",
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const unanswered = (error) => {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "no-answer", "zpmd does not answer");
-  }
+  };
+  let answer;
+  // What only looks may be asked twice: a network that comes or goes ends what a browser was asking for.
+  if (method === "GET") answer = await send().catch(() => later(AGAIN_MS).then(send)).catch(unanswered);
+  else answer = await send().catch(unanswered);
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
   if (answer.status === 401 && path !== "/session") loggedOut();

@@ -316,5 +316,6 @@ setInterval(stories, STORIES_MS);
 theme("");
 
 const who = await quietly(() => ask("/session"));
+byId("loading").remove();
 if (who?.name) begin(who);
 else ended(who ? "" : "zpmd does not answer: load the page again in a moment.");
