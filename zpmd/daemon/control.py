@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from types import MappingProxyType
 
 from zpmd.daemon.board import Board
 from zpmd.daemon.runs import jobs_of
@@ -43,6 +44,9 @@ from zpmd.redaction import redact
 
 EVERYTHING = "*"
 PATCH = "patch:"
+LISTED_BY = MappingProxyType(
+    {"service": "zpmctl status --all", "job": "zpmctl job list", "patch": "zpmctl patch list"},
+)
 
 
 class DaemonControl:
@@ -386,8 +390,11 @@ class DaemonControl:
 
 
 def unknown(name: str, names: Iterable[str], kind: str = "service") -> str:
+    """`kind` is one of LISTED_BY: with the name that may have been meant, else with what lists those there are."""
     near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)
-    return f"no {kind} {name}" + (f": did you mean {near[0]}?" if near else "")
+    return f"no {kind} {name}: " + (
+        f"did you mean {near[0]}?" if near else f"`{LISTED_BY[kind]}` has those that there are"
+    )
 
 
 def _held_instead(held: set[str]) -> str:

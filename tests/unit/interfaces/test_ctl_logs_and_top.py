@@ -27,7 +27,10 @@ def test_logs_of_several_services_are_merged_by_time(surface: Surface, ctl: Ctl)
         "2023-11-15 12:00:02.000 zpmd-zona_user-1 | two\n2023-11-15 12:00:04.000 zpmd-zona_user-2 | four: refused\n"
     )
     assert ctl("logs", "--since", "10m").out == "", "it was noon long ago"
-    assert ctl("logs", "redis", "nobody").err == "zpmctl: no service nobody\n"
+    assert (
+        ctl("logs", "redis", "nobody").err
+        == "zpmctl: no service nobody: `zpmctl status --all` has those that there are\n"
+    )
     assert ctl("logs", "--grep", "(").code == 2
 
 

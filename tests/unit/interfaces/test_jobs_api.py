@@ -55,6 +55,7 @@ def test_jobs_are_listed_by_group_and_tenant(
     ("name", "detail"),
     [
         ("reprot", "no job reprot: did you mean report?"),
+        ("nosuch", "no job nosuch: `zpmctl job list` has those that there are"),
         ("redis", "redis is no job: its file has no x-zpmd.schedule"),
         ("old", "old is no longer declared: `zpmctl job history old` has its runs"),
     ],
