@@ -13,7 +13,7 @@ from zpmd.interfaces.row_views import IntegrationView, TenantView, TroubleView
 from zpmd.interfaces.status import status
 from zpmd.interfaces.views import ServiceView
 from zpmd.interfaces.why import handling, waits
-from zpmd.interfaces.why.service import entry_view
+from zpmd.interfaces.why.replicas import entry_view
 from zpmd.interfaces.why_views import GroupedView, TenantWhyView
 from zpmd.interfaces.words import plural
 from zpmd.model.events import Entry, Snapshot
