@@ -18,6 +18,7 @@ from tests.unit.engines.conftest import RealTime
 from tests.unit.engines.scripted_engine import Conversation, ScriptedEngine
 from zpmd.engines import labels
 from zpmd.engines.docker import DockerEngine
+from zpmd.engines.dockerd import events
 from zpmd.engines.dockerd.events import EventStream
 from zpmd.engines.dockerd.observing import Observer
 from zpmd.engines.dockerd.wire import Pool
@@ -39,7 +40,7 @@ def watching(stream: EventStream | DockerEngine) -> Iterator[list[Reason]]:
     finally:
         stop.set()
         thread.join(5)
-        assert not thread.is_alive()
+        assert not thread.is_alive(), "it does not end at once"
 
 
 def stay_open_after(*chunks: bytes) -> Callable[[Conversation], None]:
@@ -167,16 +168,16 @@ def test_stop_ends_a_stream_that_waits_at_once(scripted: ScriptedEngine, engine:
     scripted.answers["/events"] = stay_open_after()
     with watching(engine):
         eventually(engine.stream_alive, 5)
-        asked_at = time.monotonic()
-    assert time.monotonic() - asked_at < 1.0
 
 
-def test_stop_ends_the_pause_after_a_failure_at_once(tmp_path: Path, make_engine: Callable[..., DockerEngine]) -> None:
+def test_stop_ends_the_pause_after_a_failure_at_once(
+    tmp_path: Path, make_engine: Callable[..., DockerEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "FIRST_PAUSE_SECONDS", 300.0)
+    monkeypatch.setattr(events, "LONGEST_PAUSE_SECONDS", 300.0)
     engine = make_engine(f"unix://{tmp_path}/absent.sock")
     with watching(engine) as reasons:
         eventually(lambda: reasons == [Reason.STREAM_LOST], 5)
-        asked_at = time.monotonic()
-    assert time.monotonic() - asked_at < 1.0
 
 
 def test_an_event_makes_the_container_it_names_old(scripted: ScriptedEngine, engine: DockerEngine) -> None:

@@ -151,9 +151,9 @@ def merge_bomb(levels: int) -> str:
 
 @pytest.mark.parametrize("bomb", [alias_bomb, merge_bomb])
 def test_what_a_bomb_would_expand_to_is_counted_first(bomb: Callable[[int], str]) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     found = problems_of(bomb(60))
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1
     assert "the file expands to more than 50000 values here" in found[0]
 
 
