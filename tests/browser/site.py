@@ -5,6 +5,7 @@ The loop is the test: it publishes what a pass would have seen.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -49,15 +50,15 @@ LAST_WORDS = (
 
 class Site:
     """`url` is the page's on TCP, for whom has a token; `forwarded` the same through a wire to the unix socket, as
-    `ssh -L` makes one. `wire` can be cut. Both are on the loopback of `network`."""
+    `ssh -L` makes one. `wire` can be cut. Both are on the loopback of `network`, where one is given."""
 
-    def __init__(self, folder: Path, network: Namespace) -> None:
+    def __init__(self, folder: Path, network: Namespace | None = None) -> None:
         self.surface = Surface(folder, Api(listen="127.0.0.1:0"))
         self.folder = folder
         self.app = self.surface.app
         self.server = self.surface.server
-        self.network = network
-        with network.inside():
+        self._there = network.inside if network is not None else contextlib.nullcontext
+        with self._there():
             self.server.start()
             self.wire = Proxy(str(self.surface.socket))
         assert self.server.tcp is not None
@@ -92,7 +93,7 @@ class Site:
         one = self.surface
         self.app = create_app(one.parts)
         self.server = ApiServer(self.app, one.socket, "", Api(listen=f"127.0.0.1:{self.port}"))
-        with self.network.inside():
+        with self._there():
             self.server.start()
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ locale, PYTHON...) are those of the test run. test_forked.py compares the rest.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import functools
 import json
 import os
@@ -27,9 +26,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.lab import netns
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 LONGEST_REQUEST = 1 << 17
-CLONE_NEWNET = 0x40000000
 
 
 class Forked:
@@ -141,8 +141,7 @@ def become(output: int, words: list[str], folder: str, environment: dict[str, st
     os.close(output)
     if network:
         with open(network) as namespace:
-            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "cannot enter the network namespace")
+            netns.enter(namespace.fileno())
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

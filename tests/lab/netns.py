@@ -45,11 +45,11 @@ class Namespace:
     def inside(self) -> Iterator[None]:
         """This thread is inside: sockets that it makes listen there for good, and threads that it starts stay there."""
         with open("/proc/thread-self/ns/net", "rb") as here, open(self.file, "rb") as there:
-            _set(there.fileno())
+            enter(there.fileno())
             try:
                 yield
             finally:
-                _set(here.fileno())
+                enter(here.fileno())
 
     def close(self) -> None:
         """Let go of it. It vanishes with its last process."""
@@ -94,6 +94,12 @@ def create(engine_pid_file: Path) -> Linked:
     return Linked(keeper=keeper, address=address, gateway=gateway)
 
 
+def enter(namespace: int) -> None:
+    """This thread is in the namespace of such a descriptor, as by os.setns of Python 3.12. Raises OSError."""
+    if _LIBC.setns(namespace, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "this thread cannot enter a network namespace")
+
+
 def _kept(engine_pid_file: str = "") -> Namespace:
     keeper = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", KEEPER, engine_pid_file], stdin=subprocess.PIPE, start_new_session=True
@@ -117,9 +123,3 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the lab cannot make a network namespace: {' '.join(command)}: {done.stderr.strip()}")
-
-
-def _set(namespace: int) -> None:
-    """As os.setns of Python 3.12."""
-    if _LIBC.setns(namespace, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "this thread cannot enter a network namespace")
