@@ -45,6 +45,12 @@ class Told:
         if line.at == self.at:
             self.lines += 1
 
+    def over(self, now: float) -> None:
+        """The container has ended. What it says from `now` on is new where it said nothing yet, and where the clock was
+        set back: its next lines are of before its last one then, and some are rather told again than lost."""
+        if self.at is None or self.at > now:
+            self.at, self.lines = now, 0
+
     def news(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
         """Of `lines`, which begin at `at`, those that were not told yet; each is noted as it goes out."""
         begin, again = self.at, self.lines
@@ -164,8 +170,7 @@ class Followed(Iterator[Line]):
                         return
             except ZpmdError as error:
                 self._put((replica, LogLine(self._clock.now(), f"[{error}]".encode())))
-            if told.at is None:  # it has said nothing since it is followed
-                told.at = self._clock.now()
+            told.over(self._clock.now())
             next_run = self._next_run(replica.place, seen)
             if next_run is None:
                 return

@@ -91,6 +91,16 @@ def test_a_container_that_is_started_again_goes_on_where_it_was(surface: Surface
         assert next(follower) == (REDIS, said[-1])
 
 
+def test_a_clock_that_was_set_back_hides_nothing_of_the_next_run(surface: Surface, passes: Passes) -> None:
+    before, after = LogLine(NOON + 2e6, b"before"), LogLine(NOON + 1e6, b"after")
+    said = surface.engine.lines[REDIS.id] = [before]
+    with _followed(surface) as follower:
+        assert next(follower) == (REDIS, before)
+        _end(surface)
+        said.append(after)
+        assert next(line for _, line in follower if line != before) == after
+
+
 def test_of_a_container_that_said_nothing_only_what_is_new_is_told(surface: Surface, passes: Passes) -> None:
     said = surface.engine.lines[REDIS.id] = [FIRST]
     with _followed(surface, since=NOON + 1e6) as follower:
